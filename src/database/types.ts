@@ -1,0 +1,29 @@
+import type { Admission } from '../gate/index.ts'
+import type { Sql } from '../kernel/index.ts'
+
+/**
+ * The main database as everybody sees it: always through the gate.
+ * Both methods throw `database_away` (503, retry) when the gate is shut past the caller's deadline or the
+ * connection fails before anything was decided; never a driver error for an unreachable server.
+ */
+export type Database = {
+  /** Statements that change nothing, each on its own; retried once on a lost connection. */
+  read<T>(admission: Admission, run: (sql: Sql) => Promise<T>): Promise<T>
+  /**
+   * One transaction (READ COMMITTED). It stores an operation id of its own; when the reply to COMMIT is lost the id
+   * is looked up after reconnecting: found → the value is returned, not found → `run` runs again. So `run` may
+   * run more than once but takes effect exactly once; it must not have effects outside the database.
+   * `beforeCommit` runs last inside, e.g. to fsync denials into the snapshot; it sees the transaction's xid.
+   */
+  write<T>(admission: Admission, run: (sql: Sql) => Promise<T>, hooks?: WriteHooks): Promise<T>
+  /** Resolves when every connection of this process is idle and closed. */
+  close(): Promise<void>
+}
+
+export type WriteHooks = {
+  operationId?: string
+  /** Called with the transaction id, after `run`, before COMMIT. */
+  beforeCommit?: (xid: bigint) => Promise<void>
+  /** Called after COMMIT is certain, before `write` resolves: wait here until the snapshot holds the grants. */
+  afterCommit?: (xid: bigint) => Promise<void>
+}

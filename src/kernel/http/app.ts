@@ -1,0 +1,122 @@
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { AppError } from '../errors.ts'
+import { type Ids, randomIds } from '../ids.ts'
+import type { Log } from '../log.ts'
+import { httpErrors, v3ErrorBody } from './errors.ts'
+import { bodyParameters, type Parameters } from './params.ts'
+
+/** Who is asking, as established from the API key (or a console session). */
+export type Principal = {
+  accountId: bigint
+  userId: bigint
+  /** 0 for a console session. */
+  keyId: bigint
+  keyKind: 'master' | 'write' | 'write-only' | 'session'
+  role: 'owner' | 'administrator' | 'member'
+  userName: string
+  email: string
+}
+
+/**
+ * Establishes who is asking. @throws failed_to_login (401, final) only when checked and wrong;
+ * identity_unknown or database_away (503, retry) when it cannot be checked.
+ */
+export type Authenticate = (request: FastifyRequest) => Promise<Principal>
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set unless the route is `public`. */
+    principal: Principal
+    /** Path, then body, then query (the first that has a name wins): rule 1 of the REST reference. */
+    parameters: Parameters
+  }
+  interface FastifyContextConfig {
+    /** No key needed. */
+    public?: boolean
+    /** A write-only key may call it. Everything else answers 403 to such a key. */
+    writeOnlyKeys?: boolean
+  }
+}
+
+/**
+ * The HTTP application every capability adds its routes to. Building it never listens, so tests use
+ * `app.inject`. It merges the five parameter shapes, authenticates, and turns an AppError into the v3 answer.
+ */
+export function createApp({
+  log,
+  authenticate,
+  ids = randomIds,
+  bodyLimitBytes = 32 * 1024 * 1024,
+}: {
+  log: Log
+  authenticate: Authenticate
+  ids?: Ids
+  bodyLimitBytes?: number
+}): FastifyInstance {
+  const app = fastify({
+    bodyLimit: bodyLimitBytes,
+    routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 4096 },
+    exposeHeadRoutes: false,
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.decorateRequest('principal')
+  app.decorateRequest('parameters')
+
+  app.addHook('preHandler', async (request) => {
+    const { config } = request.routeOptions
+    if (request.is404) return
+    if (!config.public) {
+      request.principal = await authenticate(request)
+      if (request.principal.keyKind === 'write-only' && !config.writeOnlyKeys) {
+        throw httpErrors.not_authorized('to do this with a write-only key')
+      }
+    }
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const fromBody = await bodyParameters(request.headers['content-type'], body)
+    request.parameters = {
+      ...(request.query as Parameters),
+      ...fromBody,
+      ...(request.params as Parameters),
+    }
+  })
+
+  app.setNotFoundHandler((request) => {
+    throw httpErrors.path_unknown(`${request.method} ${request.url.split('?', 1)[0]}`)
+  })
+  app.setErrorHandler((thrown, request, reply) => answerError(thrown, request, reply, { log, ids }))
+  return app
+}
+
+function answerError(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { log, ids }: { log: Log; ids: Ids },
+): FastifyReply {
+  const error = asAppError(thrown, request, { log, ids })
+  if (error.advice === 'retry') reply.header('retry-after', String(error.retryAfterSeconds))
+  return reply.code(error.status).type('application/json; charset=utf-8').send(v3ErrorBody(error))
+}
+
+function asAppError(
+  thrown: unknown,
+  request: FastifyRequest,
+  { log, ids }: { log: Log; ids: Ids },
+): AppError {
+  if (thrown instanceof AppError) {
+    log.info({ method: request.method, url: request.url, code: thrown.code }, 'request refused')
+    return thrown
+  }
+  const { statusCode, message, code } = thrown as FastifyError
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return httpErrors.body_too_large(message, thrown)
+  if (statusCode !== undefined && statusCode < 500) return httpErrors.bad_request(message, thrown)
+  const reference = ids.hex128().slice(0, 12)
+  log.error({ method: request.method, url: request.url, reference, err: thrown }, 'request failed')
+  return httpErrors.internal(reference, thrown)
+}

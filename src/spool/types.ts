@@ -1,0 +1,41 @@
+/** Where a record starts: segment generation and byte offset. Compares by generation, then offset. */
+export type SpoolPosition = { generation: number; offset: number }
+
+/** One accepted request, as received, with everything that is lost once the request is gone. */
+export type SpoolRecord = {
+  /** `import` (msgpack.gz chunk) now; event protocols add theirs. */
+  kind: string
+  /** Milliseconds since 1970 when the collector accepted it; the records' time where they have none. */
+  receivedAtMs: number
+  accountId: bigint
+  /** Database id of the key; 0 while unverified. */
+  keyId: bigint
+  database: string
+  table: string
+  /** Table id as the snapshot knew it at acceptance; 0 while unverified. */
+  tableId: bigint
+  /** The sender's id, exactly as sent; empty = none. */
+  uniqueId: string
+  /** Extra facts of a protocol (remote address, user agent …), small. */
+  facts: Record<string, string>
+  /** The body as received, still compressed. */
+  body: Buffer
+}
+
+export type SpoolWriter = {
+  /** Resolves after the record is fsynced; throws `spool_full` (503, retry). Group commit without a timer. */
+  append(record: SpoolRecord): Promise<SpoolPosition>
+  /** Bytes not yet loaded and the quota. */
+  usage(): { pendingBytes: number; quotaBytes: number; oldestPendingAtMs: number | null }
+  close(): Promise<void>
+}
+
+export type SpooledRecord = { position: SpoolPosition; end: SpoolPosition; record: SpoolRecord }
+export type SpoolReader = {
+  /** Complete, fsynced records from `from` on, in order; stops after `maxBytes` of bodies or at the end. */
+  read(from: SpoolPosition, limits: { maxBytes: number; maxRecords: number }): Promise<SpooledRecord[]>
+  /** Resolves when there may be more to read, or when the signal aborts. */
+  waitForMore(signal: AbortSignal): Promise<void>
+  /** Everything before it has been committed: its segments may be recycled. Durable before it resolves. */
+  release(before: SpoolPosition): Promise<void>
+}
