@@ -1,0 +1,67 @@
+import type { QueryErrorName } from '../errors.ts'
+import type { PrestoType } from '../presto-type.ts'
+
+/**
+ * How a Presto value is held in the engine, as DuckDB type text.
+ *
+ * - `json` is VARCHAR holding JSON text (JSON null is the text `null`; SQL NULL is NULL), keys sorted when it came from
+ *   json_parse, so that equality of text is equality of JSON.
+ * - a row is STRUCT(f1 …, f2 …): by position, whatever its Presto field names, so that rows of equal shape are one type.
+ * - `timestamp with time zone` is TIMESTAMPTZ: the instant; the zone stays in the Presto type.
+ * - both interval types are INTERVAL; `hyperloglog` is BLOB; `unknown` is the type of NULL.
+ */
+export function duckType(type: PrestoType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'varchar':
+    case 'char':
+    case 'json':
+      return 'VARCHAR'
+    case 'time':
+      return 'TIME'
+    case 'timestamp':
+      return 'TIMESTAMP'
+    case 'timestamp with time zone':
+      return 'TIMESTAMPTZ'
+    case 'array':
+      return `${duckType(type.element)}[]`
+    case 'map':
+      return `MAP(${duckType(type.key)}, ${duckType(type.value)})`
+    case 'row':
+      return `STRUCT(${type.fields.map((field, i) => `${rowField(i)} ${duckType(field.type)}`).join(', ')})`
+    case 'real':
+      return 'FLOAT'
+    case 'varbinary':
+    case 'hyperloglog':
+      return 'BLOB'
+    case 'interval year to month':
+    case 'interval day to second':
+      return 'INTERVAL'
+    case 'unknown':
+      return 'INTEGER'
+    default:
+      return type.kind.toUpperCase()
+  }
+}
+
+/** Name of the field at `index` (from 0) of a row inside the engine. */
+export const rowField = (index: number): string => `f${index + 1}`
+
+/** A DuckDB string literal. NUL cannot stand in DuckDB text, so it is joined in with chr(0). */
+export function textLiteral(text: string): string {
+  if (!text.includes('\0')) return `'${text.replaceAll("'", "''")}'`
+  return `(${text.split('\0').map(textLiteral).join(' || chr(0) || ')})`
+}
+
+/**
+ * An expression that fails the query when (and only when) it is evaluated: lazy inside CASE, NULL under TRY.
+ * `message` is SQL giving the text.
+ */
+export function raiseSql(error: QueryErrorName, messageSql: string, result: PrestoType): string {
+  return `CAST(p_error(${textLiteral(`${error}: `)} || ${messageSql}) AS ${duckType(result)})`
+}
+
+/** The same with a fixed message. */
+export const raise = (error: QueryErrorName, message: string, result: PrestoType): string =>
+  `CAST(p_error(${textLiteral(`${error}: ${message}`)}) AS ${duckType(result)})`
