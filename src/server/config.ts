@@ -1,0 +1,111 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { defineSettings } from '../kernel/index.ts'
+
+export const readServerSettings = defineSettings('server', {
+  dataDir: {
+    env: 'MILLRACE_DATA_DIR',
+    type: 'optional-text',
+    help: 'Directory that holds everything: database, chunks, spools, snapshot. Default: `/var/lib/millrace` as root, otherwise `~/.millrace`.',
+  },
+  host: {
+    env: 'MILLRACE_HOST',
+    type: 'text',
+    default: '127.0.0.1',
+    help: 'Address to listen on. Anything but loopback needs TLS or `MILLRACE_PLAIN_HTTP`.',
+  },
+  port: {
+    env: 'MILLRACE_PORT',
+    type: 'integer',
+    default: 8080,
+    least: 0,
+    most: 65535,
+    help: 'Port for everything HTTP; 0 picks a free one.',
+  },
+  adminPort: {
+    env: 'MILLRACE_ADMIN_PORT',
+    type: 'integer',
+    default: 8081,
+    least: 0,
+    most: 65535,
+    help: 'Port on loopback for `/healthz`, `/readyz`, `/processes` and `/metrics`; 0 picks a free one.',
+  },
+  databaseUrl: {
+    env: 'MILLRACE_DATABASE_URL',
+    type: 'optional-text',
+    example: 'postgres://millrace:secret@db.example.org:5432/millrace',
+    help: 'Use this PostgreSQL (15 to 18) instead of the embedded one. The user should have CREATEROLE for full fencing.',
+  },
+  tls: {
+    env: 'MILLRACE_TLS',
+    type: 'choice',
+    choices: ['off', 'self-signed', 'files'],
+    default: 'off',
+    help: '`self-signed` makes a certificate in the data directory; `files` reads MILLRACE_TLS_CERT and MILLRACE_TLS_KEY and follows their changes.',
+  },
+  tlsCert: { env: 'MILLRACE_TLS_CERT', type: 'optional-text', help: 'PEM file with the certificate chain.' },
+  tlsKey: { env: 'MILLRACE_TLS_KEY', type: 'optional-text', help: 'PEM file with the private key.' },
+  plainHttp: {
+    env: 'MILLRACE_PLAIN_HTTP',
+    type: 'boolean',
+    default: false,
+    help: 'Allow plain http beyond loopback, for trusted networks.',
+  },
+  publicUrl: {
+    env: 'MILLRACE_PUBLIC_URL',
+    type: 'optional-text',
+    example: 'https://events.example.org',
+    help: 'What users see in links, when a proxy or another name stands in front.',
+  },
+  trustedProxies: {
+    env: 'MILLRACE_TRUSTED_PROXIES',
+    type: 'list',
+    default: [],
+    help: 'Addresses or CIDR ranges whose X-Forwarded-For and X-Forwarded-Proto are believed.',
+  },
+  ingestProcesses: {
+    env: 'MILLRACE_INGEST_PROCESSES',
+    type: 'integer',
+    default: 1,
+    least: 1,
+    most: 64,
+    help: 'Edge processes; each has its own spool.',
+  },
+  workerProcesses: {
+    env: 'MILLRACE_WORKER_PROCESSES',
+    type: 'integer',
+    default: 1,
+    least: 0,
+    most: 64,
+    help: 'Processes that run jobs.',
+  },
+  workerJobs: {
+    env: 'MILLRACE_WORKER_JOBS',
+    type: 'integer',
+    default: 2,
+    least: 1,
+    most: 64,
+    help: 'Jobs one worker process runs at the same time, each in its own engine process.',
+  },
+  logFormat: {
+    env: 'MILLRACE_LOG_FORMAT',
+    type: 'choice',
+    choices: ['auto', 'pretty', 'json'],
+    default: 'auto',
+    help: '`auto`: readable on a terminal, JSON lines otherwise.',
+  },
+  logLevel: {
+    env: 'MILLRACE_LOG_LEVEL',
+    type: 'choice',
+    choices: ['debug', 'info', 'warn', 'error'],
+    default: 'info',
+    help: 'Least level that is logged.',
+  },
+})
+
+export type ServerSettings = ReturnType<typeof readServerSettings>
+
+/** `/var/lib/millrace` as root, `~/.millrace` otherwise, unless set. */
+export function dataDirectory(settings: ServerSettings, uid = process.getuid?.()): string {
+  return settings.dataDir ?? (uid === 0 ? '/var/lib/millrace' : join(homedir(), '.millrace'))
+}
