@@ -19,7 +19,11 @@ export type Answer = {
 export function restClient(baseUrl: string, apiKey: string) {
   const headers = { authorization: `TD1 ${apiKey}` }
 
-  async function call(method: string, path: string, body?: BodyInit): Promise<Response> {
+  async function call(
+    method: string,
+    path: string,
+    body?: string | URLSearchParams | Uint8Array<ArrayBuffer>,
+  ): Promise<Response> {
     for (let attempt = 1; ; attempt++) {
       const response = await fetch(`${baseUrl}${path}`, { method, headers, body })
       if (response.ok || (response.status !== 503 && response.status !== 429) || attempt >= 20)
@@ -29,7 +33,11 @@ export function restClient(baseUrl: string, apiKey: string) {
     }
   }
 
-  async function json<T>(method: string, path: string, body?: BodyInit): Promise<T> {
+  async function json<T>(
+    method: string,
+    path: string,
+    body?: string | URLSearchParams | Uint8Array<ArrayBuffer>,
+  ): Promise<T> {
     const response = await call(method, path, body)
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
