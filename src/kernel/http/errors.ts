@@ -26,7 +26,8 @@ export const httpErrors = errorTable('http', {
     help: 'This server has no such endpoint.',
   },
   not_supported: {
-    status: 501,
+    // 400 and not 501: td-client-ruby retries every 5xx of a GET or a connector call for ten minutes (lib/td/client/api.rb).
+    status: 400,
     advice: 'final',
     message: (d) => `not supported yet: ${d}`,
     help: 'Part of the protocol that this release does not offer.',
