@@ -1,1 +1,5 @@
+export * from './channel.ts'
+export { snapshotErrors } from './errors.ts'
+export type { Change, Cut, Row, TableSum } from './line.ts'
+export { openSnapshot } from './reader.ts'
 export type * from './types.ts'
