@@ -1,0 +1,1 @@
+export { type ConsoleDeps, consoleRoutes, withConsoleSessions } from './routes.ts'
