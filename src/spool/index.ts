@@ -1,1 +1,7 @@
+export { readSpoolSettings, type SpoolSettings } from './config.ts'
+export { spoolErrors } from './errors.ts'
+export { spoolMetrics } from './metrics.ts'
+export { compareSpoolPositions, parseSpoolPosition, SPOOL_START, spoolPositionText } from './position.ts'
+export { openSpoolReader, type SpoolReaderOptions } from './reader.ts'
 export type * from './types.ts'
+export { openSpoolWriter, type SpoolWriterOptions } from './writer.ts'

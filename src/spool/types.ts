@@ -22,11 +22,14 @@ export type SpoolRecord = {
   body: Buffer
 }
 
+export type SpoolUsage = { pendingBytes: number; quotaBytes: number; oldestPendingAtMs: number | null }
+
 export type SpoolWriter = {
   /** Resolves after the record is fsynced; throws `spool_full` (503, retry). Group commit without a timer. */
   append(record: SpoolRecord): Promise<SpoolPosition>
   /** Bytes not yet loaded and the quota. */
-  usage(): { pendingBytes: number; quotaBytes: number; oldestPendingAtMs: number | null }
+  usage(): SpoolUsage
+  /** Resolves when everything appended has been answered and the files are closed. */
   close(): Promise<void>
 }
 
@@ -38,4 +41,23 @@ export type SpoolReader = {
   waitForMore(signal: AbortSignal): Promise<void>
   /** Everything before it has been committed: its segments may be recycled. Durable before it resolves. */
   release(before: SpoolPosition): Promise<void>
+  close(): Promise<void>
 }
+
+/**
+ * Bytes of a segment that cannot be read although they were acknowledged: copied to `quarantine/` and skipped.
+ * `from` = `to` = 0 with reason `segment missing`: the whole file has gone.
+ */
+export type SpoolDamage = { generation: number; from: number; to: number; reason: string }
+
+/** The few disk operations durability rests on; tests make them fail. */
+export type SpoolDisk = {
+  /** Writes all bytes at the position. */
+  write(fd: number, buffers: Buffer[], at: number): Promise<void>
+  /** fdatasync. */
+  sync(fd: number): Promise<void>
+  freeBytes(directory: string): Promise<number>
+}
+
+/** Told after every group commit. */
+export type SpoolObserver = { committed(records: number, bytes: number, seconds: number): void }

@@ -1,0 +1,182 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { type Clock, ensureDirectory, type Log } from '../kernel/index.ts'
+import { type Frame, readFrame, type SegmentMark } from './frame.ts'
+import { readDurableMark, readReleased, writeReleased } from './marks.ts'
+import { compareSpoolPositions } from './position.ts'
+import { createQuarantine } from './quarantine.ts'
+import { readRecord } from './record.ts'
+import { endOf } from './recover.ts'
+import { nextValidRecord, readAt } from './scan.ts'
+import { listSegments, markOf, SEGMENT_HEADER_BYTES, type SegmentFile } from './segment.ts'
+import type { SpoolDamage, SpooledRecord, SpoolPosition, SpoolReader } from './types.ts'
+import { waitUntil } from './wait.ts'
+
+export type SpoolReaderOptions = {
+  directory: string
+  clock: Clock
+  log: Log
+  /** Called for each damaged range, once per reader: count it, raise an alarm. */
+  onDamage?(damage: SpoolDamage): void
+}
+
+type OpenSegment = {
+  file: SegmentFile
+  handle: FileHandle
+  mark: SegmentMark | undefined
+  /** Undefined while it is the segment in use. */
+  end: number | undefined
+  acknowledgedEnd: number
+  successor: SegmentFile | undefined
+}
+type Limits = { maxBytes: number; maxRecords: number }
+type Result = { records: SpooledRecord[]; bytes: number; position: SpoolPosition }
+
+const LEAST_WINDOW_BYTES = 64 * 1024
+const MOST_WINDOW_BYTES = 8 * 1024 * 1024
+
+/**
+ * Reads a spool while another process may be appending to it. Never hands out a record that is not known to be on disk:
+ * otherwise a power loss could take back a record whose position the loader has committed.
+ */
+export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReaderOptions): SpoolReader {
+  const quarantine = createQuarantine({ directory, log, onDamage })
+  let current: OpenSegment | undefined
+  let released: SpoolPosition | undefined
+  /** The durable mark up to which the last `read` found everything; undefined when it stopped at a limit. */
+  let exhausted: SpoolPosition | undefined
+
+  const segmentFrom = async (position: SpoolPosition, durable: SpoolPosition) => {
+    const same = current?.file.generation === position.generation
+    if (same && (current!.end !== undefined || durable.generation === position.generation)) return current
+    await current?.handle.close()
+    current = undefined
+    current = await openSegment(directory, position.generation, durable)
+    return current
+  }
+
+  const read = async (from: SpoolPosition, limits: Limits): Promise<SpooledRecord[]> => {
+    exhausted = undefined
+    const durable = readDurableMark(directory)
+    if (durable === undefined) return []
+    const result: Result = { records: [], bytes: 0, position: from }
+    while (compareSpoolPositions(result.position, durable) < 0) {
+      const segment = await segmentFrom(result.position, durable)
+      if (segment === undefined) break
+      enter(segment, result, quarantine.missing)
+      const end = segment.end ?? durable.offset
+      if (!(await readSegment(segment, end, limits, result, quarantine.damaged))) return result.records
+      if (segment.successor === undefined) break
+      result.position = { generation: segment.successor.generation, offset: SEGMENT_HEADER_BYTES }
+    }
+    exhausted = durable
+    return result.records
+  }
+
+  return {
+    read,
+    async waitForMore(signal) {
+      const known = exhausted
+      const more = () => {
+        const durable = readDurableMark(directory)
+        return durable !== undefined && (known === undefined || compareSpoolPositions(durable, known) !== 0)
+      }
+      if (known === undefined && readDurableMark(directory) !== undefined) return
+      await waitUntil(more, { directory, clock, signal })
+    },
+    async release(before) {
+      released ??= await readReleased(directory)
+      if (released !== undefined && compareSpoolPositions(before, released) <= 0) return
+      await ensureDirectory(directory)
+      await writeReleased(directory, before)
+      released = before
+    },
+    async close() {
+      await current?.handle.close()
+      current = undefined
+    },
+  }
+}
+
+/** The segment of the generation, or the first one after it: what is gone was released. */
+async function openSegment(
+  directory: string,
+  generation: number,
+  durable: SpoolPosition,
+): Promise<OpenSegment | undefined> {
+  const files = (await listSegments(directory)).filter((file) => file.generation <= durable.generation)
+  const at = files.findIndex((file) => file.generation >= generation)
+  const file = files[at]
+  if (file === undefined) return undefined
+  const successor = files[at + 1]
+  const handle = await open(file.path)
+  const mark = await markOf(handle, file)
+  const inUse = file.generation === durable.generation
+  const end = inUse ? undefined : await endOf(file, successor)
+  const told = successor?.header?.previous.generation === file.generation
+  const acknowledgedEnd = told ? successor!.header!.previousAcknowledged : Number.POSITIVE_INFINITY
+  return { file, handle, mark, end, acknowledgedEnd, successor }
+}
+
+/** Moves the position to where the segment's records begin when it lies before them. */
+function enter({ file }: OpenSegment, result: Result, missing: (generation: number) => void): void {
+  const { generation, offset } = result.position
+  if (file.generation === generation) {
+    result.position = { generation, offset: Math.max(offset, SEGMENT_HEADER_BYTES) }
+    return
+  }
+  const previous = file.header?.previous.generation
+  const resumed = offset >= SEGMENT_HEADER_BYTES && generation > 0
+  if (resumed && previous !== undefined && previous > generation) missing(previous)
+  result.position = { generation: file.generation, offset: SEGMENT_HEADER_BYTES }
+}
+
+/** Adds the records from `result.position` to `end`; false when a limit ended it before. */
+async function readSegment(
+  segment: OpenSegment,
+  end: number,
+  limits: Limits,
+  result: Result,
+  damaged: (segment: OpenSegment, from: number, to: number) => Promise<void>,
+): Promise<boolean> {
+  const usual = Math.min(MOST_WINDOW_BYTES, Math.max(LEAST_WINDOW_BYTES, limits.maxBytes))
+  let wanted = usual
+  while (result.position.offset < end) {
+    const { offset } = result.position
+    const window = await readAt(segment.handle, offset, Math.min(wanted, end - offset))
+    const stopped = addRecords(segment.mark, window, limits, result)
+    if (stopped === 'limit') return false
+    const tooShort = typeof stopped === 'object' && stopped.kind === 'short' ? stopped.bytes : 0
+    const { generation, offset: at } = result.position
+    const held = window.length - (at - offset)
+    const readAgain = tooShort > held && at + tooShort <= end && (at > offset || wanted < tooShort)
+    wanted = readAgain ? Math.max(usual, tooShort) : usual
+    if (stopped === 'window-end' || readAgain) continue
+    const { mark, handle } = segment
+    const next = mark && (await nextValidRecord(handle, mark, at + 1, end))
+    await damaged(segment, at, next ?? end)
+    result.position = { generation, offset: next ?? end }
+  }
+  return true
+}
+
+/** Adds the whole records of a window that starts at `result.position`; says why it stopped. */
+function addRecords(
+  mark: SegmentMark | undefined,
+  window: Buffer,
+  limits: Limits,
+  result: Result,
+): 'limit' | 'window-end' | Exclude<Frame, { kind: 'record' }> {
+  if (mark === undefined || window.length === 0) return { kind: 'bad' }
+  for (let at = 0; at < window.length; ) {
+    if (result.records.length >= limits.maxRecords || result.bytes >= limits.maxBytes) return 'limit'
+    const position = result.position
+    const frame = readFrame(window, at, mark, position.offset)
+    if (frame.kind !== 'record') return frame
+    at += frame.bytes
+    const end = { generation: position.generation, offset: position.offset + frame.bytes }
+    result.records.push({ position, end, record: readRecord(frame.meta, frame.body) })
+    result.bytes += frame.body.length
+    result.position = end
+  }
+  return 'window-end'
+}
