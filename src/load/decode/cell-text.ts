@@ -1,0 +1,62 @@
+import { type Column, KIND } from './column.ts'
+import { doubleText } from './json.ts'
+
+/** One payload, or several small ones copied together: holds the texts of rows from `rowFrom` on. */
+export type Segment = { rowFrom: number; bytes: Buffer; view: DataView }
+
+/** Reads cells as text, in whatever form they are held. */
+export type CellTexts = {
+  /** The text a cell has in a string column: digits of integers, shortest form of doubles, true and false. */
+  text(column: Column, i: number): string
+  /** Where the bytes of a SLICE, SIDE or JSON cell lie. */
+  bytesOf(column: Column, i: number): Buffer
+}
+
+export function createCellTexts(segments: readonly Segment[], side: Buffer): CellTexts {
+  let current = 0
+  function segmentOf(row: number): Segment {
+    if (segments[current]!.rowFrom > row) current = 0
+    while (current + 1 < segments.length && segments[current + 1]!.rowFrom <= row) current++
+    return segments[current]!
+  }
+  const bytesOf = (column: Column, i: number): Buffer =>
+    column.kinds[i] === KIND.SLICE ? segmentOf(column.rows[i]!).bytes : side
+
+  return {
+    bytesOf,
+    text(column, i) {
+      const low = column.words[2 * i]!
+      const high = column.words[2 * i + 1]!
+      switch (column.kinds[i]) {
+        case KIND.INT:
+          return high === low >> 31 ? String(low) : String((BigInt(high) << 32n) | BigInt(low >>> 0))
+        case KIND.BIG:
+          return String((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
+        case KIND.DOUBLE:
+          return doubleText(new Float64Array(column.words.buffer, 8 * i, 1)[0]!)
+        case KIND.BOOL:
+          return low === 1 ? 'true' : 'false'
+        default:
+          return bytesOf(column, i).toString('utf8', low, low + high)
+      }
+    },
+  }
+}
+
+const CANONICAL_LONG = /^(?:0|-?[1-9][0-9]{0,18})$/
+const INT64_MIN = -(1n << 63n)
+const INT64_MAX = (1n << 63n) - 1n
+
+/** The integer this text stands for, if writing it gives the same text again. */
+export function canonicalLong(text: string): bigint | null {
+  if (!CANONICAL_LONG.test(text)) return null
+  const value = BigInt(text)
+  return value >= INT64_MIN && value <= INT64_MAX ? value : null
+}
+
+/** The double this text stands for, if writing it gives the same text again. */
+export function canonicalDouble(text: string): number | null {
+  if (text.length > 32) return null
+  const value = Number(text)
+  return Number.isFinite(value) && doubleText(value) === text ? value : null
+}

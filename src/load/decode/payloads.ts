@@ -1,0 +1,52 @@
+import type { Segment } from './cell-text.ts'
+
+/** Smaller payloads are copied together: thousands of one-record posts would otherwise be thousands of buffers. */
+const SMALL_PAYLOAD_BYTES = 64 << 10
+const BLOCK_BYTES = 1 << 20
+
+/** Keeps the payloads of one batch, because its texts stay in them. */
+export type PayloadStore = {
+  /** Where the payload's records are to be read from. */
+  place(payload: Buffer, row: number): { segment: Segment; start: number }
+  segments(): readonly Segment[]
+  bytes(): number
+  count(): number
+  truncate(count: number): void
+}
+
+export function createPayloadStore(): PayloadStore {
+  const segments: Segment[] = []
+  let block = Buffer.alloc(0)
+  let used = 0
+  let bytes = 0
+
+  function segmentFor(buffer: Buffer, row: number): Segment {
+    const last = segments.at(-1)
+    if (last?.bytes === buffer) return last
+    const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    const segment = { rowFrom: row, bytes: buffer, view }
+    segments.push(segment)
+    return segment
+  }
+
+  return {
+    place(payload, row) {
+      bytes += payload.length
+      if (payload.length >= SMALL_PAYLOAD_BYTES) return { segment: segmentFor(payload, row), start: 0 }
+      if (used + payload.length > block.length) {
+        block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+        used = 0
+      }
+      const start = used
+      payload.copy(block, start)
+      used += payload.length
+      return { segment: segmentFor(block, row), start }
+    },
+    segments: () => segments,
+    bytes: () => bytes,
+    count: () => segments.length,
+    truncate(count) {
+      segments.length = count
+    },
+  }
+}

@@ -1,0 +1,263 @@
+import { constants, crc32, zstdCompressSync } from 'node:zlib'
+import {
+  createDictionaryScratch,
+  type Dictionary,
+  findDistinctTexts,
+  findDistinctWords,
+  partOf,
+} from './dictionary.ts'
+import { bitWidthOf, runCapacity, writePacked, writePresence, writeRepeated } from './levels.ts'
+import { type Bounds, boundsOf } from './statistics.ts'
+import { createThriftWriter } from './thrift.ts'
+import type { ColumnValues, ParquetColumn, TextPart } from './types.ts'
+
+/** Numbers of apache/parquet-format src/main/thrift/parquet.thrift. */
+export const ENCODING = { PLAIN: 0, RLE: 3, RLE_DICTIONARY: 8 } as const
+export const CODEC = { UNCOMPRESSED: 0, ZSTD: 6 } as const
+const PAGE = { DATA: 0, DICTIONARY: 2 } as const
+
+/** Rows and bytes after which a page ends; readers hold a whole page in memory. */
+const PAGE_ROWS = 32_768
+const PAGE_BYTES = 1 << 20
+/** Below this size a zstd frame saves less than its call costs. */
+const MIN_COMPRESSED_BYTES = 256
+
+/** One column of one row group, encoded, with what the footer says about it. */
+export type ColumnChunk = {
+  /** Page headers and pages, in file order. */
+  pieces: Buffer[]
+  bytes: number
+  /** Page headers included, as the footer counts. */
+  uncompressedBytes: number
+  /** Bytes of the dictionary page; 0 = none, data pages start at once. */
+  dictionaryBytes: number
+  codec: number
+  encodings: number[]
+  rows: number
+  nulls: number
+  bounds: Bounds | null
+}
+
+/** Rows [rowFrom, rowTo) and the values [valueFrom, valueTo) that lie in them. */
+type Span = { rowFrom: number; rowTo: number; valueFrom: number; valueTo: number }
+type Page = { kind: number; values: number; encoding: number; body: Buffer }
+
+/** What is shared by all columns of one file. */
+export type ChunkEncoder = (column: ParquetColumn, span: Span) => ColumnChunk
+
+export function createChunkEncoder(rowGroupRows: number, zstdLevel: number): ChunkEncoder {
+  const scratch = createDictionaryScratch(rowGroupRows)
+  const zstd = { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } }
+
+  return (column, span) => {
+    const dictionary = findDictionary(column.values, span, scratch)
+    const pages = dictionary === null ? [] : [dictionaryPage(column.values, dictionary)]
+    for (const page of splitPages(column, span, dictionary !== null)) {
+      pages.push(dataPage(column, page, span.valueFrom, dictionary))
+    }
+    return assemble(column, span, pages, dictionary, zstd)
+  }
+}
+
+function findDictionary(
+  values: ColumnValues,
+  span: Span,
+  scratch: Parameters<typeof findDistinctWords>[3],
+): Dictionary | null {
+  const { valueFrom, valueTo } = span
+  if (values.physical === 'BOOLEAN' || valueTo - valueFrom < 2) return null
+  const found =
+    values.physical === 'BYTE_ARRAY'
+      ? findDistinctTexts(values.words, values.parts, valueFrom, valueTo, scratch)
+      : findDistinctWords(values.words, valueFrom, valueTo, scratch)
+  if (found === null) return null
+  const coded = found.plainBytes + (bitWidthOf(found.size - 1) * (valueTo - valueFrom)) / 8
+  return coded < plainSize(values, valueFrom, valueTo) * 0.8 ? found : null
+}
+
+function plainSize(values: ColumnValues, from: number, to: number): number {
+  if (values.physical === 'BOOLEAN') return Math.ceil((to - from) / 8)
+  if (values.physical !== 'BYTE_ARRAY') return 8 * (to - from)
+  let bytes = 4 * (to - from)
+  for (let i = from; i < to; i++) bytes += values.words[2 * i + 1]!
+  return bytes
+}
+
+/** Ends a page after PAGE_ROWS rows, or before PAGE_BYTES of text where values are written out. */
+function* splitPages(column: ParquetColumn, span: Span, coded: boolean): Generator<Span> {
+  const dense = span.valueTo - span.valueFrom === span.rowTo - span.rowFrom
+  const lengths = column.values.physical === 'BYTE_ARRAY' && !coded ? column.values.words : null
+  let row = span.rowFrom
+  let value = span.valueFrom
+  while (row < span.rowTo) {
+    let rowTo = Math.min(row + PAGE_ROWS, span.rowTo)
+    let valueTo = value
+    let bytes = 0
+    while (valueTo < span.valueTo) {
+      const valueRow = dense ? span.rowFrom + valueTo - span.valueFrom : column.rows[valueTo]!
+      if (valueRow >= rowTo) break
+      if (lengths !== null) bytes += 4 + lengths[2 * valueTo + 1]!
+      if (bytes > PAGE_BYTES && valueTo > value) {
+        rowTo = valueRow
+        break
+      }
+      valueTo++
+    }
+    yield { rowFrom: row, rowTo, valueFrom: value, valueTo }
+    row = rowTo
+    value = valueTo
+  }
+}
+
+function dictionaryPage(values: ColumnValues, dictionary: Dictionary): Page {
+  const picked = dictionary.firsts.subarray(0, dictionary.size)
+  const body = Buffer.allocUnsafe(dictionary.plainBytes)
+  if (values.physical === 'BYTE_ARRAY') {
+    let at = 0
+    let part = 0
+    for (let n = 0; n < picked.length; n++) {
+      while (part + 1 < values.parts.length && values.parts[part + 1]!.from <= picked[n]!) part++
+      at = writeText(body, at, values.words, picked[n]!, values.parts[part]!.bytes)
+    }
+  } else if (values.physical !== 'BOOLEAN') {
+    for (let n = 0; n < picked.length; n++) {
+      body.writeInt32LE(values.words[2 * picked[n]!]!, 8 * n)
+      body.writeInt32LE(values.words[2 * picked[n]! + 1]!, 8 * n + 4)
+    }
+  }
+  return { kind: PAGE.DICTIONARY, values: dictionary.size, encoding: ENCODING.PLAIN, body }
+}
+
+function dataPage(column: ParquetColumn, page: Span, chunkFrom: number, dictionary: Dictionary | null): Page {
+  const rows = page.rowTo - page.rowFrom
+  const count = page.valueTo - page.valueFrom
+  const levelBytes = column.required ? 0 : 4 + runCapacity(rows, 1)
+  const bitWidth = dictionary === null ? 0 : bitWidthOf(dictionary.size - 1)
+  const valueBytes =
+    dictionary === null
+      ? plainSize(column.values, page.valueFrom, page.valueTo)
+      : 1 + runCapacity(count, bitWidth)
+  const body = Buffer.allocUnsafe(levelBytes + valueBytes)
+  let at = 0
+  if (!column.required) {
+    at = writePresence(body, 4, column.rows, page)
+    body.writeUInt32LE(at - 4, 0)
+  }
+  if (dictionary === null) {
+    at = writePlain(body, at, column.values, page.valueFrom, page.valueTo)
+  } else {
+    body[at++] = bitWidth
+    const from = page.valueFrom - chunkFrom
+    at =
+      dictionary.size === 1
+        ? writeRepeated(body, at, 0, count, bitWidth)
+        : writePacked(body, at, dictionary.codes, from, from + count, bitWidth)
+  }
+  const encoding = dictionary === null ? ENCODING.PLAIN : ENCODING.RLE_DICTIONARY
+  return { kind: PAGE.DATA, values: rows, encoding, body: body.subarray(0, at) }
+}
+
+function writeText(out: Buffer, at: number, words: Int32Array, value: number, bytes: Uint8Array): number {
+  const offset = words[2 * value]!
+  const length = words[2 * value + 1]!
+  out[at] = length & 255
+  out[at + 1] = (length >>> 8) & 255
+  out[at + 2] = (length >>> 16) & 255
+  out[at + 3] = length >>> 24
+  at += 4
+  // Below some forty bytes a loop is faster than the call into native code.
+  if (length < 40) for (let i = 0; i < length; i++) out[at + i] = bytes[offset + i]!
+  else out.set(bytes.subarray(offset, offset + length), at)
+  return at + length
+}
+
+function writeTexts(
+  out: Buffer,
+  at: number,
+  words: Int32Array,
+  parts: readonly TextPart[],
+  from: number,
+  to: number,
+): number {
+  let part = partOf(parts, from)
+  for (let i = from; i < to; ) {
+    const partEnd = part + 1 < parts.length ? Math.min(to, parts[part + 1]!.from) : to
+    const bytes = parts[part]!.bytes
+    for (; i < partEnd; i++) at = writeText(out, at, words, i, bytes)
+    part++
+  }
+  return at
+}
+
+function writePlain(out: Buffer, at: number, values: ColumnValues, from: number, to: number): number {
+  if (values.physical === 'BYTE_ARRAY') return writeTexts(out, at, values.words, values.parts, from, to)
+  if (values.physical === 'BOOLEAN') {
+    const end = at + Math.ceil((to - from) / 8)
+    out.fill(0, at, end)
+    for (let i = from; i < to; i++) out[at + ((i - from) >>> 3)]! |= values.flags[i]! << ((i - from) & 7)
+    return end
+  }
+  const { words } = values
+  out.set(new Uint8Array(words.buffer, words.byteOffset + 8 * from, 8 * (to - from)), at)
+  return at + 8 * (to - from)
+}
+
+function assemble(
+  column: ParquetColumn,
+  span: Span,
+  pages: readonly Page[],
+  dictionary: Dictionary | null,
+  zstd: Parameters<typeof zstdCompressSync>[1],
+): ColumnChunk {
+  // The codec belongs to the whole column chunk, not to a page.
+  const codec = pages.some((page) => page.body.length >= MIN_COMPRESSED_BYTES)
+    ? CODEC.ZSTD
+    : CODEC.UNCOMPRESSED
+  const chunk: ColumnChunk = {
+    pieces: [],
+    bytes: 0,
+    uncompressedBytes: 0,
+    dictionaryBytes: 0,
+    codec,
+    encodings: [ENCODING.RLE, ...new Set(pages.map((page) => page.encoding))],
+    rows: span.rowTo - span.rowFrom,
+    nulls: span.rowTo - span.rowFrom - (span.valueTo - span.valueFrom),
+    bounds: boundsOf(
+      column.values,
+      span.valueFrom,
+      span.valueTo,
+      dictionary === null ? null : dictionary.firsts.subarray(0, dictionary.size),
+    ),
+  }
+  for (const page of pages) {
+    const stored = codec === CODEC.ZSTD ? zstdCompressSync(page.body, zstd) : page.body
+    const header = pageHeader(page, stored)
+    chunk.pieces.push(header, stored)
+    chunk.bytes += header.length + stored.length
+    chunk.uncompressedBytes += header.length + page.body.length
+    if (page.kind === PAGE.DICTIONARY) chunk.dictionaryBytes = header.length + stored.length
+  }
+  return chunk
+}
+
+function pageHeader(page: Page, stored: Buffer): Buffer {
+  const header = createThriftWriter()
+  header.i32(1, page.kind)
+  header.i32(2, page.body.length)
+  header.i32(3, stored.length)
+  header.i32(4, crc32(stored) | 0)
+  if (page.kind === PAGE.DICTIONARY) {
+    header.struct(7, () => {
+      header.i32(1, page.values)
+      header.i32(2, page.encoding)
+    })
+  } else {
+    header.struct(5, () => {
+      header.i32(1, page.values)
+      header.i32(2, page.encoding)
+      header.i32(3, ENCODING.RLE)
+      header.i32(4, ENCODING.RLE)
+    })
+  }
+  return header.finish()
+}

@@ -1,0 +1,2 @@
+export type { ColumnValues, ParquetColumn, ParquetOptions, PhysicalType, TextPart } from './types.ts'
+export { writeParquet } from './write.ts'
