@@ -219,6 +219,8 @@ CREATE TABLE jobs (
   result_schema   jsonb,
   result_rows     bigint,
   result_bytes    bigint,
+  -- As in job_results; here as well so that the head of a job leads to its result while the database is away.
+  result_path     text,
   error_name      text,
   error_message   text,
   log             text NOT NULL DEFAULT '',

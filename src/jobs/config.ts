@@ -1,0 +1,66 @@
+import { defineSettings } from '../kernel/index.ts'
+
+export const jobSettings = defineSettings('jobs', {
+  accountConcurrency: {
+    env: 'MILLRACE_JOBS_ACCOUNT_CONCURRENCY',
+    type: 'integer',
+    default: 16,
+    least: 1,
+    most: 10_000,
+    help: 'How many jobs of one account run at the same time, on all workers together.',
+  },
+  workerConcurrency: {
+    env: 'MILLRACE_JOBS_WORKER_CONCURRENCY',
+    type: 'integer',
+    default: 2,
+    least: 1,
+    most: 256,
+    help: 'How many jobs one worker process runs at the same time.',
+  },
+  submitWaitMs: {
+    env: 'MILLRACE_JOBS_SUBMIT_WAIT_MS',
+    type: 'integer',
+    default: 3000,
+    least: 0,
+    most: 60_000,
+    help: 'How long a new job waits for the main database before it is accepted into the local queue.',
+  },
+  reservedIds: {
+    env: 'MILLRACE_JOBS_RESERVED_IDS',
+    type: 'integer',
+    default: 1000,
+    least: 10,
+    most: 100_000,
+    help: 'How many job ids are kept in reserve: the number of jobs that can be accepted while the main database is away.',
+  },
+  takeoverSeconds: {
+    env: 'MILLRACE_JOBS_TAKEOVER_SECONDS',
+    type: 'integer',
+    default: 30,
+    least: 5,
+    most: 3600,
+    help: 'A running job whose lease has not moved for so long, with the database serving, is taken from its worker.',
+  },
+  drainSeconds: {
+    env: 'MILLRACE_JOBS_DRAIN_SECONDS',
+    type: 'integer',
+    default: 60,
+    least: 0,
+    most: 3600,
+    help: 'How long a worker that is told to stop lets its jobs finish before it puts them back into the queue.',
+  },
+  jobRetentionDays: {
+    env: 'MILLRACE_JOBS_RETENTION_DAYS',
+    type: 'integer',
+    default: 365,
+    least: 1,
+    help: 'How long finished jobs are listed.',
+  },
+  resultRetentionDays: {
+    env: 'MILLRACE_JOBS_RESULT_RETENTION_DAYS',
+    type: 'integer',
+    default: 30,
+    least: 1,
+    help: 'How long results can be downloaded.',
+  },
+})

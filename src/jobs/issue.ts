@@ -1,0 +1,59 @@
+import type { Database } from '../database/index.ts'
+import { type Channel, isRetryable, type Log } from '../kernel/index.ts'
+import type { LocalQueue } from './queue.ts'
+import { domainKeyUsed, insertJob } from './store.ts'
+import type { JobHeads, NewJob } from './types.ts'
+
+export type IssueDeps = {
+  database: Database
+  queue: LocalQueue
+  heads: JobHeads
+  channel: Channel
+  log: Log
+  /** How long a new job waits for the main database before it goes into the local queue. */
+  submitWaitMs: number
+}
+
+/**
+ * Takes a job. Once this resolves, the job survives kill -9 and power loss and will run: it is in the main
+ * database or, while that is away, in the local queue, from where it enters the database exactly once.
+ *
+ * @throws domain_key_used (409, final) with details.conflicts_with · queue_full (503, retry)
+ */
+export async function issueJob(deps: IssueDeps, job: NewJob): Promise<bigint> {
+  await refuseWaitingDomainKey(deps, job)
+  // The id of the last try: when the reply to its COMMIT was lost, the queue goes on with the same one.
+  let tried: bigint | undefined
+  try {
+    const admission = { class: 'submit', deadlineMs: deps.submitWaitMs } as const
+    const id = await deps.database.write(admission, async (sql) => {
+      tried = await insertJob(sql, job)
+      return tried
+    })
+    announceJob(deps.channel)
+    return id
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    refuseRememberedDomainKey(deps, job, tried)
+    const id = await deps.queue.accept(job, tried)
+    deps.log.info({ job: String(id), err: error }, 'job accepted into the local queue')
+    return id
+  }
+}
+
+/** Wakes the workers: the first row need not wait for the next poll. */
+export function announceJob(channel: Channel): void {
+  channel.notify('job-queued', undefined, 'worker')
+}
+
+async function refuseWaitingDomainKey({ queue }: IssueDeps, { accountId, domainKey }: NewJob): Promise<void> {
+  if (domainKey === null) return
+  const holder = await queue.findDomainKey(accountId, domainKey)
+  if (holder !== undefined) throw domainKeyUsed(holder)
+}
+
+function refuseRememberedDomainKey({ heads }: IssueDeps, job: NewJob, tried: bigint | undefined): void {
+  if (job.domainKey === null) return
+  const head = heads.jobByDomainKey(job.accountId, job.domainKey)
+  if (head.kind === 'found' && head.value.id !== tried) throw domainKeyUsed(head.value.id)
+}

@@ -1,0 +1,77 @@
+import type { Database } from '../database/index.ts'
+import { type Channel, isRetryable, type Log } from '../kernel/index.ts'
+import { requestKill } from './end-store.ts'
+import { jobErrors } from './errors.ts'
+import { isFinished, type JobStatus } from './life.ts'
+import { type JobSources, rememberedJob } from './lookup.ts'
+import type { QueueService } from './queue-service.ts'
+
+/** What a worker says to a kill of a job it runs: taken = it will end killed, late = it had just ended by itself. */
+export type KillAnswer = 'taken' | 'late' | 'not-mine'
+
+export type KillDeps = JobSources & {
+  database: Database
+  channel: Channel
+  log: Log
+  queueService: Pick<QueueService, 'entering'>
+}
+
+const WRITE_DEADLINE_MS = 3_000
+const WORKER_DEADLINE_MS = 2_000
+
+/**
+ * Kills a job and says what it was: a queued job never starts, a running one ends killed, a finished one stays as it is.
+ * While the main database is away the kill is kept durably and carried to the workers of this machine at once.
+ *
+ * @throws job_unknown (404, final) · job_away (503, retry)
+ */
+export async function killJob(deps: KillDeps, accountId: bigint, id: bigint): Promise<JobStatus> {
+  // A job on its way into the database is killed there, not here.
+  await deps.queueService.entering(id)
+  const waiting = deps.queue.find(accountId, id)
+  if (waiting !== undefined) {
+    if (waiting.status === 'queued') await deps.queue.kill(accountId, id)
+    return waiting.status
+  }
+  let former: JobStatus | undefined
+  try {
+    const admission = { class: 'submit', deadlineMs: WRITE_DEADLINE_MS } as const
+    former = await deps.database.write(admission, (sql) => requestKill(sql, accountId, id))
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    return killWhileAway(deps, accountId, id, error)
+  }
+  if (former === undefined) throw jobErrors.job_unknown(String(id))
+  if (!isFinished(former)) deps.channel.notify('kill', { id: String(id) }, 'worker')
+  return former
+}
+
+async function killWhileAway(
+  deps: KillDeps,
+  accountId: bigint,
+  id: bigint,
+  cause: unknown,
+): Promise<JobStatus> {
+  const { value: job } = await rememberedJob(deps, accountId, id, cause)
+  if (isFinished(job.status)) return job.status
+  await deps.queue.kill(accountId, id)
+  if ((await askWorkers(deps, id)) !== 'late') return job.status
+  // It had ended by itself: the worker's journal tells how, and the kept kill will find it finished.
+  const { value: ended } = await rememberedJob(deps, accountId, id, cause)
+  return ended.status
+}
+
+async function askWorkers({ channel, log }: KillDeps, id: bigint): Promise<KillAnswer> {
+  try {
+    const answers = await channel.ask(
+      'kill',
+      { id: String(id) },
+      { to: 'worker', timeoutMs: WORKER_DEADLINE_MS },
+    )
+    const all = [answers].flat() as (KillAnswer | undefined)[]
+    return all.find((answer) => answer === 'taken' || answer === 'late') ?? 'not-mine'
+  } catch (error) {
+    log.warn({ job: String(id), err: error }, 'workers could not be told of a kill; it is kept for later')
+    return 'not-mine'
+  }
+}

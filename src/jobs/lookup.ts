@@ -1,0 +1,129 @@
+import type { Database } from '../database/index.ts'
+import { isRetryable } from '../kernel/index.ts'
+import type { EndsReader, KnownEnd } from './ends.ts'
+import { jobErrors } from './errors.ts'
+import { isFinished, LIFE, stepOfEnd } from './life.ts'
+import type { LocalQueue } from './queue.ts'
+import { jobFromRow } from './row.ts'
+import { findDomainKey, findJob, type JobFilter, listJobs } from './store.ts'
+import type { Job, JobHeads } from './types.ts'
+
+/** Where jobs are looked up, nearest truth first. */
+export type JobSources = {
+  database: Database
+  queue: LocalQueue
+  heads: JobHeads
+  ends: EndsReader
+  readDeadlineMs: number
+}
+
+/** `asOfMs` is set when the answer comes from the snapshot: how old that was, in milliseconds. */
+export type Answer<T> = { value: T; asOfMs?: number }
+
+/**
+ * One job, with its log where the main database answers. A job must never look unknown while nobody can say.
+ * @throws job_unknown (404, final) only when the main database said so · job_away (503, retry)
+ */
+export async function lookUpJob(sources: JobSources, accountId: bigint, id: bigint): Promise<Answer<Job>> {
+  const waiting = sources.queue.find(accountId, id)
+  if (waiting !== undefined) return { value: waiting }
+  try {
+    const job = await sources.database.read(reading(sources), (sql) => findJob(sql, accountId, id))
+    // Between the two looks it may have entered the database, but it never goes the other way.
+    if (job === undefined) throw jobErrors.job_unknown(String(id))
+    return { value: job }
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    return rememberedJob(sources, accountId, id, error)
+  }
+}
+
+/** What is known of a job without the main database: the snapshot's head, with the end a worker has written down. */
+export async function rememberedJob(
+  sources: JobSources,
+  accountId: bigint,
+  id: bigint,
+  cause: unknown,
+): Promise<Answer<Job>> {
+  const head = sources.heads.jobHead(id)
+  const known = (await sources.ends.all()).get(id)
+  const job = head.kind === 'found' ? jobFromRow(head.value.row) : known?.job
+  if (job === undefined || job.accountId !== accountId) throw jobErrors.job_away(String(id), cause)
+  return { value: withEnd(job, known), asOfMs: sources.heads.ageMs }
+}
+
+const reading = ({ readDeadlineMs }: JobSources) => ({ class: 'read', deadlineMs: readDeadlineMs }) as const
+
+/** The head with an end that has happened but may not have reached the main database. */
+export function withEnd(job: Job, known: KnownEnd | undefined): Job {
+  if (known === undefined || isFinished(job.status) || known.end.attempt < job.attempt) return job
+  const { end, attempt, endAt, log } = known.end
+  const step = stepOfEnd(end, { killRequested: job.killRequested, retriesLeft: attempt <= job.retryLimit })
+  const status = LIFE[job.status][step] ?? job.status
+  const startAt = job.startAt ?? known.job.startAt
+  const base: Job = { ...job, status, attempt, log, startAt, updatedAt: endAt }
+  if (status === 'queued') return { ...base, startAt: null }
+  const cpuMs = end.cpuMs === null ? null : BigInt(Math.round(end.cpuMs))
+  const ended: Job = { ...base, cpuMs, endAt: startAt !== null && endAt < startAt ? startAt : endAt }
+  if (status === 'error' && end.kind === 'error')
+    return { ...ended, errorName: end.name, errorMessage: end.message }
+  if (status !== 'success' || end.kind !== 'success' || end.result === null) return ended
+  const { schema, rows, bytes, path } = end.result
+  return { ...ended, resultSchema: schema, resultRows: rows, resultBytes: bytes, resultPath: path }
+}
+
+const REMEMBERED_JOBS = 2000
+
+/** Jobs newest first, waiting ones of the local queue among them. */
+export async function lookUpJobs(sources: JobSources, filter: JobFilter): Promise<Answer<Job[]>> {
+  const waiting = sources.queue.list(filter.accountId).filter((job) => passes(job, filter))
+  try {
+    // The waiting ones displace database rows, so as many more are read from the start and the page is cut here.
+    const wanted =
+      waiting.length === 0 ? filter : { ...filter, offset: 0, limit: filter.offset + filter.limit }
+    const stored = await sources.database.read(reading(sources), (sql) => listJobs(sql, wanted))
+    return { value: waiting.length === 0 ? stored : page([...waiting, ...stored], filter) }
+  } catch (error) {
+    if (!isRetryable(error) || !sources.heads.usable) throw error
+    const ends = await sources.ends.all()
+    const heads = sources.heads.recentJobs(filter.accountId, REMEMBERED_JOBS)
+    const known = heads.map((head) => withEnd(jobFromRow(head.row), ends.get(head.id)))
+    const passing = known.filter((job) => passes(job, filter))
+    return { value: page([...waiting, ...passing], filter), asOfMs: sources.heads.ageMs }
+  }
+}
+
+function page(jobs: Job[], { offset, limit }: JobFilter): Job[] {
+  const byId = new Map(jobs.map((job) => [job.id, job]))
+  const sorted = [...byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
+  return sorted.slice(offset, offset + limit)
+}
+
+function passes(job: Job, { userId, databases, statuses, slowerThanSeconds }: JobFilter): boolean {
+  if (databases !== null && job.userId !== userId && !databases.includes(job.database)) return false
+  if (statuses !== null && !statuses.includes(job.status)) return false
+  if (slowerThanSeconds === null) return true
+  if (job.startAt === null) return false
+  return (job.endAt ?? job.updatedAt).getTime() - job.startAt.getTime() > slowerThanSeconds * 1000
+}
+
+/** The job a domain key started. @throws job_unknown (404) only when certain · job_away (503) */
+export async function lookUpDomainKey(
+  sources: JobSources,
+  accountId: bigint,
+  key: string,
+): Promise<Answer<Job>> {
+  const waiting = await sources.queue.findDomainKey(accountId, key)
+  if (waiting !== undefined) return lookUpJob(sources, accountId, waiting)
+  let id: bigint | undefined
+  try {
+    id = await sources.database.read(reading(sources), (sql) => findDomainKey(sql, accountId, key))
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    const head = sources.heads.jobByDomainKey(accountId, key)
+    if (head.kind !== 'found') throw jobErrors.job_away(`with domain_key ${key}`, error)
+    return rememberedJob(sources, accountId, head.value.id, error)
+  }
+  if (id === undefined) throw jobErrors.job_unknown(`with domain_key ${key}`)
+  return lookUpJob(sources, accountId, id)
+}

@@ -1,0 +1,136 @@
+import type { Database } from '../database/index.ts'
+import type { Gate } from '../gate/index.ts'
+import { AppError, type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
+import { requestKill } from './end-store.ts'
+import type { EndsReader } from './ends.ts'
+import { announceJob } from './issue.ts'
+import type { LocalQueue, WaitingJob } from './queue.ts'
+import { insertConflictingJob, insertJob, lastJobId, reserveJobIds } from './store.ts'
+
+export type QueueService = Service & {
+  /** Resolves when the job is not on its way into the database at this moment. */
+  entering(id: bigint): Promise<void>
+}
+
+const POLL_MS = 500
+const REFILL_CHECK_MS = 30_000
+const DEADLINE_MS = 5_000
+
+export type QueueServiceDeps = {
+  database: Database
+  gate: Pick<Gate, 'current'>
+  queue: LocalQueue
+  ends: EndsReader
+  channel: Channel
+  clock: Clock
+  log: Log
+  reservedIds: number
+}
+
+/**
+ * Carries what the local queue accepted into the main database when that is back, each job exactly once, and keeps a
+ * block of ids in reserve while it serves.
+ */
+export function createQueueService(deps: QueueServiceDeps): QueueService {
+  const { database, gate, queue, channel, clock, log } = deps
+  const underWay = new Map<bigint, Promise<void>>()
+  let nextRefillMs = Number.NEGATIVE_INFINITY
+  const isOpen = () => gate.current().mode === 'serving' || gate.current().mode === 'recovering'
+
+  const enterJob = async (waiting: WaitingJob) => {
+    const { id } = waiting.job
+    await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, async (sql) => {
+      const { job, request } = waiting
+      try {
+        await insertJob(sql, request, { id, createdAt: job.createdAt })
+      } catch (error) {
+        const holder = conflictOf(error)
+        if (holder === undefined) throw error
+        await insertConflictingJob(sql, id, request, job.createdAt, holder)
+      }
+      // Read inside: the kill may have come between the look into the queue and this line.
+      if (queue.find(job.accountId, id)?.status === 'killed') await requestKill(sql, job.accountId, id)
+    })
+    await queue.entered(id)
+  }
+
+  const enterAll = async () => {
+    for (const waiting of queue.waitingJobs()) {
+      const entry = enterJob(waiting)
+      underWay.set(
+        waiting.job.id,
+        entry.catch(() => undefined),
+      )
+      try {
+        await entry
+        announceJob(channel)
+        log.info({ job: String(waiting.job.id) }, 'job entered the main database')
+      } catch (error) {
+        if (isRetryable(error)) return
+        // One that cannot be stored must not hold up the others; it stays in the queue and in the log.
+        log.error({ job: String(waiting.job.id), err: error }, 'an accepted job cannot be stored')
+      } finally {
+        underWay.delete(waiting.job.id)
+      }
+    }
+    await applyKills()
+    await queue.tidy()
+  }
+
+  const applyKills = async () => {
+    const ends = await deps.ends.all()
+    for (const { id, accountId } of queue.waitingKills()) {
+      if (queue.waitingJobs().some((waiting) => waiting.job.id === id)) continue
+      // A job that ended by itself before the kill reached it keeps its true end.
+      if (!ends.has(id)) {
+        await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, (sql) =>
+          requestKill(sql, accountId, id),
+        )
+        channel.notify('kill', { id: String(id) }, 'worker')
+      }
+      await queue.killed(id)
+    }
+  }
+
+  /** A block far behind the sequence would give jobs of an absence lower numbers than the jobs before it. */
+  const refill = async () => {
+    const last = await database.read({ class: 'background', deadlineMs: DEADLINE_MS }, lastJobId)
+    const size = BigInt(deps.reservedIds)
+    const { left, highest } = queue.reserved
+    if (left * 2 > deps.reservedIds && last - highest < size) return
+    const ids = await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, (sql) =>
+      reserveJobIds(sql, deps.reservedIds),
+    )
+    await queue.reserved.replace(ids)
+  }
+
+  const tick = async () => {
+    if (!isOpen()) return
+    try {
+      if (queue.waitingJobs().length > 0 || queue.waitingKills().length > 0) await enterAll()
+      if (clock.monotonicMs() < nextRefillMs) return
+      await refill()
+      nextRefillMs = clock.monotonicMs() + REFILL_CHECK_MS
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      log.debug({ err: error }, 'the local job queue waits for the main database')
+    }
+  }
+
+  return {
+    name: 'job queue',
+    entering: async (id) => underWay.get(id),
+    async run(signal) {
+      while (!signal.aborted) {
+        await tick()
+        await clock.sleep(POLL_MS, signal)
+      }
+    },
+  }
+}
+
+/** The job that already used the domain key, when that is what the error says. */
+function conflictOf(error: unknown): bigint | undefined {
+  if (!(error instanceof AppError) || error.code !== 'domain_key_used') return undefined
+  return BigInt(String(error.details?.conflicts_with))
+}

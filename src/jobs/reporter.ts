@@ -1,0 +1,85 @@
+import type { Database } from '../database/index.ts'
+import { backoffMs, type Clock, isRetryable, type Log } from '../kernel/index.ts'
+import { finishJob } from './end-store.ts'
+import type { EndsJournal } from './ends.ts'
+import type { EndRecord, Job } from './types.ts'
+
+/** Tells the main database how jobs ended, as soon as it listens; every end is in the journal before. */
+export type Reporter = {
+  /** Writes the end down durably; the report follows. */
+  record(job: Job, end: EndRecord): Promise<void>
+  /** Reports until the signal aborts; what is left stays in the journal for the next start. */
+  run(signal: AbortSignal): Promise<void>
+  /** Ends not reported yet. */
+  pending(): number
+}
+
+const DEADLINE_MS = 10_000
+const IDLE_MS = 1_000
+
+export function createReporter({
+  database,
+  journal,
+  clock,
+  log,
+}: {
+  database: Database
+  journal: EndsJournal
+  clock: Clock
+  log: Log
+}): Reporter {
+  let wake: () => void = () => undefined
+  /** Ends the disk refused: told from memory, and lost with this process, whose jobs then run again. */
+  const unwritten = new Set<EndRecord>()
+
+  const report = async (end: EndRecord) => {
+    const admission = { class: 'job-report', deadlineMs: DEADLINE_MS } as const
+    const finish = await database.write(admission, (sql) => finishJob(sql, end))
+    if (!unwritten.delete(end)) await journal.reported(end)
+    const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
+    if (finish.kind === 'ended') log.info({ ...fields, status: finish.status }, 'job ended')
+    else log.info(fields, 'the end of a job came too late: it is not ours any more')
+  }
+
+  /** Tries every pending end once; false when the database is away or one could not be stored. */
+  const reportAll = async (): Promise<boolean> => {
+    let isComplete = true
+    for (const end of [...journal.pending(), ...unwritten]) {
+      try {
+        await report(end)
+      } catch (error) {
+        if (isRetryable(error)) return false
+        // One that cannot be stored must not hold up the others; it stays in the journal.
+        log.error({ job: String(end.id), err: error }, 'the end of a job cannot be reported')
+        isComplete = false
+      }
+    }
+    return isComplete
+  }
+
+  return {
+    async record(job, end) {
+      try {
+        await journal.record(job, end)
+      } catch (error) {
+        log.error(
+          { job: String(end.id), err: error },
+          'the end of a job cannot be written down, reporting it at once',
+        )
+        unwritten.add(end)
+      }
+      wake()
+    },
+    pending: () => journal.pending().length + unwritten.size,
+    async run(signal) {
+      for (let failures = 0; !signal.aborted; ) {
+        const waking = new AbortController()
+        wake = () => waking.abort()
+        failures = (await reportAll()) ? 0 : failures + 1
+        if (signal.aborted) return
+        const waitMs = failures === 0 ? IDLE_MS : backoffMs(failures, { firstMs: 100, mostMs: 2_000 })
+        await clock.sleep(waitMs, AbortSignal.any([signal, waking.signal]))
+      }
+    },
+  }
+}

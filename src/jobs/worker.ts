@@ -1,0 +1,210 @@
+import type { Database } from '../database/index.ts'
+import type { Gate } from '../gate/index.ts'
+import { type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
+import { anyJobDue, claimJobs, listLeases, renewLeases, saveProgress } from './claim-store.ts'
+import { releaseJob, takeOverJob } from './end-store.ts'
+import type { EndsJournal } from './ends.ts'
+import type { KillAnswer } from './kill.ts'
+import { createLeaseWatch } from './lease-watch.ts'
+import { createReporter } from './reporter.ts'
+import type { Runner } from './runner.ts'
+import { type RunningJob, startJob } from './running-job.ts'
+import type { Job } from './types.ts'
+
+export type WorkerOptions = {
+  database: Database
+  gate: Pick<Gate, 'current'>
+  channel: Channel
+  clock: Clock
+  log: Log
+  runners: readonly Runner[]
+  /** The ends journal of this worker's own name; replayed when it starts. */
+  journal: EndsJournal
+  /** Unique among all workers and starts; shown to operators only. Fencing is by attempt. */
+  worker: string
+  /** Jobs this worker runs at once. */
+  concurrency: number
+  /** Jobs of one account at once, on all workers. */
+  accountConcurrency: number
+  takeoverSeconds: number
+  drainSeconds: number
+}
+
+export type Worker = Service & { running(): number }
+
+const POLL_MS = 1_000
+const FLUSH_MS = 1_000
+const RENEW_MS = 5_000
+const CLAIM_DEADLINE_MS = 2_000
+const REPORT_DEADLINE_MS = 4_000
+const LAST_REPORTS_MS = 5_000
+
+/**
+ * Runs jobs until told to stop, then drains: what runs may finish for `drainSeconds`, the rest goes back into the queue.
+ * With the main database away it goes on with what it has, and its journal keeps how that ended.
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  const { clock, log, channel, gate } = options
+  const running = new Map<string, RunningJob>()
+  const reporter = createReporter(options)
+  const runnerOf = new Map(
+    options.runners.flatMap((runner) => runner.types.map((type) => [type, runner] as const)),
+  )
+  const types = [...runnerOf.keys()]
+  let wake: () => void = () => undefined
+  let isWoken = false
+  /** The next claim need not look first whether there is something to claim. */
+  let isSure = false
+
+  const wakeUp = () => {
+    isWoken = true
+    wake()
+  }
+  channel.on('job-queued', () => {
+    isSure = true
+    wakeUp()
+  })
+  channel.on('kill', (body): KillAnswer => {
+    const { id } = body as { id: string }
+    const mine = [...running.values()].find((one) => String(one.job.id) === id)
+    if (mine === undefined) return 'not-mine'
+    return mine.stop('kill') ? 'taken' : 'late'
+  })
+
+  const start = (job: Job) => {
+    const key = `${job.id}:${job.attempt}`
+    const one = startJob(job, runnerOf.get(job.type)!, options)
+    running.set(key, one)
+    log.info({ job: String(job.id), attempt: job.attempt, type: job.type }, 'job started')
+    void settle(one)
+      .catch((error: unknown) =>
+        log.error({ job: String(job.id), err: error }, 'the end of a job could not be kept'),
+      )
+      .finally(() => {
+        running.delete(key)
+        wakeUp()
+      })
+  }
+
+  const settle = async (one: RunningJob) => {
+    const { id, attempt } = one.job
+    const end = await one.ended
+    if (end === 'lost') return log.info({ job: String(id), attempt }, 'job given up: it is not ours any more')
+    if (end !== 'released')
+      return reporter.record(one.job, { id, attempt, endAt: clock.now(), end, log: one.log() })
+    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
+    await options.database.write(admission, (sql) => releaseJob(sql, { id, attempt }, one.log()))
+    log.info({ job: String(id), attempt }, 'job put back into the queue')
+  }
+
+  const claim = async () => {
+    const limit = options.concurrency - running.size
+    const { mode } = gate.current()
+    if (limit <= 0 || (mode !== 'serving' && mode !== 'recovering')) return
+    const admission = { class: 'write', deadlineMs: CLAIM_DEADLINE_MS } as const
+    const { worker, accountConcurrency } = options
+    const mustLook = !isSure
+    isSure = false
+    if (mustLook && !(await options.database.read(admission, (sql) => anyJobDue(sql, types)))) return
+    const jobs = await options.database.write(admission, (sql) =>
+      claimJobs(sql, { worker, types, limit, accountConcurrency }),
+    )
+    for (const job of jobs) start(job)
+    isSure = jobs.length === limit
+  }
+
+  /** Also how a worker learns of kills that no message brought, and of jobs taken from it. */
+  const renew = async () => {
+    const held = [...running.values()].map(({ job: { id, attempt } }) => ({ id, attempt }))
+    if (held.length === 0) return
+    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
+    const renewed = await options.database.write(admission, (sql) => renewLeases(sql, held))
+    const answers = new Map(renewed.map((one) => [`${one.id}:${one.attempt}`, one]))
+    for (const { id, attempt } of held) {
+      const one = running.get(`${id}:${attempt}`)
+      const answer = answers.get(`${id}:${attempt}`)
+      if (answer === undefined) one?.stop('lost')
+      else if (answer.killRequested) one?.stop('kill')
+    }
+  }
+
+  const flush = async () => {
+    const changed = [...running.values()].filter((one) => one.takeChanged())
+    if (changed.length === 0) return
+    const reports = changed.map((one) => {
+      const { id, attempt } = one.job
+      return { id, attempt, log: one.log(), percent: one.percent() }
+    })
+    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
+    await options.database.write(admission, (sql) => saveProgress(sql, reports))
+  }
+
+  const leases = createLeaseWatch({ patienceMs: options.takeoverSeconds * 1000, mostStepMs: 2 * RENEW_MS })
+  const watch = async () => {
+    if (gate.current().mode !== 'serving') return leases.interrupt()
+    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
+    const seen = await options.database.read(admission, listLeases)
+    for (const still of leases.observe(seen, clock.monotonicMs())) {
+      const status = await options.database.write(admission, (sql) => takeOverJob(sql, still))
+      if (status !== undefined)
+        log.warn({ job: String(still.id), status }, 'job taken from a worker that has gone')
+    }
+  }
+
+  /** Does something again and again; while the database is away it just waits for the next time. */
+  const repeat = async (work: () => Promise<void>, signal: AbortSignal, pause: () => Promise<void>) => {
+    while (!signal.aborted) {
+      try {
+        await work()
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        leases.interrupt()
+        log.debug({ err: error }, 'the worker waits for the main database')
+      }
+      await pause()
+    }
+  }
+
+  const untilWokenOr = async (ms: number, signal: AbortSignal) => {
+    const waking = new AbortController()
+    wake = () => waking.abort()
+    if (isWoken) waking.abort()
+    isWoken = false
+    await clock.sleep(ms, AbortSignal.any([signal, waking.signal]))
+  }
+
+  const drain = async () => {
+    const deadline = clock.sleep(options.drainSeconds * 1000).then(() => 'late')
+    const allEnded = Promise.all([...running.values()].map((one) => one.ended))
+    if ((await Promise.race([allEnded, deadline])) === 'late') {
+      for (const one of running.values()) one.stop('drain')
+      await Promise.all([...running.values()].map((one) => one.ended))
+    }
+    const giveUpMs = clock.monotonicMs() + LAST_REPORTS_MS
+    while ((running.size > 0 || reporter.pending() > 0) && clock.monotonicMs() < giveUpMs)
+      await clock.sleep(20)
+  }
+
+  return {
+    name: 'worker',
+    running: () => running.size,
+    async run(signal) {
+      const finishing = new AbortController()
+      const every = (ms: number) => () => clock.sleep(ms, finishing.signal)
+      const side = [
+        reporter.run(finishing.signal),
+        repeat(renew, finishing.signal, every(RENEW_MS)),
+        repeat(flush, finishing.signal, every(FLUSH_MS)),
+        repeat(watch, finishing.signal, every(RENEW_MS)),
+      ]
+      const claiming = repeat(claim, signal, () => untilWokenOr(POLL_MS, signal))
+      try {
+        await Promise.race([claiming, ...side])
+        await drain()
+      } finally {
+        finishing.abort()
+        await Promise.allSettled([claiming, ...side])
+      }
+    },
+  }
+}
