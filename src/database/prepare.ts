@@ -1,0 +1,172 @@
+import type { DatabaseAddress } from '../gate/index.ts'
+import type { Clock, Ids, Log } from '../kernel/index.ts'
+import { identifier, withAdmin } from './admin.ts'
+import type { Connection } from './connection.ts'
+import { serverCode } from './failures.ts'
+import { type Migration, migrate, readMigrations } from './migrations.ts'
+
+export type PrepareOptions = {
+  /** Which epoch the returned address belongs to. */
+  epoch: number
+  ids: Ids
+  log: Log
+  /** Created when missing; the admin address's own database when absent (external servers: the one in the URL). */
+  database?: string
+  migrations?: readonly Migration[]
+}
+
+/** Role names are shared by all databases of a server; another database than `millrace` gets names of its own. */
+function roleNames(database: string) {
+  const prefix = database === 'millrace' ? 'millrace' : `millrace_${database}`
+  return { owner: `${prefix}_owner`, epochPrefix: `${prefix}_e`, epoch: (n: number) => `${prefix}_e${n}` }
+}
+
+/**
+ * Makes a server ready for an epoch: database, owner role, schema, and a login role of that epoch. Returns the
+ * address for everybody who passes the gate. May be repeated: the epoch's password is then replaced. On a server
+ * where roles may not be created the given user is used for everything, which is said once in the log.
+ * @throws what `migrate` throws; driver errors when the server cannot be reached.
+ */
+export async function prepareDatabase(
+  admin: DatabaseAddress,
+  { epoch, ids, log, database = admin.database, migrations }: PrepareOptions,
+): Promise<DatabaseAddress> {
+  const wanted = migrations ?? (await readMigrations())
+  if (database !== admin.database)
+    await withAdmin(admin, (connection) => createDatabase(connection, database))
+  const inside = { ...admin, database }
+  return withAdmin(inside, async (connection) => {
+    const roles = await mayCreateRoles(connection)
+    if (!roles) {
+      log.warn(
+        { user: admin.user },
+        'this database user may not create roles: all processes log in as it, and fencing ends connections only',
+      )
+      await migrate(connection, { migrations: wanted, log })
+      return inside
+    }
+    const names = roleNames(database)
+    await createOwner(connection, names.owner, database)
+    await connection.query(`SET ROLE ${identifier(names.owner)}`)
+    await migrate(connection, { migrations: wanted, log })
+    await connection.query('RESET ROLE')
+    const login = { user: names.epoch(epoch), password: ids.hex160() }
+    await createEpochRole(connection, { ...login, owner: names.owner })
+    return { ...inside, ...login }
+  })
+}
+
+async function createDatabase(connection: Connection, database: string): Promise<void> {
+  const found = await connection.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+  if (found.length > 0) return
+  await unlessThere(() =>
+    connection.query(`CREATE DATABASE ${identifier(database)} TEMPLATE template0 ENCODING 'UTF8'`),
+  )
+}
+
+async function mayCreateRoles(connection: Connection): Promise<boolean> {
+  const [row] = await connection.query<{ may: boolean }>(
+    'SELECT rolsuper OR rolcreaterole AS may FROM pg_roles WHERE rolname = current_user',
+  )
+  return row!.may
+}
+
+/** The owner holds every object and cannot log in; it owns the database so that it may create in it. */
+async function createOwner(connection: Connection, owner: string, database: string): Promise<void> {
+  const name = identifier(owner)
+  await unlessThere(() => connection.query(`CREATE ROLE ${name} NOLOGIN`))
+  // Since PostgreSQL 16 whoever creates a role may grant it but is not a member of it.
+  await connection.query(`GRANT ${name} TO CURRENT_USER`)
+  const [row] = await connection.query<{ owner: string }>(
+    'SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = current_database()',
+  )
+  if (row!.owner !== owner) await connection.query(`ALTER DATABASE ${identifier(database)} OWNER TO ${name}`)
+}
+
+/** The password is new each time, so whoever still holds an older one cannot log in. */
+async function createEpochRole(
+  connection: Connection,
+  { user, password, owner }: { user: string; password: string; owner: string },
+): Promise<void> {
+  const name = identifier(user)
+  await unlessThere(() => connection.query(`CREATE ROLE ${name}`))
+  await connection.query(`ALTER ROLE ${name} LOGIN PASSWORD '${password}'`)
+  await connection.query(`GRANT ${identifier(owner)} TO ${name}`)
+  await connection.query(`ALTER ROLE ${name} SET role = ${identifier(owner)}`)
+}
+
+/** Two servers starting at once both find it missing; the second to create it is content. */
+async function unlessThere(create: () => Promise<unknown>): Promise<void> {
+  try {
+    await create()
+  } catch (error) {
+    const code = serverCode(error)
+    if (code !== '42P04' && code !== '42710' && code !== '23505') throw error
+  }
+}
+
+export type FenceOptions = {
+  /** Every epoch below this one is shut out; with its own number, the present one as well. */
+  below: number
+  clock: Clock
+  log: Log
+  deadlineMs?: number
+}
+
+/**
+ * Shuts earlier epochs out of a database for good: their roles lose login and rights, their connections are ended.
+ * `default_transaction_read_only` would not do: BEGIN READ WRITE walks through it. Resolves when two looks in a row
+ * found nobody; returns how many connections were ended.
+ * @throws when some are still there at the deadline.
+ */
+export async function fenceEpochs(
+  admin: DatabaseAddress,
+  { below, clock, log, deadlineMs = 10_000 }: FenceOptions,
+): Promise<number> {
+  return withAdmin(admin, async (connection) => {
+    const fenced = await disarmRoles(connection, admin.database, below)
+    const untilMs = clock.monotonicMs() + deadlineMs
+    let ended = 0
+    for (let quiet = 0; quiet < 2; ) {
+      const count = await endConnections(connection, fenced, below)
+      ended += count
+      quiet = count === 0 ? quiet + 1 : 0
+      if (clock.monotonicMs() > untilMs)
+        throw new Error(`connections of epochs below ${below} cannot be ended`)
+      // A login that was let in just before is not listed at once.
+      await clock.sleep(50)
+    }
+    log.info({ below, roles: fenced.length, ended }, 'earlier epochs fenced')
+    return ended
+  })
+}
+
+async function disarmRoles(connection: Connection, database: string, below: number): Promise<string[]> {
+  if (!(await mayCreateRoles(connection))) return []
+  const { owner, epochPrefix } = roleNames(database)
+  const roles = await connection.query<{ rolname: string; armed: boolean }>(
+    `SELECT rolname, rolcanlogin OR pg_has_role(oid, $2, 'MEMBER') AS armed FROM pg_roles
+      WHERE starts_with(rolname, $1) AND substr(rolname, length($1) + 1) ~ '^[0-9]+$'`,
+    [epochPrefix, owner],
+  )
+  const fenced = roles.filter(({ rolname }) => Number(rolname.slice(epochPrefix.length)) < below)
+  for (const { rolname, armed } of fenced) {
+    if (!armed) continue
+    await connection.query(`ALTER ROLE ${identifier(rolname)} NOLOGIN`)
+    await connection.query(`REVOKE ${identifier(owner)} FROM ${identifier(rolname)}`)
+  }
+  return fenced.map(({ rolname }) => rolname)
+}
+
+/** By role where each epoch has one; by application name where all share a user. */
+async function endConnections(connection: Connection, roles: string[], below: number): Promise<number> {
+  const rows = await connection.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND (usename = ANY ($1)
+             OR (usename = current_user AND application_name ~ '^millrace_e[0-9]+$'
+                 AND substr(application_name, 11)::bigint < $2))`,
+    [roles, below],
+  )
+  return rows.length
+}

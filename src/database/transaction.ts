@@ -1,0 +1,123 @@
+import { numbered, type Sql } from '../kernel/index.ts'
+import type { Connection } from './connection.ts'
+import { leavesCommitOpen, statementFailure } from './failures.ts'
+
+/** How one attempt at a write ended, when it did not throw. */
+export type Attempt<T> =
+  | { kind: 'committed'; value: T; xid: bigint }
+  /** The operation id was there already: an earlier attempt, or somebody else's, had been committed. */
+  | { kind: 'repeated' }
+  /** COMMIT was sent and nobody said how it ended. */
+  | { kind: 'open'; value: T; xid: bigint; cause: unknown }
+
+export type AttemptOptions<T> = {
+  operationId: string
+  run: (sql: Sql) => Promise<T>
+  beforeCommit?: (xid: bigint) => Promise<void>
+  /** How long to wait for an earlier transaction with the same id that is still at work at the server. */
+  patienceMs: number
+  /** Called once it is certain that no earlier attempt with this id was or will be committed. */
+  onFirst: () => void
+}
+
+/**
+ * BEGIN, operation id, `run`, `beforeCommit`, COMMIT. The id goes in first: should an earlier attempt with the same
+ * id still be under way at the server, the INSERT waits until that one has ended, so "not there" is never a guess.
+ */
+export async function attemptWrite<T>(
+  connection: Connection,
+  options: AttemptOptions<T>,
+): Promise<Attempt<T>> {
+  try {
+    const xid = await begin(connection, options)
+    if (xid === undefined) {
+      await connection.script('ROLLBACK')
+      return { kind: 'repeated' }
+    }
+    options.onFirst()
+    const { value, failed } = await runOnce(connection, options.run)
+    await options.beforeCommit?.(xid)
+    return await commit(connection, { value, xid, failed })
+  } catch (error) {
+    await rollBack(connection)
+    throw error
+  }
+}
+
+/** The transaction's id, or undefined when the operation id was there already. */
+async function begin<T>(
+  connection: Connection,
+  { operationId, patienceMs }: AttemptOptions<T>,
+): Promise<bigint | undefined> {
+  const lockTimeoutMs = Math.max(1, Math.ceil(patienceMs))
+  const { rows } = await connection.script<{ xid: bigint }>(
+    `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+     SET LOCAL lock_timeout = ${lockTimeoutMs};
+     INSERT INTO operations (id) VALUES (${literal(operationId)}) ON CONFLICT DO NOTHING
+     RETURNING pg_current_xact_id() AS xid`,
+  )
+  if (rows[0] === undefined) return undefined
+  return rows[0].xid
+}
+
+/** Runs the caller's statements one after the other; afterwards its `sql` is dead. */
+async function runOnce<T>(connection: Connection, run: (sql: Sql) => Promise<T>) {
+  let last: Promise<unknown> = connection.script('SET LOCAL lock_timeout = DEFAULT')
+  let ended = false
+  let failed: unknown
+  const sql: Sql = <Row>(text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
+    if (ended) return Promise.reject(new Error('this transaction has ended; its sql cannot be used any more'))
+    const rows = last.then(() => connection.query<Row>(numbered(text), values))
+    last = rows.catch((error: unknown) => {
+      failed ??= error
+    })
+    return rows
+  }
+  try {
+    const value = await run(sql)
+    ended = true
+    await last
+    return { value, failed }
+  } catch (error) {
+    ended = true
+    await last
+    // What the connection itself says decides whether to try again, whatever the caller made of it.
+    throw failed !== undefined && statementFailure(failed) !== 'statement' ? failed : error
+  }
+}
+
+async function commit<T>(
+  connection: Connection,
+  { value, xid, failed }: { value: T; xid: bigint; failed: unknown },
+): Promise<Attempt<T>> {
+  // PostgreSQL answers COMMIT with ROLLBACK when a statement failed and the caller did not let the error rise.
+  if (failed !== undefined) throw failed
+  try {
+    const { command } = await connection.script('COMMIT')
+    if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}`)
+    return { kind: 'committed', value, xid }
+  } catch (error) {
+    if (!connection.alive || leavesCommitOpen(error)) {
+      connection.destroy()
+      return { kind: 'open', value, xid, cause: error }
+    }
+    throw error
+  }
+}
+
+/** A connection that cannot be rolled back is not used again. */
+async function rollBack(connection: Connection): Promise<void> {
+  if (!connection.alive) return
+  try {
+    await connection.script('ROLLBACK')
+  } catch {
+    // Its own failure adds nothing to the error on its way up; the server rolls back when the socket ends.
+    connection.destroy()
+  }
+}
+
+/** Quotes a text for the one place where a parameter is not possible; no backslashes, no zero byte. */
+export function literal(text: string): string {
+  if (/[\\\0]/.test(text)) throw new TypeError('an operation id holds no backslash and no zero byte')
+  return `'${text.replaceAll("'", "''")}'`
+}
