@@ -28,10 +28,14 @@ export type TableSum = {
 
 /** What one line of the log says. `n` is its position; every line is applied as a whole or not at all. */
 export type LineContent =
-  /** Whole transactions. `settles` names denials decided by them; `cut` moves the exported position. */
+  /**
+   * Whole transactions. `settles` names denials decided by them; `cut` moves the exported position; `xid` marks a
+   * transaction of our own that is told at once, before its turn in the order.
+   */
   | {
       t: 'batch'
       changes: Change[]
+      xid?: string
       sums?: Record<string, TableSum>
       settles?: string[]
       cut?: Cut

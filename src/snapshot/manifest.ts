@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { openIfThere, type SnapshotPaths } from './base.ts'
 import { chainSeed, decodeLines, type Row } from './line.ts'
 import { chunkOf } from './rows.ts'
@@ -19,16 +18,19 @@ export type Manifest = {
   file: bigint
   bytes: number
   chain: number
+  /** Puts and drops in the file: when most are history, it is written anew. */
+  entries: number
 }
 
 export function emptyManifest(tableId: string, file = 0n): Manifest {
-  return { n: 0, chunks: new Map(), file, bytes: 0, chain: chainSeed(`manifest ${tableId}`) }
+  return { n: 0, chunks: new Map(), file, bytes: 0, chain: chainSeed(`manifest ${tableId}`), entries: 0 }
 }
 
 export function applyManifestLine(manifest: Manifest, line: ManifestLine): void {
   for (const id of line.drop) manifest.chunks.delete(String(id))
   for (const row of line.put) manifest.chunks.set(String(row.id), chunkOf(row))
   manifest.n = Math.max(manifest.n, line.n)
+  manifest.entries += line.put.length + line.drop.length
 }
 
 /** Brings the manifest up to what its file holds; a new object when the file was rewritten. */
@@ -65,14 +67,4 @@ export function chunksWithin(manifest: Manifest, ranges: TimeRange[] | undefined
 
 function overlaps(chunk: SnapshotChunk, { from, to }: TimeRange): boolean {
   return (from === null || chunk.timeMax >= from) && (to === null || chunk.timeMin < to)
-}
-
-/** Size of the manifest's file, 0 when there is none. */
-export async function manifestBytes(paths: SnapshotPaths, tableId: string): Promise<number> {
-  try {
-    return (await stat(paths.manifest(tableId))).size
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw error
-  }
 }

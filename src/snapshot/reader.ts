@@ -1,7 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import type { Clock, Log } from '../kernel/index.ts'
+import { AppError, type Clock, type Log } from '../kernel/index.ts'
 import { currentGeneration, openIfThere, readBase, type SnapshotPaths, snapshotPaths } from './base.ts'
+import { snapshotErrors } from './errors.ts'
 import { chainSeed, decodeLines, type Line } from './line.ts'
 import { chunksWithin, type Manifest, refreshManifest } from './manifest.ts'
 import { applyLine, type State } from './state.ts'
@@ -68,6 +69,9 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
   let why = 'there is no snapshot yet'
   let age = { atReadMs: 0, readAtMs: 0 }
   let pointerReadAtMs = Number.NEGATIVE_INFINITY
+  /** The generation being read, and the last one found damaged: that one is not tried again. */
+  let reading = 0
+  let bad = 0
   let running: Promise<void> | undefined
   let again = false
   const listeners: ((what: string) => void)[] = []
@@ -85,6 +89,7 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
   const fail = async (what: string) => {
     log.error({ what }, 'the snapshot is damaged, nothing is certain until core writes a new one')
     state = undefined
+    bad = reading
     why = what
     await closeTail()
     for (const listener of listeners) listener(what)
@@ -99,8 +104,8 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
   const lookAtPointer = async () => {
     pointerReadAtMs = clock.monotonicMs()
     const generation = await currentGeneration(paths)
-    if (generation === undefined || generation === tail?.generation) return false
-    if (generation === state?.generation && tail === undefined && state !== undefined) return false
+    if (generation === undefined || generation === tail?.generation || generation === bad) return false
+    reading = generation
     await load(generation)
     return true
   }
@@ -115,6 +120,7 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
     for (const line of decoded.values as Line[]) {
       applyLine(state, line)
       if (line.t !== 'next') continue
+      reading = line.generation
       if (line.reload) await load(line.generation)
       else await moveTo(line.generation)
       return true
@@ -134,7 +140,8 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
       const due = clock.monotonicMs() - pointerReadAtMs >= POINTER_MS
       if ((tail === undefined || due) && (await lookAtPointer())) while (await readOn());
     } catch (error) {
-      await fail(String(error))
+      if (error instanceof AppError && error.code === 'snapshot_damaged') await fail(error.message)
+      else log.warn({ err: error }, 'the snapshot cannot be read at the moment')
     }
   }
   const loop = async () => {
@@ -167,7 +174,7 @@ function createFollower({ paths, clock, log }: { paths: SnapshotPaths; clock: Cl
 
 async function openTail(paths: SnapshotPaths, generation: number): Promise<Tail> {
   const handle = await openIfThere(paths.log(generation))
-  if (handle === undefined) throw new Error(`log-${generation}.jsonl is missing`)
+  if (handle === undefined) throw snapshotErrors.snapshot_damaged(`log-${generation}.jsonl is missing`)
   return { handle, generation, bytes: 0, chain: chainSeed(`log ${generation}`) }
 }
 

@@ -148,3 +148,16 @@ export function chunkOf(row: Row): SnapshotChunk {
     columns: row.columns as ChunkColumns,
   }
 }
+
+/** The other way round: what a manifest stores of a chunk. */
+export function rowOfChunk(chunk: SnapshotChunk): Row {
+  return {
+    id: Number(chunk.id),
+    table_id: Number(chunk.tableId),
+    time_range: `[${chunk.timeMin},${chunk.timeMax + 1n})`,
+    rows: chunk.rows,
+    bytes: chunk.bytes,
+    path: chunk.path,
+    columns: chunk.columns,
+  }
+}

@@ -40,6 +40,8 @@ export type State = {
   generation: number
   position: number
   identityVersion: number
+  /** Rises with every change of content; heartbeats do not count. */
+  version: number
   cut: Cut | undefined
   /** ISO instant at which the writer last had everything. */
   asOf: string | undefined
@@ -61,6 +63,7 @@ export function emptyState(generation: number): State {
     generation,
     position: 0,
     identityVersion: 0,
+    version: 0,
     cut: undefined,
     asOf: undefined,
     sealed: undefined,
@@ -106,6 +109,7 @@ export function isKind(kind: string): kind is Kind {
 export function applyLine(state: State, line: Line): void {
   if (line.n <= state.position) return
   state.position = line.n
+  if (line.t !== 'beat') state.version++
   switch (line.t) {
     case 'batch':
       for (const change of line.changes) applyChange(state, change)

@@ -155,6 +155,8 @@ export type SnapshotView = {
   readonly position: number
   /** Rises when anything an authentication depends on has changed: caches compare it. */
   readonly identityVersion: number
+  /** Another number after every change of content; heartbeats do not count. */
+  readonly version: number
   /** Time since the writer last knew that it had everything; Infinity without a snapshot. */
   readonly ageMs: number
   readonly sealed: Seal | undefined

@@ -67,6 +67,9 @@ export function viewOf(source: Source): SnapshotView {
     get identityVersion() {
       return usable()?.identityVersion ?? -1
     },
+    get version() {
+      return usable()?.version ?? -1
+    },
     get ageMs() {
       return usable() === undefined ? Number.POSITIVE_INFINITY : source.ageMs()
     },
