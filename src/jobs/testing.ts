@@ -1,0 +1,81 @@
+import type { StaticGate } from '../gate/index.ts'
+import type { Channel } from '../kernel/index.ts'
+import type { SnapshotJob } from '../snapshot/index.ts'
+import type { JobHeads, NewJob } from './types.ts'
+
+/** A job one may issue; tests say only what matters to them. */
+export function aJob(change: Partial<NewJob> = {}): NewJob {
+  return {
+    accountId: 1n,
+    userId: 1n,
+    userName: 'Ann Example',
+    type: 'presto',
+    database: 'shop',
+    databaseId: null,
+    query: 'SELECT 1',
+    priority: 0,
+    retryLimit: 0,
+    poolName: null,
+    engineVersion: null,
+    domainKey: null,
+    scheduleId: null,
+    scheduledAt: null,
+    dueAt: null,
+    ...change,
+  }
+}
+
+/** Job heads as the snapshot would hold them. */
+export function headsOf(rows: Record<string, unknown>[] = []): JobHeads {
+  const jobs: SnapshotJob[] = rows.map((row) => ({
+    id: BigInt(String(row.id)),
+    accountId: BigInt(String(row.account_id)),
+    status: String(row.status),
+    domainKey: (row.domain_key as string | null) ?? null,
+    row,
+  }))
+  const answer = (job: SnapshotJob | undefined) =>
+    job === undefined ? ({ kind: 'absent' } as const) : ({ kind: 'found', value: job } as const)
+  return {
+    usable: true,
+    ageMs: 4_200,
+    jobHead: (id) => answer(jobs.find((job) => job.id === id)),
+    jobByDomainKey: (accountId, key) =>
+      answer(jobs.find((job) => job.accountId === accountId && job.domainKey === key)),
+    recentJobs: (accountId, limit) => jobs.filter((job) => job.accountId === accountId).slice(0, limit),
+  }
+}
+
+/** Both ends of a channel in one process: what one side notifies or asks, the other handles. */
+export function channelPair(): [Channel, Channel] {
+  const handlers = [new Map<string, (body: unknown, from: string) => unknown>(), new Map()] as const
+  const end = (mine: number): Channel => ({
+    notify: (topic, body) => void handlers[1 - mine]?.get(topic)?.(body, 'peer'),
+    ask: async (topic, body) => [await handlers[1 - mine]?.get(topic)?.(body, 'peer')],
+    on: (topic, handler) => void handlers[mine]?.set(topic, handler),
+    onClose: () => undefined,
+  })
+  return [end(0), end(1)]
+}
+
+/** Waits until the look is no longer undefined or false; fails the test after `limitMs`. */
+export async function eventually<T>(look: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
+  const untilMs = performance.now() + limitMs
+  for (;;) {
+    const seen = await look()
+    if (seen !== undefined && seen !== false) return seen
+    if (performance.now() > untilMs) throw new Error(`this did not happen within ${limitMs} ms: ${look}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export const READ = { class: 'read', deadlineMs: 5_000 } as const
+export const WRITE = { class: 'write', deadlineMs: 5_000 } as const
+
+/** Shuts the gate as a planned absence does, and lets nobody wait long. */
+export function sendAway({ gate }: { gate: StaticGate }): void {
+  gate.set({ mode: 'away', reason: 'moved to new storage', planned: true })
+}
+export function bringBack({ gate }: { gate: StaticGate }): void {
+  gate.set({ mode: 'serving', reason: 'back', planned: false })
+}
