@@ -5,7 +5,15 @@ import { type PrestoType, typeText } from '../presto-type.ts'
  * Source: prestosql/presto core/trino-main/src/main/java/io/trino/type/TypeCoercion.java
  */
 
-const NUMERIC_RANK = { tinyint: 0, smallint: 1, integer: 2, bigint: 3, decimal: 4, real: 5, double: 6 } as const
+const NUMERIC_RANK = {
+  tinyint: 0,
+  smallint: 1,
+  integer: 2,
+  bigint: 3,
+  decimal: 4,
+  real: 5,
+  double: 6,
+} as const
 const INTEGER_DIGITS = { tinyint: 3, smallint: 5, integer: 10, bigint: 19 } as const
 type IntegerKind = keyof typeof INTEGER_DIGITS
 type NumericKind = keyof typeof NUMERIC_RANK
@@ -56,7 +64,8 @@ export function commonType(a: PrestoType, b: PrestoType): PrestoType | undefined
   if (isNumeric(a) && isNumeric(b)) return commonNumber(a, b)
   if (isText(a) && isText(b)) return commonText(a, b)
   if (isMoment(a) && isMoment(b)) return commonMoment(a, b)
-  if (a.kind === 'time' && b.kind === 'time') return { kind: 'time', precision: Math.max(a.precision, b.precision) }
+  if (a.kind === 'time' && b.kind === 'time')
+    return { kind: 'time', precision: Math.max(a.precision, b.precision) }
   if (a.kind === 'array' && b.kind === 'array') {
     const element = commonType(a.element, b.element)
     return element && { kind: 'array', element }
@@ -103,7 +112,9 @@ function commonText(a: PrestoType, b: PrestoType): PrestoType {
   return length === undefined ? { kind: 'varchar' } : { kind: 'varchar', length }
 }
 
-type Moment = Extract<PrestoType, { kind: 'timestamp' } | { kind: 'timestamp with time zone' }> | { kind: 'date' }
+type Moment =
+  | Extract<PrestoType, { kind: 'timestamp' } | { kind: 'timestamp with time zone' }>
+  | { kind: 'date' }
 const isMoment = (type: PrestoType): type is Moment =>
   type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'timestamp with time zone'
 

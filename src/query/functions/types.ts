@@ -47,11 +47,16 @@ export type ResolvedCall = {
   volatile?: boolean
 }
 
-/** Text of the clauses of an aggregate or window call, already generated; empty strings when absent. */
+/**
+ * Text of the clauses of an aggregate or window call, already generated, keywords included; empty strings when absent.
+ */
 export type AggregateClauses = {
   distinct: boolean
+  /** `ORDER BY x DESC NULLS LAST`: goes inside the parentheses. */
   orderBy: string
+  /** `FILTER (WHERE condition)` */
   filter: string
+  /** `OVER (PARTITION BY … ORDER BY …)` or `OVER name` */
   over: string
   nullTreatment: '' | 'IGNORE NULLS' | 'RESPECT NULLS'
 }

@@ -1,0 +1,204 @@
+import type { PrestoType } from '../presto-type.ts'
+import { castText } from './cast-text.ts'
+import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
+import { duckType, raise, rowField } from './duck-type.ts'
+import { applyLambda } from './lambda-sql.ts'
+
+/** Arrays: positions from 1; three-valued where an element is NULL. */
+
+const INVALID = 'INVALID_FUNCTION_ARGUMENT'
+
+const elementOf = (type: PrestoType): PrestoType =>
+  type.kind === 'array' ? type.element : { kind: 'unknown' }
+
+/** Lambdas that answer a boolean per element: the list of answers, for the three-valued quantifiers. */
+const quantifier = (name: string) =>
+  scalar(`${name}(array(T), function(T, boolean)) -> boolean`, `p_${name}(list_transform($1, $2))`)
+
+function elementAt(call: Call): string {
+  const [list, index] = call.args
+  return `CASE WHEN ${index} = 0 THEN ${fail(call, INVALID, 'SQL array indices start at 1')} ELSE ${list}[${index}] END`
+}
+
+function slice(call: Call): string {
+  const [list, start, length] = call.args
+  const from = `CASE WHEN ${start} < 0 THEN len(${list}) + ${start} + 1 ELSE ${start} END`
+  return `CASE WHEN ${start} = 0 THEN ${fail(call, INVALID, 'SQL array indices start at 1')} WHEN ${length} < 0 THEN ${fail(call, INVALID, 'length must be greater than or equal to 0')} WHEN ${length} = 0 OR (${from}) <= 0 OR (${from}) > len(${list}) THEN list_filter(${list}, lambda "$s": false) ELSE list_slice(${list}, ${from}, (${from}) + ${length} - 1) END`
+}
+
+/**
+ * A left fold. The state has a type of its own, DuckDB's list_reduce has one type only: so both travel in a struct.
+ */
+function reduce(call: Call): string {
+  const [list, initial] = call.args
+  const step = call.lambda(2)
+  const finish = call.lambda(3)
+  const [acc, element] = freshNames(2, call.args) as [string, string]
+  const state = duckType(step.result)
+  const item = duckType(elementOf(call.types[0]!))
+  const wrapped = `list_transform(${list}, lambda ${element}: {'s': CAST(NULL AS ${state}), 'x': CAST(${element} AS ${item})})`
+  const stepped = applyLambda(step, [`${acc}.s`, `${element}.x`])
+  const folded = `list_reduce(${wrapped}, lambda ${acc}, ${element}: {'s': CAST(${stepped} AS ${state}), 'x': CAST(NULL AS ${item})}, {'s': CAST(${initial} AS ${state}), 'x': CAST(NULL AS ${item})}).s`
+  return `CASE WHEN ${list} IS NOT NULL THEN ${applyLambda(finish, [folded])} END`
+}
+
+/** Insertion by the comparator: equal elements keep their order. */
+function sortBy(call: Call): string {
+  const [list] = call.args
+  const comparator = call.lambda(1)
+  const [acc, element, other] = freshNames(3, call.args) as [string, string, string]
+  const type = duckType(call.result)
+  const compared = applyLambda(comparator, [other, `${element}[1]`])
+  return `list_reduce(list_transform(${list}, lambda ${element}: CAST([${element}] AS ${type})), lambda ${acc}, ${element}: list_concat(list_concat(list_filter(${acc}, lambda ${other}: ${compared} <= 0), ${element}), list_filter(${acc}, lambda ${other}: ${compared} > 0)), CAST([] AS ${type}))`
+}
+
+function zipWith(call: Call): string {
+  const [a, b] = call.args
+  const lambda = call.lambda(2)
+  const [i] = freshNames(1, call.args) as [string]
+  const body = applyLambda(lambda, [`(${a})[${i}]`, `(${b})[${i}]`])
+  return `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN list_transform(generate_series(1, greatest(len(${a}), len(${b}))), lambda ${i}: ${body}) END`
+}
+
+function zip(call: Call): string {
+  const [i] = freshNames(1, call.args) as [string]
+  const fields = call.args.map((list, n) => `'${rowField(n)}': (${list})[${i}]`).join(', ')
+  const longest = call.args.map((list) => `len(${list})`).join(', ')
+  const known = call.args.map((list) => `${list} IS NOT NULL`).join(' AND ')
+  return `CASE WHEN ${known} THEN list_transform(generate_series(1, greatest(${longest})), lambda ${i}: {${fields}}) END`
+}
+
+function arrayJoin(call: Call): string {
+  const [list, delimiter, nullText] = call.args
+  const [x] = freshNames(1, call.args) as [string]
+  const text = castText(x, elementOf(call.types[0]!), call.context)
+  const kept = nullText === undefined ? `list_filter(${list}, lambda ${x}: ${x} IS NOT NULL)` : list
+  const shown = nullText === undefined ? text : `coalesce(${text}, ${nullText})`
+  return `CASE WHEN ${delimiter} IS NOT NULL THEN array_to_string(list_transform(${kept}, lambda ${x}: ${shown}), ${delimiter}) END`
+}
+
+const joinedLists = ({ args }: Call): string =>
+  `CASE WHEN ${args.map((arg) => `${arg} IS NOT NULL`).join(' AND ')} THEN ${args.slice(1).reduce((left, right) => `list_concat(${left}, ${right})`, args[0]!)} END`
+
+const TOO_LONG = 'result of sequence function must not have more than 10000 entries'
+
+function integerSequence(call: Call): string {
+  const [from, to, given] = call.args
+  const step = given ?? `CASE WHEN ${from} <= ${to} THEN 1 ELSE -1 END`
+  const type = { kind: 'bigint' } as const
+  const checked = `CASE WHEN (${step}) = 0 THEN ${raise(INVALID, 'step must not be zero', type)} WHEN ((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${raise(INVALID, 'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start', type)} WHEN (${to} - ${from}) // (${step}) >= 10000 THEN ${raise(INVALID, TOO_LONG, type)} ELSE ${step} END`
+  return `generate_series(${from}, ${to}, ${checked})`
+}
+
+function momentSequence(call: Call): string {
+  const [from, to, given] = call.args
+  const step = given ?? `CASE WHEN ${from} <= ${to} THEN INTERVAL 1 DAY ELSE INTERVAL (-1) DAY END`
+  const series = `generate_series(CAST(${from} AS TIMESTAMP), CAST(${to} AS TIMESTAMP), ${step})`
+  const type = duckType(call.result)
+  const wrong = `CASE WHEN CAST(${from} AS TIMESTAMP) + (${step}) = CAST(${from} AS TIMESTAMP) THEN ${fail(call, INVALID, 'interval must not be zero')} WHEN (CAST(${from} AS TIMESTAMP) + (${step}) > CAST(${from} AS TIMESTAMP)) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${fail(call, INVALID, 'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start')} WHEN len(${series}) > 10000 THEN ${fail(call, INVALID, TOO_LONG)} ELSE CAST(${series} AS ${type}) END`
+  return wrong
+}
+
+const INTERVALS = ['interval day to second', 'interval year to month']
+
+export const definitions: FunctionDefinition[] = [
+  ...scalar('cardinality(array(T)) -> bigint', 'CAST(len($1) AS BIGINT)'),
+  ...scalar('element_at(array(E), bigint) -> E', elementAt),
+  ...scalar('contains(array(T), T) -> boolean', 'p_contains($1, $2)', { comparable: ['T'] }),
+  ...scalar(
+    'array_position(array(T), T) -> bigint',
+    'CASE WHEN $2 IS NOT NULL THEN coalesce(CAST(list_position($1, $2) AS BIGINT), CASE WHEN $1 IS NOT NULL THEN 0 END) END',
+  ),
+  ...scalar('array_remove(array(T), T) -> array(T)', (call) => {
+    const [x] = freshNames(1, call.args)
+    return `CASE WHEN ${call.args[1]} IS NOT NULL THEN list_filter(${call.args[0]}, lambda ${x}: ${x} IS NULL OR ${x} <> ${call.args[1]}) END`
+  }),
+  ...scalar('array_distinct(array(E)) -> array(E)', 'p_distinct($1)', { comparable: ['E'] }),
+  ...scalar('array_intersect(array(E), array(E)) -> array(E)', 'p_intersect($1, $2)', { comparable: ['E'] }),
+  ...scalar(
+    'array_union(array(E), array(E)) -> array(E)',
+    'CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN p_distinct(list_concat($1, $2)) END',
+  ),
+  ...scalar('array_except(array(E), array(E)) -> array(E)', 'p_except($1, $2)', { comparable: ['E'] }),
+  ...scalar('arrays_overlap(array(E), array(E)) -> boolean', 'p_overlap($1, $2)'),
+  ...scalar('array_min(array(T)) -> T', 'CASE WHEN len($1) = list_count($1) THEN list_min($1) END', {
+    orderable: ['T'],
+  }),
+  ...scalar('array_max(array(T)) -> T', 'CASE WHEN len($1) = list_count($1) THEN list_max($1) END', {
+    orderable: ['T'],
+  }),
+  ...scalar('array_sort(array(E)) -> array(E)', "list_sort($1, 'ASC', 'NULLS LAST')", { orderable: ['E'] }),
+  ...scalar('array_sort(array(T), function(T, T, bigint)) -> array(T)', sortBy),
+  ...scalar(
+    ['array_join(array(T), varchar) -> varchar', 'array_join(array(T), varchar, varchar) -> varchar'],
+    arrayJoin,
+  ),
+  ...scalar('slice(array(E), bigint, bigint) -> array(E)', slice),
+  ...scalar('reverse(array(E)) -> array(E)', 'list_reverse($1)'),
+  ...scalar('repeat(T, bigint) -> array(T)', (call) => {
+    const [x] = freshNames(1, call.args)
+    return `CASE WHEN ${call.args[1]} > 10000 THEN ${fail(call, INVALID, 'count argument of repeat function must be less than or equal to 10000')} WHEN ${call.args[1]} < 0 THEN ${fail(call, INVALID, 'count argument of repeat function must be greater than or equal to 0')} ELSE CAST(list_transform(range(${call.args[1]}), lambda ${x}: ${call.args[0]}) AS ${duckType(call.result)}) END`
+  }),
+  ...scalar(
+    ['sequence(bigint, bigint) -> array(bigint)', 'sequence(bigint, bigint, bigint) -> array(bigint)'],
+    integerSequence,
+  ),
+  ...scalar(
+    [
+      'sequence(date, date) -> array(date)',
+      ...INTERVALS.map((step) => `sequence(date, date, ${step}) -> array(date)`),
+    ],
+    momentSequence,
+  ),
+  ...scalar(
+    INTERVALS.map((step) => `sequence(timestamp(p), timestamp(p), ${step}) -> array(timestamp(p))`),
+    momentSequence,
+  ),
+  ...scalar(
+    'shuffle(array(E)) -> array(E)',
+    (call) => {
+      const [x] = freshNames(1, call.args)
+      return `list_transform(list_sort(list_transform(${call.args[0]}, lambda ${x}: {'r': random(), 'x': ${x}})), lambda ${x}: ${x}.x)`
+    },
+    { volatile: true },
+  ),
+  ...scalar('zip(array(A), array(B)) -> array(row(A, B))', zip),
+  ...scalar('zip(array(A), array(B), array(C)) -> array(row(A, B, C))', zip),
+  ...scalar('zip(array(A), array(B), array(C), array(D)) -> array(row(A, B, C, D))', zip),
+  ...scalar('zip(array(A), array(B), array(C), array(D), array(E)) -> array(row(A, B, C, D, E))', zip),
+  ...scalar('zip_with(array(T), array(U), function(T, U, R)) -> array(R)', zipWith),
+  ...scalar('transform(array(T), function(T, U)) -> array(U)', 'list_transform($1, $2)'),
+  ...scalar('filter(array(T), function(T, boolean)) -> array(T)', 'list_filter($1, $2)'),
+  ...scalar('reduce(array(T), S, function(S, T, S), function(S, R)) -> R', reduce),
+  ...scalar('flatten(array(array(E))) -> array(E)', 'flatten($1)'),
+  ...scalar('concat(array(E), array(E), array(E)...) -> array(E)', joinedLists),
+  ...scalar('concat(array(E), E) -> array(E)', 'CASE WHEN $1 IS NOT NULL THEN list_append($1, $2) END'),
+  ...scalar('concat(E, array(E)) -> array(E)', 'CASE WHEN $2 IS NOT NULL THEN list_prepend($1, $2) END'),
+  ...quantifier('any_match'),
+  ...quantifier('all_match'),
+  ...quantifier('none_match'),
+  ...scalar('ngrams(array(T), bigint) -> array(array(T))', (call) => {
+    const [i] = freshNames(1, call.args)
+    const [list, n] = call.args
+    return `CASE WHEN ${n} <= 0 THEN ${fail(call, INVALID, 'N must be positive')} ELSE list_transform(generate_series(1, greatest(len(${list}) - ${n} + 1, 1)), lambda ${i}: list_slice(${list}, ${i}, ${i} + ${n} - 1)) END`
+  }),
+  ...scalar('combinations(array(T), bigint) -> array(array(T))', combinations),
+]
+
+/** Index lists come from JavaScript, which knows no types; the elements are taken here. */
+function combinations(call: Call): string {
+  const [indexes, i] = freshNames(2, call.args) as [string, string]
+  const [list, n] = call.args
+  return `list_transform(p_combinations(CAST(len(${list}) AS BIGINT), ${n}), lambda ${indexes}: list_transform(${indexes}, lambda ${i}: (${list})[${i}]))`
+}
+
+export const prelude: string[] = [
+  `CREATE OR REPLACE MACRO p_contains(l, x) AS CASE WHEN x IS NULL THEN NULL WHEN list_contains(l, x) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
+  `CREATE OR REPLACE MACRO p_any_match(l) AS CASE WHEN list_contains(l, true) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
+  `CREATE OR REPLACE MACRO p_all_match(l) AS CASE WHEN list_contains(l, false) THEN false WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN true END`,
+  `CREATE OR REPLACE MACRO p_none_match(l) AS CASE WHEN list_contains(l, true) THEN false WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN true END`,
+  `CREATE OR REPLACE MACRO p_distinct(l) AS list_filter(l, lambda "$d", "$i": list_position(l, "$d") = "$i")`,
+  `CREATE OR REPLACE MACRO p_intersect(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(a, "$d") = "$i" AND list_position(b, "$d") IS NOT NULL) END`,
+  `CREATE OR REPLACE MACRO p_except(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(a, "$d") = "$i" AND list_position(b, "$d") IS NULL) END`,
+  `CREATE OR REPLACE MACRO p_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, lambda "$o": "$o" IS NOT NULL), list_filter(b, lambda "$o": "$o" IS NOT NULL)) THEN true WHEN len(a) > 0 AND len(b) > 0 AND (len(a) > list_count(a) OR len(b) > list_count(b)) THEN NULL ELSE false END`,
+]

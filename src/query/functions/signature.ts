@@ -1,0 +1,142 @@
+import type { PrestoType } from '../presto-type.ts'
+
+/**
+ * The signature language of the registry: `name(type, …) -> type`.
+ *
+ * `T`, `K1` (upper case) are type variables; `decimal(p,s)`, `varchar(x)`, `timestamp(p)` bind their numbers to variables;
+ * a plain `varchar` takes any length; `function(T, U, boolean)` is a lambda from T, U to boolean; a last argument with `...`
+ * may come any number of times, none included.
+ */
+export type Signature = {
+  name: string
+  parameters: Pattern[]
+  variadic: boolean
+  result: Pattern
+  /** As Presto lists it among the expected ones. */
+  text: string
+}
+
+export type Pattern =
+  | { kind: 'variable'; name: string }
+  | { kind: 'function'; parameters: Pattern[]; result: Pattern }
+  | { kind: 'decimal'; precision: number | string; scale: number | string }
+  | { kind: 'varchar' | 'char'; length: string | undefined }
+  | { kind: 'time' | 'timestamp' | 'timestamp with time zone'; precision: number | string }
+  | { kind: 'array'; element: Pattern }
+  | { kind: 'map'; key: Pattern; value: Pattern }
+  | { kind: 'row'; fields: Pattern[] }
+  | { kind: 'concrete'; type: PrestoType }
+
+/** @throws SyntaxError on a signature that does not follow the language: a fault of the registry, found at import. */
+export function parseSignature(text: string): Signature {
+  const reader = readerOf(text)
+  const name = reader.word()
+  const parameters: Pattern[] = []
+  let variadic = false
+  reader.expect('(')
+  if (!reader.take(')')) {
+    do {
+      parameters.push(readPattern(reader))
+      variadic = reader.take('...')
+    } while (reader.take(','))
+    reader.expect(')')
+  }
+  reader.expect('->')
+  const result = readPattern(reader)
+  reader.end()
+  return { name, parameters, variadic, result, text: text.slice(0, text.lastIndexOf('->')).trim() }
+}
+
+type Reader = ReturnType<typeof readerOf>
+
+function readerOf(text: string) {
+  const tokens = text.match(/\.\.\.|->|[(),]|[A-Za-z0-9_]+|\S/g) ?? []
+  let at = 0
+  const fail = (): never => {
+    throw new SyntaxError(`signature ${text}: unexpected ${tokens[at] ?? 'end'}`)
+  }
+  return {
+    peek: () => tokens[at],
+    take: (token: string) => tokens[at] === token && ++at > 0,
+    expect(token: string) {
+      if (tokens[at++] !== token) fail()
+    },
+    word(): string {
+      const token = tokens[at++]
+      return token !== undefined && /^\w+$/.test(token) ? token : fail()
+    },
+    end() {
+      if (at !== tokens.length) fail()
+    },
+    fail,
+  }
+}
+
+function readPattern(reader: Reader): Pattern {
+  const word = reader.word()
+  if (/^[A-Z]/.test(word)) return { kind: 'variable', name: word }
+  switch (word) {
+    case 'array':
+      return { kind: 'array', element: readArguments(reader, 1)[0]! }
+    case 'map': {
+      const [key, value] = readArguments(reader, 2)
+      return { kind: 'map', key: key!, value: value! }
+    }
+    case 'row':
+      return { kind: 'row', fields: readArguments(reader) }
+    case 'function': {
+      const parts = readArguments(reader)
+      return { kind: 'function', parameters: parts.slice(0, -1), result: parts.at(-1)! }
+    }
+    case 'decimal': {
+      const [precision, scale] = readNumbers(reader)
+      return { kind: 'decimal', precision: precision!, scale: scale! }
+    }
+    case 'varchar':
+    case 'char':
+      return { kind: word, length: reader.peek() === '(' ? String(readNumbers(reader)[0]) : undefined }
+    case 'time':
+    case 'timestamp':
+      return readMoment(reader, word)
+    case 'interval':
+      return { kind: 'concrete', type: readInterval(reader) }
+    default:
+      return { kind: 'concrete', type: { kind: word } as PrestoType }
+  }
+}
+
+function readArguments(reader: Reader, count?: number): Pattern[] {
+  const parts: Pattern[] = []
+  reader.expect('(')
+  do parts.push(readPattern(reader))
+  while (reader.take(','))
+  reader.expect(')')
+  if (count !== undefined && parts.length !== count) reader.fail()
+  return parts
+}
+
+function readNumbers(reader: Reader): (number | string)[] {
+  const parts: (number | string)[] = []
+  reader.expect('(')
+  do {
+    const word = reader.word()
+    parts.push(/^\d+$/.test(word) ? Number(word) : word)
+  } while (reader.take(','))
+  reader.expect(')')
+  return parts
+}
+
+function readMoment(reader: Reader, word: 'time' | 'timestamp'): Pattern {
+  const precision = reader.peek() === '(' ? readNumbers(reader)[0]! : 3
+  if (!reader.take('with')) return { kind: word, precision }
+  reader.expect('time')
+  reader.expect('zone')
+  return { kind: 'timestamp with time zone', precision }
+}
+
+function readInterval(reader: Reader): PrestoType {
+  const from = reader.word()
+  reader.expect('to')
+  const kind = `interval ${from} to ${reader.word()}`
+  return { kind } as PrestoType
+}
