@@ -9,8 +9,18 @@ export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal
  * A logger that writes one JSON object per line on standard output. The supervisor collects its children's
  * lines and renders them for people when standard output is a terminal.
  */
-export function createLog({ process, level = 'info' }: { process: string; level?: string }): Log {
-  return pino({ level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime })
+export function createLog({
+  process,
+  level = 'info',
+  write,
+}: {
+  process: string
+  level?: string
+  /** Takes each line instead of standard output: the supervisor's own lines go the way of its children's. */
+  write?: (line: string) => void
+}): Log {
+  const options = { level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime }
+  return write === undefined ? pino(options) : pino(options, { write })
 }
 
 const nothing = () => undefined

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { backoffMs, type Clock, type Log, type Message } from '../kernel/index.ts'
 import { serverErrors } from './errors.ts'
-import type { createLogStream, LogFormat } from './log-stream.ts'
+import type { createLogStream } from './log-stream.ts'
+import { PROCESS_TABLE, roleOf } from './process-table.ts'
 
 export type ChildSpec = {
   /** `ingest-0`: role, dash, number. */
@@ -38,6 +39,7 @@ export function createChildren({
   stream,
   onMessage,
   onReady,
+  onEnd,
 }: {
   entry: string
   clock: Clock
@@ -45,6 +47,7 @@ export function createChildren({
   stream: ReturnType<typeof createLogStream>
   onMessage(topic: string, body: unknown, from: string): unknown
   onReady(name: string): void
+  onEnd(name: string): void
 }) {
   const children = new Map<string, Child>()
   let lastRequest = 0
@@ -86,6 +89,7 @@ export function createChildren({
 
   function ended(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     child.process = undefined
+    onEnd(child.spec.name)
     child.onExit?.()
     if (child.ending) {
       child.state = 'stopped'
@@ -141,7 +145,7 @@ export function createChildren({
       for (const target of targets) send(target, { topic: message.topic, body: message.body, from })
       return
     }
-    const isRole = !children.has(message.to!)
+    const isRole = !/-\d+$/.test(message.to!)
     try {
       const answers = await Promise.all(
         targets.map((t) => question(t, message.topic, message.body, 60_000, from)),
@@ -222,10 +226,10 @@ export function createChildren({
       child.onExit = resolve
     })
     send(child, { topic: 'drain', body: { drainSeconds } })
-    const inTime = await Promise.race([
-      exited.then(() => true),
-      clock.sleep(drainSeconds * 1000).then(() => false),
-    ])
+    const timer = new AbortController()
+    const tooLate = clock.sleep(drainSeconds * 1000, timer.signal).then(() => false)
+    const inTime = await Promise.race([exited.then(() => true), tooLate])
+    timer.abort()
     if (!inTime) {
       log.warn({ child: name, drainSeconds }, 'process did not drain in time, killing it')
       child.process?.kill('SIGKILL')
@@ -245,9 +249,22 @@ export function createChildren({
   }, ALIVE_EVERY_MS)
   pulse.unref()
 
+  /** Row by row of the process table, the lowest rank first; processes of one rank at the same time. */
+  async function drainInOrder(): Promise<void> {
+    const ranks = [...new Set(PROCESS_TABLE.map(({ drainRank }) => drainRank))].sort((a, b) => a - b)
+    for (const rank of ranks) {
+      const rows = PROCESS_TABLE.filter(({ drainRank }) => drainRank === rank)
+      const names = [...children.keys()].filter((name) => rows.some(({ role }) => role === roleOf(name)))
+      const seconds = Math.max(...rows.map(({ drainSeconds }) => drainSeconds))
+      await Promise.all(names.map((name) => stop(name, seconds)))
+    }
+    clearInterval(pulse)
+  }
+
   return {
     start,
     stop,
+    drainInOrder,
     /** Sends a notice to every running child. */
     broadcast(topic: string, body: unknown): void {
       for (const child of children.values()) send(child, { topic, body })
@@ -290,4 +307,3 @@ type Child = {
 }
 
 export type Children = ReturnType<typeof createChildren>
-export type { LogFormat }

@@ -1,0 +1,49 @@
+import type { Environment } from '../kernel/index.ts'
+import type { ChildSpec } from './children.ts'
+import type { ServerSettings } from './config.ts'
+import type { HeldSocket } from './listeners.ts'
+import { PROCESS_TABLE, type RoleRow } from './process-table.ts'
+
+/** What every child is told at its start, as environment: children read settings from it like everybody else. */
+export type Placement = {
+  dataDir: string
+  runDir: string
+  /** Directories under `spool/` that exist or will: one loader each. */
+  spoolNames: string[]
+  publicSocket: HeldSocket
+  publicUrl: string
+  tls?: { certificatePath: string; keyPath: string }
+}
+
+/** The children of `millrace up`, in the order of the process table. */
+export function childSpecs(
+  settings: ServerSettings,
+  placement: Placement,
+  env: Environment,
+): (ChildSpec & { row: RoleRow })[] {
+  const counted = { ...settings, spoolNames: placement.spoolNames }
+  const base: Environment = {
+    ...env,
+    MILLRACE_DATA_DIR: placement.dataDir,
+    MILLRACE_RUN_DIR: placement.runDir,
+    MILLRACE_PUBLIC_URL: placement.publicUrl,
+    MILLRACE_TLS_CERT: placement.tls?.certificatePath,
+    MILLRACE_TLS_KEY: placement.tls?.keyPath,
+    MILLRACE_LOG_LEVEL: settings.logLevel,
+    NODE_COMPILE_CACHE: `${placement.dataDir}/cache/compile`,
+  }
+  return PROCESS_TABLE.flatMap((row) =>
+    Array.from({ length: row.count(counted) }, (_, index) => ({
+      row,
+      name: `${row.role}-${index}`,
+      args: [row.role, String(index), ...(row.role === 'loader' ? [placement.spoolNames[index]] : [])],
+      env: base,
+      socketFd: row.ownsPublicSocket ? placement.publicSocket.fd : undefined,
+    })),
+  )
+}
+
+/** The spool each edge process writes. */
+export function spoolNameOf(index: number): string {
+  return `ingest-${index}`
+}

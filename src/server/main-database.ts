@@ -1,0 +1,128 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Embedded,
+  fenceEpochs,
+  parseDatabaseUrl,
+  prepareDatabase,
+  startEmbedded,
+} from '../database/index.ts'
+import type { DatabaseAddress, GateKeeper } from '../gate/index.ts'
+import { backoffMs, type Clock, configErrors, type Log, randomIds } from '../kernel/index.ts'
+import type { ServerSettings } from './config.ts'
+
+export type MainDatabase = { stop(): Promise<void> }
+
+export type MainDatabaseOptions = {
+  settings: ServerSettings
+  dataDir: string
+  runDir: string
+  keeper: GateKeeper
+  log: Log
+  clock: Clock
+  signal: AbortSignal
+}
+
+/**
+ * Starts the embedded PostgreSQL (or reaches the external one), brings its schema up to date and opens the gate to it. An
+ * embedded server that ends is started again; the gate's breaker notices by itself. An external server that does not answer
+ * is waited for: collecting goes on meanwhile.
+ * @throws setting_invalid for a URL that is none; what the embedded server's first start throws
+ */
+export async function startMainDatabase(options: MainDatabaseOptions): Promise<MainDatabase> {
+  const { settings } = options
+  if (settings.databaseUrl !== undefined) {
+    const address = parseUrl(settings.databaseUrl)
+    await untilReached(options, address)
+    return { stop: async () => undefined }
+  }
+  return keepEmbedded(options)
+}
+
+function parseUrl(text: string): DatabaseAddress {
+  try {
+    return parseDatabaseUrl(text)
+  } catch (error) {
+    throw configErrors.setting_invalid(`MILLRACE_DATABASE_URL: ${(error as Error).message}`, error)
+  }
+}
+
+async function untilReached(options: MainDatabaseOptions, address: DatabaseAddress): Promise<void> {
+  const { clock, log, signal } = options
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      return await openGateTo(options, address)
+    } catch (error) {
+      if (!isUnreachable(error)) throw error
+      failures += 1
+      log.warn(
+        { err: error, host: address.host, port: address.port },
+        'the main database cannot be reached; trying again',
+      )
+      await clock.sleep(backoffMs(failures), signal)
+    }
+  }
+}
+
+function isUnreachable(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  // 57P03: starting up or shutting down; 53300: too many connections.
+  return (
+    /^(ECONN|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EPIPE|57P03|53300|08)/.test(code) ||
+    /timeout|terminated/i.test(String(error))
+  )
+}
+
+async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase> {
+  const { dataDir, runDir, clock, log, signal } = options
+  const socketDirectory = join(runDir, 'pg')
+  let running: Embedded
+  let stopping = false
+  const start = async () => {
+    running = await startEmbedded({ dataDir, runDir: socketDirectory, clock, log, ids: randomIds })
+    running.onExit(() => void startAgain())
+  }
+  const startAgain = async () => {
+    for (let failures = 0; !stopping; ) {
+      try {
+        await start()
+        return
+      } catch (error) {
+        failures += 1
+        log.error({ err: error, failures }, 'the embedded database could not be started again')
+        await clock.sleep(backoffMs(failures), signal)
+      }
+    }
+  }
+  mkdirSync(socketDirectory, { recursive: true, mode: 0o700 })
+  await start()
+  await openGateTo(options, running!.address)
+  return {
+    async stop() {
+      stopping = true
+      await running.stop()
+    },
+  }
+}
+
+/**
+ * Prepares schema and login role and lets the gate open to them. The same server keeps its epoch and password over a restart, so
+ * that nothing that holds them has to be told; another server is a new epoch.
+ */
+async function openGateTo(
+  { keeper, clock, log }: MainDatabaseOptions,
+  admin: DatabaseAddress,
+): Promise<void> {
+  const { address: known, epoch: last, planned, mode } = keeper.current()
+  if (planned && (mode === 'held' || mode === 'away')) {
+    log.warn({ mode }, 'a maintenance holds the gate: the database is left to it')
+    return
+  }
+  const isSame = known !== undefined && known.host === admin.host && known.port === admin.port && last > 0
+  const epoch = isSame ? last : last + 1
+  const ids = isSame ? { ...randomIds, hex160: () => known.password } : randomIds
+  const database = admin.host.startsWith('/') ? 'millrace' : undefined
+  const address = await prepareDatabase(admin, { epoch, ids, log, database })
+  if (!isSame) await keeper.order('switch', { epoch, address })
+  await fenceEpochs({ ...admin, database: address.database }, { below: epoch, clock, log })
+}

@@ -1,0 +1,260 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { probeDatabase } from '../database/index.ts'
+import { createGateKeeper, type GateKeeper } from '../gate/index.ts'
+import { createLog, type Environment, type Log, systemClock, writeFileDurably } from '../kernel/index.ts'
+import { createAdminServer } from './admin.ts'
+import { adminView } from './admin-view.ts'
+import { announce } from './announce.ts'
+import { childSpecs, type Placement, spoolNameOf } from './child-start.ts'
+import { type Children, createChildren } from './children.ts'
+import { dataDirectory, readServerSettings, type ServerSettings } from './config.ts'
+import { serverErrors } from './errors.ts'
+import { holdSocket } from './listeners.ts'
+import { lockDataDirectory } from './lock.ts'
+import { createLogStream } from './log-stream.ts'
+import { startMainDatabase } from './main-database.ts'
+import { runDirectory } from './run-directory.ts'
+import { tlsFiles } from './tls.ts'
+
+/**
+ * `millrace up`: takes the data directory, starts the main database and the processes, keeps them running, and drains
+ * them in order on SIGTERM or SIGINT. Resolves with the exit code. @throws the expected refusals of a start
+ */
+export async function up(env: Environment): Promise<number> {
+  const settings = readServerSettings(env)
+  const dataDir = prepareDataDirectory(dataDirectory(settings))
+  const release = lockDataDirectory(dataDir, { now: systemClock.now(), host: hostname() })
+  try {
+    return await run(settings, dataDir, env)
+  } finally {
+    release()
+  }
+}
+
+async function run(settings: ServerSettings, dataDir: string, env: Environment): Promise<number> {
+  const { log, stream, format } = openLog(settings)
+  refusePlainHttp(settings)
+  const stopping = new AbortController()
+  const signals = followSignals(stopping, log)
+  const publicSocket = holdSocket(settings.host, settings.port)
+  const tls = await tlsFiles(settings, dataDir, systemClock.now())
+  const runDir = runDirectory(dataDir)
+  const placement: Placement = {
+    dataDir,
+    runDir,
+    spoolNames: spoolNames(dataDir, settings.ingestProcesses),
+    publicSocket,
+    publicUrl:
+      settings.publicUrl ?? `${tls ? 'https' : 'http'}://${urlHost(settings.host)}:${publicSocket.port}`,
+    tls,
+  }
+
+  const ready = new Set<string>()
+  let changed = () => undefined as unknown
+  const messages: { handle(topic: string, body: unknown, from: string): unknown } = {
+    handle: () => undefined,
+  }
+  const children: Children = createChildren({
+    entry: join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? 'child.ts' : 'child.js'),
+    clock: systemClock,
+    log,
+    stream,
+    onMessage: (topic, body, from) => messages.handle(topic, body, from),
+    onReady: (name) => {
+      ready.add(name)
+      changed()
+    },
+    onEnd: (name) => keeper?.forget(name),
+  })
+  const keeper: GateKeeper = await createGateKeeper({
+    dataDir,
+    clock: systemClock,
+    log,
+    broadcast: children.broadcast,
+    probe: (address) => probeDatabase(address),
+  })
+  const greeting: { firstAccount?: unknown } = {}
+  messages.handle = (topic, body, from) => {
+    if (topic === 'first-account') greeting.firstAccount = body
+    else return keeper.topics[topic]?.(body, from)
+  }
+
+  const adminSocketPath = join(runDir, 'admin.sock')
+  const admin = await openAdmin(settings, adminSocketPath, { children, keeper })
+  let keeping: Promise<void> | undefined
+  let exitCode = 0
+  let database: Awaited<ReturnType<typeof startMainDatabase>> | undefined
+  try {
+    const specs = childSpecs(settings, placement, env)
+    // Collecting first: the edge needs no database.
+    for (const spec of specs) children.start(spec)
+    const pushing = setInterval(() => children.broadcast('gate', keeper.topics.gate(undefined, '')), 5_000)
+    const { signal } = stopping
+    database = await startMainDatabase({ settings, dataDir, runDir, keeper, log, clock: systemClock, signal })
+    clearInterval(pushing)
+    // Only now may the keeper's probes open the gate: the schema is what this release expects.
+    keeping = keeper.run(signal)
+    await allReady(
+      specs.map(({ name }) => name),
+      ready,
+      (notify) => (changed = notify),
+      stopping.signal,
+    )
+    if (!stopping.signal.aborted) {
+      const run = {
+        pid: process.pid,
+        url: placement.publicUrl,
+        adminUrl: admin.url,
+        adminSocket: adminSocketPath,
+      }
+      await writeFileDurably(join(dataDir, 'run.json'), `${JSON.stringify(run)}\n`)
+      announce({ ...run, dataDir, firstAccount: greeting.firstAccount, format, log })
+    }
+    await untilAborted(stopping.signal)
+  } catch (error) {
+    log.fatal({ err: error }, 'start failed')
+    exitCode = 1
+    stopping.abort()
+  } finally {
+    rmSync(join(dataDir, 'run.json'), { force: true })
+    await drain(children, log)
+    await keeping
+    await database?.stop()
+    admin.close()
+    publicSocket.close()
+    signals.stop()
+    log.info({}, 'stopped')
+  }
+  return exitCode
+}
+
+function prepareDataDirectory(dataDir: string): string {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o711 })
+    mkdirSync(join(dataDir, 'spool'), { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw serverErrors.data_directory_unusable(`${dataDir}: ${(error as Error).message}`, error)
+  }
+  return dataDir
+}
+
+function openLog(settings: ServerSettings) {
+  const isTerminal = process.stdout.isTTY === true
+  const format =
+    settings.logFormat === 'auto'
+      ? isTerminal
+        ? 'pretty'
+        : 'json'
+      : (settings.logFormat as 'pretty' | 'json')
+  const stream = createLogStream({ format, colours: isTerminal, write: (text) => process.stdout.write(text) })
+  const log = createLog({
+    process: 'supervisor',
+    level: settings.logLevel,
+    write: (line) => stream.line('supervisor', line.trimEnd()),
+  })
+  return { log, stream, format }
+}
+
+function refusePlainHttp({ host, tls, plainHttp }: ServerSettings): void {
+  const isLoopback = host === 'localhost' || host === '::1' || /^127\./.test(host)
+  if (tls === 'off' && !isLoopback && !plainHttp) throw serverErrors.plain_http_refused(host)
+}
+
+/** First signal: drain. Second: end at once, for people in a hurry. */
+function followSignals(stopping: AbortController, log: Log) {
+  const handle = (signal: NodeJS.Signals) => {
+    if (stopping.signal.aborted) {
+      log.warn({ signal }, 'ending at once')
+      process.exit(1)
+    }
+    log.info({ signal }, 'draining; once more to end at once')
+    stopping.abort()
+  }
+  const names = ['SIGINT', 'SIGTERM'] as const
+  for (const name of names) process.on(name, handle)
+  return {
+    stop: () => {
+      for (const name of names) process.off(name, handle)
+    },
+  }
+}
+
+/** The spools of this start's edge processes, and any that an earlier start with more of them left behind. */
+function spoolNames(dataDir: string, ingestProcesses: number): string[] {
+  const mine = Array.from({ length: ingestProcesses }, (_, index) => spoolNameOf(index))
+  const left = readdirSync(join(dataDir, 'spool')).filter((name) => /^ingest-\d+$/.test(name))
+  return [...new Set([...mine, ...left])]
+}
+
+async function openAdmin(
+  settings: ServerSettings,
+  socketPath: string,
+  parts: { children: Children; keeper: GateKeeper },
+) {
+  const view = adminView(parts)
+  const local = createAdminServer(view, { local: true })
+  rmSync(socketPath, { force: true })
+  await listen(local, { path: socketPath, mode: 0o600 })
+  const public_ = createAdminServer(view, { local: false })
+  await listen(public_, { host: '127.0.0.1', port: settings.adminPort })
+  const address = public_.address()
+  const port = typeof address === 'object' && address ? address.port : settings.adminPort
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close() {
+      for (const server of [local, public_]) {
+        server.close()
+        server.closeAllConnections()
+      }
+    },
+  }
+}
+
+function listen(
+  server: ReturnType<typeof createAdminServer>,
+  where: { path: string; mode: number } | { host: string; port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const name = 'path' in where ? where.path : `${where.host}:${where.port}`
+    server.once('error', (error) =>
+      reject(serverErrors.port_taken(`${name} for health and metrics: ${error.message}`, error)),
+    )
+    const before = 'path' in where ? process.umask(0o777 & ~where.mode) : undefined
+    server.listen(where, () => resolve())
+    if (before !== undefined) process.umask(before)
+  })
+}
+
+function allReady(
+  names: string[],
+  ready: Set<string>,
+  onChange: (notify: () => void) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (signal.aborted || names.every((name) => ready.has(name))) resolve()
+    }
+    onChange(check)
+    signal.addEventListener('abort', check, { once: true })
+    check()
+  })
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return signal.aborted
+    ? Promise.resolve()
+    : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function drain(children: Children, log: Log): Promise<void> {
+  await children.drainInOrder()
+  log.info({}, 'all processes have drained')
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return hostname()
+  return host.includes(':') ? `[${host}]` : host
+}
