@@ -1,3 +1,4 @@
+// Rendering only: `write.ts` belongs to the engine process, and whoever serves results shall not load DuckDB.
 export {
   RESULT_CONTENT_TYPES,
   RESULT_FORMATS,
@@ -5,4 +6,3 @@ export {
   type ResultRequest,
   renderResult,
 } from './render.ts'
-export { writeResult } from './write.ts'

@@ -1,0 +1,134 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { backoffMs, type Clock, ensureDirectory, type Log } from '../../kernel/index.ts'
+import { type EngineChild, startChild } from './child.ts'
+import type { EngineSettings } from './config.ts'
+import { engineErrors } from './errors.ts'
+import type { EngineStart } from './messages.ts'
+import { engineOn } from './run.ts'
+import type { Engine, EnginePool } from './types.ts'
+
+export type EnginePoolOptions = {
+  /** Processes kept warm; default `settings.warmEngines`. */
+  size?: number
+  clock: Clock
+  log: Log
+  settings: EngineSettings
+  /** Absolute. Temporary files go to `engine-temp/` in it; queries without a file list may read `objects/`. */
+  dataDir: string
+} & Partial<EngineStart>
+
+/**
+ * Keeps `size` engine processes ready. Each serves one job and ends with it; a new one is made ready in the
+ * background. A process that cannot be prepared is tried again with growing waits.
+ */
+export async function createEnginePool(options: EnginePoolOptions): Promise<EnginePool> {
+  const { clock, log, settings, dataDir } = options
+  const size = options.size ?? settings.warmEngines
+  const start: EngineStart = { functionsModule: options.functionsModule, prelude: options.prelude ?? [] }
+  const temporaries = join(dataDir, 'engine-temp')
+  await ensureDirectory(temporaries)
+  await sweep(temporaries)
+
+  const warm: EngineChild[] = []
+  const alive = new Set<EngineChild>()
+  const closing = new AbortController()
+  let failures = 0
+  let lastJob = 0
+
+  const spawn = (): EngineChild => {
+    const child = startChild(start, settings)
+    alive.add(child)
+    void child.gone.then(() => {
+      alive.delete(child)
+      const at = warm.indexOf(child)
+      if (at >= 0) warm.splice(at, 1)
+    })
+    return child
+  }
+  const becomeReady = async (child: EngineChild) => {
+    const waiting = new AbortController()
+    const enough = AbortSignal.any([waiting.signal, closing.signal])
+    const late = clock.sleep(settings.startSeconds * 1000, enough).then(() => 'late' as const)
+    try {
+      if ((await Promise.race([child.ready, late])) !== 'late') return
+    } finally {
+      waiting.abort()
+    }
+    child.kill()
+    throw engineErrors.engine_unavailable(`not ready after ${settings.startSeconds} s`)
+  }
+  const refill = () => {
+    while (!closing.signal.aborted && warm.length < size) {
+      const child = spawn()
+      warm.push(child)
+      void becomeReady(child).then(
+        () => {
+          failures = 0
+        },
+        (error) => {
+          failures++
+          if (closing.signal.aborted) return
+          log.error({ err: error, failures }, 'an engine process could not be made ready')
+        },
+      )
+    }
+  }
+  // One loop refills, so that engines that die idle are replaced and failures are spaced out.
+  const refilling = (async () => {
+    while (!closing.signal.aborted) {
+      refill()
+      await clock.sleep(failures === 0 ? 200 : backoffMs(failures, { firstMs: 200 }), closing.signal)
+    }
+  })()
+
+  const take = async (): Promise<Engine> => {
+    for (;;) {
+      if (closing.signal.aborted) throw engineErrors.engine_unavailable('the worker is ending')
+      const wasWarm = warm.shift()
+      const child = wasWarm ?? spawn()
+      try {
+        await becomeReady(child)
+      } catch (error) {
+        // One that died while waiting says nothing about the next.
+        if (wasWarm && failures === 0) continue
+        throw error
+      } finally {
+        if (failures === 0) refill()
+      }
+      return engineOn(child, {
+        clock,
+        watchMilliseconds: settings.watchMilliseconds,
+        tempDirectory: join(temporaries, `${process.pid}-${++lastJob}`),
+        objectsDirectory: join(dataDir, 'objects'),
+      })
+    }
+  }
+
+  return {
+    take,
+    close: async () => {
+      closing.abort()
+      for (const child of alive) child.kill()
+      await Promise.all([refilling, ...[...alive].map((child) => child.gone)])
+    },
+  }
+}
+
+/** Removes what engines of workers that are no more have left: the directories start with the worker's pid. */
+async function sweep(temporaries: string): Promise<void> {
+  for (const name of await readdir(temporaries)) {
+    const pid = Number.parseInt(name, 10)
+    if (pid !== process.pid && isAlive(pid)) continue
+    await rm(join(temporaries, name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

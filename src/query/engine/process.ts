@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { JavaScriptFunction } from '../functions/types.ts'
+import { writeResult } from '../results/write.ts'
+import { failureOf } from './errors.ts'
+import { registerFunctions } from './functions.ts'
+import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
+import { prepareSelect, runSetup } from './statements.ts'
+
+/**
+ * The engine process: one in-memory DuckDB, made ready ahead of time, for one job. It holds nothing worth saving, so
+ * its parent may kill it at any moment; and it ends by itself when the parent does.
+ */
+const PROGRESS_MS = 250
+
+process.on('disconnect', () => process.exit(0))
+endWithParent()
+yieldToOthers()
+await serve()
+
+async function serve(): Promise<void> {
+  try {
+    const connection = await prepare(JSON.parse(process.argv[2] ?? '{"prelude":[]}'))
+    process.once('message', (message) => {
+      void run(connection, message as RunMessage)
+    })
+    send({ kind: 'ready' })
+  } catch (error) {
+    send({ kind: 'unfit', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    process.exitCode = 1
+    process.disconnect()
+  }
+}
+
+function send(message: EngineMessage, then?: () => void): void {
+  process.send?.(message, undefined, undefined, () => then?.())
+}
+
+async function prepare({ functionsModule, prelude }: EngineStart): Promise<DuckDBConnection> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    allow_unsigned_extensions: 'false',
+    threads: '1',
+  })
+  const connection = await instance.connect()
+  await connection.run(`SET TimeZone = 'UTC'`)
+  await connection.run('SET enable_progress_bar = true')
+  await connection.run('SET enable_progress_bar_print = false')
+  if (functionsModule !== undefined) {
+    const { javaScriptFunctions } = (await import(functionsModule)) as {
+      javaScriptFunctions: JavaScriptFunction[]
+    }
+    await registerFunctions(connection, javaScriptFunctions)
+  }
+  for (const statement of prelude) await connection.run(statement)
+  return connection
+}
+
+async function run(connection: DuckDBConnection, job: RunMessage): Promise<void> {
+  const before = process.cpuUsage()
+  const cpuMs = () => {
+    const { user, system } = process.cpuUsage(before)
+    return Math.round((user + system) / 1000)
+  }
+  let rows = 0
+  const report = setInterval(() => {
+    const { percentage } = connection.progress
+    const percent = percentage >= 0 ? percentage : null
+    send({ kind: 'progress', percent, rows, cpuMs: cpuMs(), rssBytes: process.memoryUsage.rss() })
+  }, PROGRESS_MS)
+  const end = (message: EngineMessage) => {
+    clearInterval(report)
+    send(message, () => process.exit(0))
+  }
+  try {
+    for (const statement of job.configuration) await connection.run(statement)
+    for (const statement of job.setup) await runSetup(connection, statement)
+    const prepared = await prepareSelect(connection, job.sql)
+    const result = await prepared.stream()
+    const stored = await writeResult(result, job.types, job.resultPath, (count) => {
+      rows = count
+    })
+    end({ kind: 'done', ...stored, cpuMs: cpuMs() })
+  } catch (error) {
+    end({ kind: 'failed', failure: failureOf(error), cpuMs: cpuMs() })
+  }
+}
+
+/**
+ * The channel's end is noticed on the event loop, which a JavaScript function may hold for long; so a second thread
+ * looks whether the process has been handed to another parent.
+ */
+function endWithParent(): void {
+  const watch = `const parent = process.ppid
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 1000)`
+  new Worker(watch, { eval: true }).unref()
+}
+
+/** Engines give way to the processes that accept data, and are what the kernel kills first when memory ends. */
+function yieldToOthers(): void {
+  os.setPriority(10)
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '800')
+  } catch (error) {
+    // Other systems have no such file; the cap on memory stands without it.
+    if (process.platform === 'linux' && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}

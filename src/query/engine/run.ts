@@ -1,0 +1,167 @@
+import { mkdir, rm } from 'node:fs/promises'
+import type { Clock } from '../../kernel/index.ts'
+import { storageErrors } from '../../storage/index.ts'
+import { QueryError } from '../errors.ts'
+import type { EngineChild } from './child.ts'
+import { engineErrors } from './errors.ts'
+import type { EngineFailure, EngineMessage } from './messages.ts'
+import type { Engine, EngineLimits, EngineProgress, EngineQuery } from './types.ts'
+import { type Usage, usageOf } from './usage.ts'
+
+export type RunSurroundings = {
+  clock: Clock
+  watchMilliseconds: number
+  /** The job's own directory for what does not fit into memory; made and removed here. */
+  tempDirectory: string
+  /** What a query without a list of files may open. */
+  objectsDirectory: string
+}
+
+type Outcome = { rows: bigint; bytes: bigint; cpuMs: number }
+
+/** DuckDB takes up to one and a half times its limit, so it is told two thirds of what the job may have. */
+const DUCKDB_SHARE = 2 / 3
+/** How long a process that has said its last word may take to end. */
+const LEAVE_MS = 1000
+
+/** The engine port over one process. The process is used up by one run, whatever its end. */
+export function engineOn(child: EngineChild, surroundings: RunSurroundings): Engine {
+  let used = false
+  return {
+    discard: () => child.kill(),
+    runToFile: async (query, resultPath, options) => {
+      if (used) throw new Error('an engine runs one query only')
+      used = true
+      try {
+        return await runOnce(child, surroundings, query, resultPath, options)
+      } catch (error) {
+        await leave(child, surroundings.clock, true)
+        await rm(resultPath, { force: true })
+        throw error
+      } finally {
+        await leave(child, surroundings.clock, false)
+        await rm(surroundings.tempDirectory, { recursive: true, force: true })
+      }
+    },
+  }
+}
+
+async function leave(child: EngineChild, clock: Clock, now: boolean): Promise<void> {
+  const waiting = new AbortController()
+  if (!now) await Promise.race([child.gone, clock.sleep(LEAVE_MS, waiting.signal)])
+  waiting.abort()
+  child.kill()
+  await child.gone
+}
+
+async function runOnce(
+  child: EngineChild,
+  surroundings: RunSurroundings,
+  query: EngineQuery,
+  resultPath: string,
+  { limits, signal, onProgress }: Parameters<Engine['runToFile']>[2],
+): Promise<Outcome> {
+  signal.throwIfAborted()
+  await mkdir(surroundings.tempDirectory, { recursive: true, mode: 0o700 })
+  const watching = new AbortController()
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    const answered = answer(child, query, resultPath, limits, surroundings, onProgress)
+    const exceeded = watch(child.pid, limits, surroundings, answered.reported, watching.signal)
+    return await Promise.race([answered.outcome, exceeded, aborted.promise])
+  } finally {
+    watching.abort()
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** Hands the query over; the outcome is what the process answers, or engine_lost. */
+function answer(
+  child: EngineChild,
+  query: EngineQuery,
+  resultPath: string,
+  limits: EngineLimits,
+  { tempDirectory, objectsDirectory }: RunSurroundings,
+  onProgress: (progress: EngineProgress) => void,
+): { outcome: Promise<Outcome>; reported: Usage } {
+  const reported: Usage = { cpuMs: 0, rssBytes: 0 }
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+  const hear = (message: EngineMessage) => {
+    if (message.kind === 'progress') {
+      Object.assign(reported, { cpuMs: message.cpuMs, rssBytes: message.rssBytes })
+      onProgress({ percent: message.percent, rows: BigInt(message.rows) })
+    } else if (message.kind === 'done') {
+      resolve({ rows: BigInt(message.rows), bytes: BigInt(message.bytes), cpuMs: message.cpuMs })
+    } else if (message.kind === 'failed') reject(errorOf(message.failure))
+  }
+  const configuration = configurationOf(limits, tempDirectory, query.files ?? objectsDirectory)
+  const types = query.columns.map(({ type }) => type)
+  child.run({ kind: 'run', setup: query.setup, sql: query.sql, types, resultPath, configuration }, hear)
+  void child.gone.then((how) => reject(engineErrors.engine_lost(how)))
+  return { outcome: promise, reported }
+}
+
+function errorOf(failure: EngineFailure): Error {
+  switch (failure.kind) {
+    case 'query':
+      return new QueryError(failure.name, failure.message)
+    case 'storage_full':
+      return storageErrors.storage_full(failure.message)
+    case 'chunk_unreadable':
+      return engineErrors.chunk_unreadable(failure.message)
+  }
+}
+
+/** Limits first, then every door is closed, then the lock. `open`: files, or a directory. */
+export function configurationOf(
+  limits: EngineLimits,
+  tempDirectory: string,
+  open: string[] | string,
+): string[] {
+  const text = (value: string) => `'${value.replaceAll("'", "''")}'`
+  return [
+    `SET threads = ${limits.threads}`,
+    `SET memory_limit = '${Math.floor(limits.memoryBytes * DUCKDB_SHARE)}B'`,
+    `SET temp_directory = ${text(tempDirectory)}`,
+    `SET max_temp_directory_size = '${limits.tempBytes}B'`,
+    typeof open === 'string'
+      ? `SET allowed_directories = [${text(open)}]`
+      : `SET allowed_paths = [${open.map(text).join(', ')}]::VARCHAR[]`,
+    'SET enable_external_access = false',
+    'SET lock_configuration = true',
+  ]
+}
+
+/**
+ * Rejects when the process exceeds a limit; resolves never. Where there is no /proc the process's own reports are
+ * used, which stop while JavaScript is busy: there, the time limit is what holds.
+ */
+async function watch(
+  pid: number,
+  limits: EngineLimits,
+  { clock, watchMilliseconds }: RunSurroundings,
+  reported: Usage,
+  done: AbortSignal,
+): Promise<never> {
+  const startedMs = clock.monotonicMs()
+  const before = (await usageOf(pid)) ?? { cpuMs: 0, rssBytes: 0 }
+  const limitError = (
+    name: 'EXCEEDED_LOCAL_MEMORY_LIMIT' | 'EXCEEDED_CPU_LIMIT' | 'EXCEEDED_TIME_LIMIT',
+    what: string,
+  ) => new QueryError(name, `Query exceeded ${what}`)
+  while (!done.aborted) {
+    const measured = await usageOf(pid)
+    const cpuMs = measured ? measured.cpuMs - before.cpuMs : reported.cpuMs
+    const rssBytes = measured ? measured.rssBytes - before.rssBytes : reported.rssBytes
+    if (rssBytes > limits.memoryBytes)
+      throw limitError('EXCEEDED_LOCAL_MEMORY_LIMIT', `its memory limit of ${limits.memoryBytes >> 20} MB`)
+    if (cpuMs > limits.cpuSeconds * 1000)
+      throw limitError('EXCEEDED_CPU_LIMIT', `its CPU limit of ${limits.cpuSeconds} s`)
+    if (clock.monotonicMs() - startedMs > limits.wallSeconds * 1000)
+      throw limitError('EXCEEDED_TIME_LIMIT', `its time limit of ${limits.wallSeconds} s`)
+    await clock.sleep(watchMilliseconds, done)
+  }
+  return new Promise(() => undefined)
+}
