@@ -111,6 +111,8 @@ async function killAll(postmaster: number, cluster: string): Promise<void> {
 /** The test process ends without `stop`: nothing of it may live on. */
 function abandon(server: Embedded | undefined, room: string): void {
   if (server !== undefined && isAlive(server.pid)) process.kill(server.pid, 'SIGQUIT')
+  // Nothing asynchronous runs any more in an exit handler.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
   rmSync(room, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
 }
 

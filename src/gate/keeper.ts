@@ -11,6 +11,8 @@ import type { DatabaseAddress, DatabaseReport, GateAcknowledgement, GateLease, G
 export const LEASE_MS = 30_000
 const PUSH_EVERY_MS = 5_000
 const TICK_MS = 100
+/** A database that hangs refuses nobody: it is found out by asking. */
+const PROBE_EVERY_MS = 5_000
 
 export type GateKeeperOptions = {
   dataDir: string
@@ -32,6 +34,8 @@ export type GateKeeper = {
    * @throws gate_order_refused (409, final) when the event does not exist in the present mode.
    */
   order(event: GateEvent, details?: OrderDetails): Promise<GateState>
+  /** Resolves when every order given so far has been carried out. */
+  settled(): Promise<void>
   /** A maintenance that has ordered `drain` must say this every few seconds, or the gate reopens after 30 s. */
   renewOrder(): void
   /** Waits until the processes comply with the present state; resolves with those that do not by the deadline. */
@@ -61,6 +65,7 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
   let orderRenewedMs = clock.monotonicMs()
   let queue: Promise<unknown> = Promise.resolve()
   let probing = false
+  let lastProbeMs = Number.NEGATIVE_INFINITY
   ramp.shut(state.mode === 'away' && state.epoch > 0 ? clock.now().getTime() - Date.parse(state.since) : 0)
 
   const lease = (): GateLease => ({ state, leaseMs: LEASE_MS })
@@ -122,6 +127,7 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
   function startProbe() {
     if (probing) return
     probing = true
+    lastProbeMs = clock.monotonicMs()
     void probeOnce()
       .catch((error: unknown) => log.error({ err: error }, 'the gate could not be changed after a probe'))
       .finally(() => {
@@ -141,7 +147,8 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
 
   async function tick(): Promise<void> {
     if (clock.monotonicMs() - lastPushMs >= PUSH_EVERY_MS) push()
-    if (waitsForDatabase()) startProbe()
+    const probeIsDue = isOpen() && clock.monotonicMs() - lastProbeMs >= PROBE_EVERY_MS
+    if (waitsForDatabase() || probeIsDue) startProbe()
     if (orderIsStale())
       await orderIf(orderIsStale, 'reopen', { reason: 'serving: the maintenance that was draining is gone' })
     if (state.mode === 'recovering' && ramp.stepIsDue()) await stepRamp()
@@ -151,6 +158,7 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
   return {
     current: () => state,
     order,
+    settled: async () => void (await queue),
     renewOrder: () => {
       orderRenewedMs = clock.monotonicMs()
     },
