@@ -32,10 +32,10 @@ async function main(): Promise<void> {
     await waitUntilLoaded(client, rows)
     await showQueries(client)
     console.log(dim(`From start to third answer: ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`))
-    if (once) return stream.stop()
+    if (once) return await stream.stop()
     printNextSteps(running, apikey)
     await server.ended
-    stream.stop()
+    await stream.stop()
   } finally {
     await server.stop()
   }

@@ -133,7 +133,9 @@ function sendStep(target: Target, step: Step, saved: Record<string, string>): Pr
 
 function bodyOf(step: Step, saved: Record<string, string>): { body: Buffer; contentType?: string } {
   if (step.form) {
-    const filled = Object.fromEntries(Object.entries(step.form).map(([name, value]) => [name, fill(value, saved)]))
+    const filled = Object.fromEntries(
+      Object.entries(step.form).map(([name, value]) => [name, fill(value, saved)]),
+    )
     return {
       body: Buffer.from(new URLSearchParams(filled).toString()),
       contentType: 'application/x-www-form-urlencoded',

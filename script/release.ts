@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { startServer } from '../test/support/server.ts'
+import { restClient } from './support/client.ts'
+
+/** Node does not strip types below node_modules, so what is published is JavaScript: the same tree under dist/. */
+const DIST = 'dist'
+const ASSETS = ['src/database/migrations/*.sql', 'src/console/public/*']
+const PUBLISHED = ['bin', 'dist', 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md']
+
+function build(): void {
+  rmSync(DIST, { recursive: true, force: true })
+  const config = {
+    extends: '../tsconfig.json',
+    compilerOptions: { noEmit: false, outDir: '.', rootDir: '../src', rewriteRelativeImportExtensions: true },
+    include: ['../src'],
+    exclude: ['../src/**/*.test.ts', '../src/**/testing', '../src/**/*testing*.ts', '../src/**/cases.ts'],
+  }
+  mkdirSync(DIST)
+  writeFileSync(join(DIST, 'tsconfig.json'), JSON.stringify(config))
+  execFileSync('tsc', ['-p', DIST], { stdio: 'inherit' })
+  rmSync(join(DIST, 'tsconfig.json'))
+  for (const asset of globSync(ASSETS)) {
+    const target = asset.replace(/^src/, DIST)
+    mkdirSync(dirname(target), { recursive: true })
+    cpSync(asset, target)
+  }
+}
+
+function pack(): string {
+  const staging = mkdtempSync(join(tmpdir(), 'millrace-release-'))
+  for (const path of PUBLISHED) cpSync(path, join(staging, path), { recursive: true })
+  const {
+    private: _private,
+    devDependencies: _dev,
+    ...manifest
+  } = JSON.parse(readFileSync('package.json', 'utf8'))
+  writeFileSync(join(staging, 'package.json'), JSON.stringify({ ...manifest, files: PUBLISHED }, null, 2))
+  const output = execFileSync('npm', ['pack', '--json', '--loglevel=error'], {
+    cwd: staging,
+    encoding: 'utf8',
+  })
+  const packed = JSON.parse(output)
+  const { filename } = (Array.isArray(packed) ? packed[0] : Object.values(packed)[0]) as { filename: string }
+  cpSync(join(staging, filename), join(DIST, filename))
+  rmSync(staging, { recursive: true })
+  return join(process.cwd(), DIST, filename)
+}
+
+function install(tarball: string): string {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'millrace-installed-'))
+  writeFileSync(join(elsewhere, 'package.json'), '{"private":true}')
+  execFileSync(
+    'npm',
+    ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', tarball],
+    { cwd: elsewhere, stdio: 'inherit' },
+  )
+  return elsewhere
+}
+
+async function proveThatItWorks(elsewhere: string): Promise<void> {
+  const command = join(elsewhere, 'node_modules', '.bin', 'millrace')
+  console.log(execFileSync(command, ['version'], { encoding: 'utf8' }).trim())
+  const server = await startServer({ command, dataDir: mkdtempSync(join(tmpdir(), 'millrace-data-')) })
+  try {
+    const client = restClient(server.url, server.apiKey)
+    await client.ensure('/v3/database/create/release')
+    await client.ensure('/v3/table/create/release/checked/log')
+    await client.importRecords('release', 'checked', 'one', [{ time: 1_700_000_000, answer: 42 }])
+    for (;;) {
+      const { rows } = await client.query('release', 'SELECT sum(answer) FROM checked')
+      if (rows[0][0] === 42) break
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const page = await fetch(`${server.url}/app/`)
+    if (!page.ok) throw new Error(`the console page answers ${page.status}`)
+    const code = await server.stop()
+    if (code !== 0) throw new Error(`millrace ended with exit code ${code}`)
+  } catch (error) {
+    console.error(server.log())
+    throw error
+  } finally {
+    await server.kill()
+    server.remove()
+  }
+}
+
+build()
+const tarball = pack()
+const elsewhere = install(tarball)
+try {
+  await proveThatItWorks(elsewhere)
+} finally {
+  rmSync(elsewhere, { recursive: true, force: true })
+}
+console.log(`release: ${tarball} installs, starts, imports, answers and stops`)
