@@ -1,1 +1,7 @@
+export { type IngestSettings, readIngestSettings } from './config.ts'
+export { directoryOn } from './directory.ts'
+export { createEdge, type Edge, type EdgeOptions } from './edge.ts'
+export { ingestErrors } from './errors.ts'
+export { type IngestMetrics, ingestMetrics } from './metrics.ts'
+export { drainServer, type EdgeServer, edgeServer } from './server.ts'
 export type * from './types.ts'

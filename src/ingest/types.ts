@@ -1,32 +1,18 @@
-import type { Lookup, SnapshotDatabase, SnapshotKey, SnapshotTable } from '../snapshot/index.ts'
-
-export type FoundTable = { database: SnapshotDatabase; table: SnapshotTable }
+import type { Lookup, SnapshotDatabase, SnapshotKey } from '../snapshot/index.ts'
 
 /**
- * What this process's own copy of the snapshot says, without waiting. `found` is trusted, also when the main
- * database has been away for hours. `absent` means only "not in this copy": the edge then asks core, and
- * refuses for good (401, 403, 404) only when core confirms it. `unknown`: the copy cannot be read.
+ * What the edge asks before it accepts anything. `found` comes from this process's copy of the snapshot and is trusted, also
+ * when the main database has been away for hours; `absent` (and `false`) only when core confirmed it after the question was
+ * asked, or when the copy holds a final no (a revoked key); else `unknown`. Never rejects.
  */
 export type Directory = {
-  /** Another number after every change of content: what was derived from an older one is forgotten. */
-  readonly version: number
-  /** By lower-case hex SHA-256 of the whole key and, when it has an account prefix, also of what follows it. Revoked ones are found too. */
-  findKey(sha256: string): Lookup<SnapshotKey>
-  findDatabase(accountId: bigint, database: string): Lookup<SnapshotDatabase>
-  /** `absent` when the database or the table is not there. */
-  findTable(accountId: bigint, database: string, table: string): Lookup<FoundTable>
-  /** Whether the key's user may import into the database; a `false` is confirmed with core before it becomes a 403. */
-  mayImport(key: SnapshotKey, database: SnapshotDatabase): Lookup<boolean>
-}
-
-/**
- * The same questions put to core, which looks into the main database now (never into a snapshot): its `absent`
- * and its `false` are certain. Within 200 ms, else `unknown`; never rejects.
- */
-export type AskCore = {
+  /** Another text after every change of the copy: what was derived from an older one is forgotten. */
+  version(): string
+  /** By the SHA-256 (lower-case hex) of a key; a revoked one, or one whose user was removed, is `absent`. */
   findKey(sha256: string): Promise<Lookup<SnapshotKey>>
   findDatabase(accountId: bigint, database: string): Promise<Lookup<SnapshotDatabase>>
-  findTable(accountId: bigint, database: string, table: string): Promise<Lookup<FoundTable>>
+  findTable(accountId: bigint, database: string, table: string): Promise<Lookup<{ id: bigint }>>
+  /** Whether the key's user may import into the database. */
   mayImport(key: SnapshotKey, database: SnapshotDatabase): Promise<Lookup<boolean>>
 }
 
@@ -38,3 +24,6 @@ export type ImportTarget = {
   table: string
   tableId: bigint
 }
+
+/** What `GET /v3/system/server_status` says; always with status 200: td waits up to ten minutes on anything else. */
+export type ServerStatus = 'ok' | 'maintenance'

@@ -166,7 +166,10 @@ describe('appending to a spool', () => {
   test('whose sync fails is not acknowledged, ends the process, and nothing is accepted any more', () =>
     withSpoolDirectory(async (directory) => {
       let failing = false
-      const disk = { ...realDisk, sync: (fd: number) => (failing ? Promise.reject(broken) : realDisk.sync(fd)) }
+      const disk = {
+        ...realDisk,
+        sync: (fd: number) => (failing ? Promise.reject(broken) : realDisk.sync(fd)),
+      }
       const fatal: unknown[] = []
       const writer = await aWriter(directory, { disk, onFatal: (error) => fatal.push(error) })
       await writer.append(aRecord('kept'))

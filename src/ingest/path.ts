@@ -1,0 +1,52 @@
+import { ingestErrors } from './errors.ts'
+
+export type ImportPath = {
+  database: string
+  table: string
+  /** Empty: the sender gave none. */
+  uniqueId: string
+  format: string
+}
+
+const MOST_UNIQUE_ID_BYTES = 512
+
+/** Path without query and without the doubled slashes some clients begin with (td-client-python: `GET //v3/…`). */
+export function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  const path = query === -1 ? url : url.slice(0, query)
+  let slashes = 0
+  while (path.charCodeAt(slashes) === 47 && path.charCodeAt(slashes + 1) === 47) slashes++
+  return slashes === 0 ? path : path.slice(slashes)
+}
+
+/**
+ * `/v3/table/import/:db/:table/:format` or `/v3/table/import_with_id/:db/:table/:id/:format`; undefined when it is another
+ * path. Segments are percent-decoded and may hold `%2F`; `+` is itself. @throws import_path_invalid (400)
+ */
+export function importPathOf(path: string): ImportPath | undefined {
+  if (!path.startsWith('/v3/table/import')) return undefined
+  const parts = path.split('/')
+  const [, , , verb] = parts
+  const withId = verb === 'import_with_id'
+  if (!withId && verb !== 'import') return undefined
+  if (parts.length !== (withId ? 8 : 7)) return undefined
+  const uniqueId = withId ? decoded(parts[6]!) : ''
+  if (Buffer.byteLength(uniqueId) > MOST_UNIQUE_ID_BYTES) {
+    throw ingestErrors.import_path_invalid(`the unique id has more than ${MOST_UNIQUE_ID_BYTES} bytes`)
+  }
+  return {
+    database: decoded(parts[4]!),
+    table: decoded(parts[5]!),
+    uniqueId,
+    format: decoded(parts.at(-1)!),
+  }
+}
+
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch (error) {
+    throw ingestErrors.import_path_invalid(segment, error)
+  }
+}

@@ -1,0 +1,81 @@
+import { httpErrors } from '../kernel/http/errors.ts'
+import type { SnapshotKey } from '../snapshot/index.ts'
+import { ingestErrors } from './errors.ts'
+import { hashesOf, keyOf, splitKey } from './key.ts'
+import type { Directory, ImportTarget } from './types.ts'
+
+const MOST_REMEMBERED = 10_000
+const NAME = /^[a-z0-9_]{1,255}$/
+
+export type TargetFinder = (
+  authorization: string | undefined,
+  database: string,
+  table: string,
+) => ImportTarget | Promise<ImportTarget>
+
+/**
+ * Who sends, whether they may, and where to: in that order. Answers without waiting, and without hashing the key again, for
+ * what was found before in the same version of the directory; a refusal is never remembered.
+ */
+export function createTargetFinder(directory: Directory): TargetFinder {
+  const remembered = new Map<string, ImportTarget>()
+  let version = ''
+  return (authorization, database, table) => {
+    const current = directory.version()
+    if (current !== version || remembered.size > MOST_REMEMBERED) remembered.clear()
+    version = current
+    const name = `${authorization}\n${database}\n${table}`
+    const known = remembered.get(name)
+    if (known !== undefined) return known
+    return findTarget(directory, authorization, database, table).then((target) => {
+      if (version === current && directory.version() === current) remembered.set(name, target)
+      return target
+    })
+  }
+}
+
+/** @throws failed_to_login (401), not_authorized (403), database_unknown, table_unknown (404), directory_away (503, retry) */
+async function findTarget(
+  directory: Directory,
+  authorization: string | undefined,
+  database: string,
+  table: string,
+): Promise<ImportTarget> {
+  const key = await findKey(directory, authorization)
+  const { accountId } = key
+  // No database can have such a name: certain without asking.
+  if (!NAME.test(database)) throw ingestErrors.database_unknown(database)
+  const inDatabase = await directory.findDatabase(accountId, database)
+  if (inDatabase.kind === 'absent') throw ingestErrors.database_unknown(database)
+  if (inDatabase.kind === 'unknown') throw away(`database '${database}'`, inDatabase.reason)
+
+  const may = await directory.mayImport(key, inDatabase.value)
+  if (may.kind === 'unknown') throw away(`permission on database '${database}'`, may.reason)
+  if (may.kind === 'absent' || !may.value)
+    throw httpErrors.not_authorized(`to import into database '${database}'`)
+
+  if (!NAME.test(table)) throw ingestErrors.table_unknown(`${database}.${table}`)
+  const into = await directory.findTable(accountId, database, table)
+  if (into.kind === 'absent') throw ingestErrors.table_unknown(`${database}.${table}`)
+  if (into.kind === 'unknown') throw away(`table '${database}.${table}'`, into.reason)
+  return { accountId, keyId: key.id, database, table, tableId: into.value.id }
+}
+
+async function findKey(directory: Directory, authorization: string | undefined): Promise<SnapshotKey> {
+  const text = keyOf(authorization)
+  if (text === undefined) throw httpErrors.failed_to_login()
+  const { account } = splitKey(text)
+  let unknown: string | undefined
+  for (const sha256 of hashesOf(text)) {
+    const found = await directory.findKey(sha256)
+    if (found.kind === 'found' && (account === undefined || account === String(found.value.accountId)))
+      return found.value
+    if (found.kind === 'unknown') unknown ??= found.reason
+  }
+  if (unknown !== undefined) throw away('the API key', unknown)
+  throw httpErrors.failed_to_login()
+}
+
+function away(what: string, reason: string) {
+  return ingestErrors.directory_away(what, new Error(reason))
+}
