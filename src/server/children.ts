@@ -139,18 +139,20 @@ export function createChildren({
 
   /** To one process by name, or to every process of a role: then the answer is the list of theirs. */
   async function relay(sender: Child, message: Message): Promise<void> {
-    const targets = matching(message.to!)
+    // There is one core on a node: its role names the process.
+    const to = message.to === 'core' ? 'core-0' : message.to!
+    const targets = matching(to)
     const from = sender.spec.name
     if (message.request === undefined) {
       for (const target of targets) send(target, { topic: message.topic, body: message.body, from })
       return
     }
-    const isRole = !/-\d+$/.test(message.to!)
+    const isRole = !/-\d+$/.test(to)
     try {
       const answers = await Promise.all(
         targets.map((t) => question(t, message.topic, message.body, 60_000, from)),
       )
-      if (!isRole && targets.length === 0) throw serverErrors.child_gone(message.to)
+      if (!isRole && targets.length === 0) throw serverErrors.child_gone(to)
       send(sender, { topic: message.topic, answer: message.request, body: isRole ? answers : answers[0] })
     } catch (error) {
       send(sender, { topic: message.topic, answer: message.request, error: String(error) })

@@ -52,8 +52,9 @@ function isFresh({ certificatePath, keyPath }: TlsFiles, now: Date): boolean {
   return validToDate.getTime() - now.getTime() > 30 * 86_400_000
 }
 
-export function readTls({ certificatePath, keyPath }: TlsFiles): SecureContextOptions {
-  return { cert: readFileSync(certificatePath), key: readFileSync(keyPath), minVersion: 'TLSv1.2' }
+/** What a server is created with, and what `setSecureContext` takes. */
+export function readTls({ certificatePath, keyPath }: TlsFiles) {
+  return { cert: readFileSync(certificatePath), key: readFileSync(keyPath), minVersion: 'TLSv1.2' as const }
 }
 
 /**

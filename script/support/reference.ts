@@ -1,0 +1,91 @@
+import { globSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { errorTables, type Setting, settingTables } from '../../src/kernel/index.ts'
+
+const HEAD = '<!-- Generated from the code by `node script/docs.ts`; a test fails when it is out of date. -->'
+
+/** Importing a table registers it; nothing else happens at import time. */
+async function loadTables(): Promise<void> {
+  for (const file of globSync(['src/**/config.ts', 'src/**/errors.ts']).sort()) await import(resolve(file))
+}
+
+/** The reference pages that are made from the code, by path. */
+export async function referencePages(): Promise<Record<string, string>> {
+  await loadTables()
+  return { 'docs/reference/settings.md': settingsPage(), 'docs/reference/errors.md': errorsPage() }
+}
+
+function settingsPage(): string {
+  const parts = [...settingTables()].sort().map(([capability, settings]) => {
+    const rows = Object.values(settings).map(
+      (setting) =>
+        `| \`${setting.env}\` | ${kindOf(setting)} | ${defaultOf(setting)} | ${setting.help}${exampleOf(setting)} |`,
+    )
+    return [
+      `## ${capability}`,
+      '',
+      '| variable | kind | default | what it does |',
+      '|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n')
+  })
+  return [
+    HEAD,
+    '# Settings',
+    '',
+    'Nothing has to be set to start. Every setting is an environment variable; `millrace up` takes the common ones as options too.',
+    'Units are in the names. A value of the wrong form stops the start with a sentence that names it.',
+    '',
+    ...parts,
+  ].join('\n')
+}
+
+function kindOf(setting: Setting): string {
+  switch (setting.type) {
+    case 'integer':
+      return `whole number${setting.least === undefined ? '' : `, at least ${setting.least}`}${setting.most === undefined ? '' : `, at most ${setting.most}`}`
+    case 'choice':
+      return setting.choices.map((choice) => `\`${choice}\``).join(', ')
+    case 'list':
+      return 'list, commas between'
+    case 'boolean':
+      return '`true` or `false`'
+    default:
+      return 'text'
+  }
+}
+
+function defaultOf(setting: Setting): string {
+  if (setting.type === 'optional-text') return 'none'
+  const value = Array.isArray(setting.default) ? setting.default.join(',') : String(setting.default)
+  return value === '' ? 'none' : `\`${value}\``
+}
+
+const exampleOf = ({ example }: Setting) => (example === undefined ? '' : ` Example: \`${example}\``)
+
+function errorsPage(): string {
+  const parts = [...errorTables()].sort().map(([capability, rows]) => {
+    const lines = Object.entries(rows).map(([code, { status, advice, message, help = '' }]) => {
+      const text = message('…').replaceAll('|', '\\|')
+      return `| \`${code}\` | ${status} | ${advice} | ${text} | ${help} |`
+    })
+    return [
+      `## ${capability}`,
+      '',
+      '| code | status | advice | message | when, and what to do |',
+      '|---|---|---|---|---|',
+      ...lines,
+      '',
+    ].join('\n')
+  })
+  return [
+    HEAD,
+    '# Errors',
+    '',
+    'Every refusal has a stable code (`error_code` in the JSON body), an HTTP status and an advice. `retry`: nothing is wrong with the request, send it',
+    'again (the answer carries `Retry-After`). `final`: sending it again changes nothing. What cannot be checked at the moment is always `retry`.',
+    '',
+    ...parts,
+  ].join('\n')
+}
