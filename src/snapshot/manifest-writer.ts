@@ -17,7 +17,7 @@ const LINES_PER_REWRITE = 500
 export type ManifestWriter = ReturnType<typeof createManifestWriter>
 
 /**
- * Writes the manifests; one caller at a time. Nothing is fsynced until `sync`: the sums in the log say how far a
+ * Writes the manifests. Nothing is fsynced until `sync`: the sums in the log say how far a
  * manifest must reach, so a reader notices one whose end was lost and answers `unknown`.
  */
 export function createManifestWriter(paths: SnapshotPaths) {
@@ -70,7 +70,7 @@ export function createManifestWriter(paths: SnapshotPaths) {
     unsynced.add(tableId)
   }
 
-  return {
+  return oneAfterTheOther({
     /** False when the manifest lost its end, or was never written: it must be `replace`d from the database. */
     async reaches(tableId: string, n: number): Promise<boolean> {
       return (await load(tableId)).n >= n
@@ -91,6 +91,14 @@ export function createManifestWriter(paths: SnapshotPaths) {
       await rewrite(tableId, manifest)
       makeRoom()
       return sumOf(manifest, n, newestOf(rows, null))
+    },
+    /** As `replace`, but leaves a file alone that names the same chunks. */
+    async reconcile(tableId: string, n: number, rows: Row[]): Promise<TableSum> {
+      const { chunks, n: reached } = await load(tableId)
+      const same = chunks.size === rows.length && rows.every(({ id }) => chunks.has(String(id)))
+      if (!same) return this.replace(tableId, n, rows)
+      makeRoom()
+      return sumOf(await load(tableId), reached, newestOf(rows, null))
     },
     /** A dropped table's manifest is of no use to anyone. */
     async remove(tableId: string): Promise<void> {
@@ -115,7 +123,22 @@ export function createManifestWriter(paths: SnapshotPaths) {
       return still
     },
     load,
-  }
+  })
+}
+
+/** Each call begins when the one before it has ended: they share what is in memory. */
+function oneAfterTheOther<T extends Record<string, (...args: never[]) => Promise<unknown>>>(methods: T): T {
+  let last: Promise<unknown> = Promise.resolve()
+  const queued = Object.entries(methods).map(([name, method]) => [
+    name,
+    (...args: never[]) => {
+      const run = () => method.apply(methods, args)
+      const result = last.then(run, run)
+      last = result
+      return result
+    },
+  ])
+  return Object.fromEntries(queued) as T
 }
 
 function sumOf(manifest: Manifest, n: number, lastImportAt: string | null): TableSum {

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
+import { silentLog, systemClock } from '../kernel/index.ts'
+import { openSnapshot, openSnapshotWriter } from '../snapshot/index.ts'
+import { startTestCatalog, type TestCatalog } from './testing.ts'
+
+let catalog: TestCatalog
+before(async () => {
+  catalog = await startTestCatalog()
+})
+after(() => catalog.stop())
+
+async function connect() {
+  const { host, port, database, user, password } = catalog.test.address
+  const client = new pg.Client({ host, port, database, user, password })
+  await client.connect()
+  return client
+}
+const catchUp = () => catalog.exporter.catchUp({ deadlineMs: 5000 })
+
+describe('the snapshot exporter', () => {
+  test('exports everything, then follows', async () => {
+    const client = await connect()
+    await client.query(`INSERT INTO accounts (id, name) VALUES (1, 'main')`)
+    await client.query(
+      `INSERT INTO users (id, account_id, name, email, role) VALUES (1, 1, 'Ann', 'ann@example.com', 'owner')`,
+    )
+    await client.query(`INSERT INTO databases (id, account_id, name, owner_id) VALUES (1, 1, 'shop', 1)`)
+    await client.query(`INSERT INTO tables (id, database_id, name) VALUES (1, 1, 'orders')`)
+    await catchUp()
+    const found = catalog.writer.findTable(1n, 'shop', 'orders')
+    assert.ok(found.kind === 'found')
+    assert.equal(found.value.id, 1n)
+    await client.end()
+  })
+
+  test('does not skip a transaction that commits late, nor wait for it', async () => {
+    const [slow, quick] = [await connect(), await connect()]
+    await slow.query('BEGIN')
+    await slow.query(`INSERT INTO tables (database_id, name) VALUES (1, 'late')`)
+    await quick.query(`INSERT INTO tables (database_id, name) VALUES (1, 'early')`)
+    await catchUp()
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'early').kind, 'found')
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'late').kind, 'absent')
+    await quick.query(`INSERT INTO tables (database_id, name) VALUES (1, 'after')`)
+    await slow.query('COMMIT')
+    await catchUp()
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'late').kind, 'found')
+    await Promise.all([slow.end(), quick.end()])
+  })
+
+  test('keeps chunks in manifests and their sums with the table', async () => {
+    const client = await connect()
+    const insert = (id: number, from: number, rows: number) =>
+      client.query(
+        `INSERT INTO chunks (id, table_id, time_range, rows, bytes, path, owner, columns)
+         VALUES ($1, 1, int8range($2, $2 + 100), $3, 50, $4, 'job:1:1', '{}')`,
+        [id, from, rows, `c/${id}`],
+      )
+    await insert(1, 0, 10)
+    await insert(2, 100, 20)
+    await catchUp()
+    await client.query('BEGIN')
+    await client.query('UPDATE chunks SET retired_at = now() WHERE id IN (1, 2)')
+    await insert(3, 0, 30)
+    await client.query('COMMIT')
+    await insert(4, 200, 5)
+    await catchUp()
+    const reader = await openSnapshot({
+      dataDir: catalog.dataDir,
+      clock: systemClock,
+      log: silentLog,
+      withManifests: true,
+    })
+    const chunks = await reader.chunksOf(1n)
+    assert.ok(chunks.kind === 'found')
+    assert.deepEqual(
+      chunks.value.map(({ id }) => id),
+      [3n, 4n],
+    )
+    const table = reader.findTableById(1n)
+    assert.ok(table.kind === 'found')
+    assert.deepEqual([table.value.rows, table.value.bytes, table.value.lastTime], [35n, 100n, 299n])
+    assert.ok(table.value.lastImportAt !== null)
+    const pinned = await catalog.exporter.pinnedChunks([1n, 3n].map((id) => ({ id, tableId: 1n })))
+    assert.deepEqual([...pinned], [3n])
+    await reader.close()
+    await client.end()
+  })
+
+  test('reads more changes than fit into one page as one step', async () => {
+    const client = await connect()
+    await client.query(
+      `INSERT INTO chunks (table_id, time_range, rows, bytes, path, owner, columns)
+       SELECT 1, int8range(i, i + 1), 1, 1, 'many/' || i, 'job:2:1', '{}' FROM generate_series(1, 12000) i`,
+    )
+    await catchUp()
+    const table = catalog.writer.findTableById(1n)
+    assert.ok(table.kind === 'found')
+    assert.equal(table.value.rows, 12_035n)
+    await client.end()
+  })
+
+  test('starts again from what it has: nothing is exported anew, nothing is missed', async () => {
+    await catalog.pause()
+    const client = await connect()
+    await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'meanwhile')`)
+    await client.end()
+    const { test, dataDir } = catalog
+    catalog = await startTestCatalog({ test, dataDir })
+    await catchUp()
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    const reader = await openSnapshot({ dataDir, clock: systemClock, log: silentLog })
+    assert.ok(await reader.catchUp(catalog.writer.position))
+    assert.equal(reader.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    await reader.close()
+  })
+
+  test('exports everything anew in a new epoch', async () => {
+    const { gate } = catalog.test
+    gate.set({ epoch: 2 })
+    await catchUp()
+    assert.equal(catalog.writer.cut?.epoch, 2)
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    const table = catalog.writer.findTableById(1n)
+    assert.ok(table.kind === 'found')
+    assert.equal(table.value.rows, 12_035n)
+  })
+
+  test('exports everything anew when its files were damaged', async () => {
+    await catalog.pause()
+    const { test, dataDir } = catalog
+    const { writeFile } = await import('node:fs/promises')
+    await writeFile(`${dataDir}/snapshot/current`, '{"generation":999}\n')
+    const broken = await openSnapshotWriter({ dataDir, clock: systemClock, log: silentLog })
+    assert.equal(broken.findTableById(1n).kind, 'unknown')
+    await broken.close()
+    catalog = await startTestCatalog({ test, dataDir })
+    await catchUp()
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+  })
+
+  test('is sealed with everything in it, and says so until it is opened again', async () => {
+    const client = await connect()
+    await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'last_moment')`)
+    await catalog.exporter.seal('maintenance')
+    assert.equal(catalog.writer.sealed?.reason, 'maintenance')
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'last_moment').kind, 'found')
+    await assert.rejects(catchUp(), { code: 'catalog_away', advice: 'retry' })
+    await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'after_it')`)
+    catalog.test.gate.set({ mode: 'held' })
+    catalog.test.gate.set({ mode: 'serving' })
+    const until = Date.now() + 5000
+    while (catalog.writer.sealed !== undefined && Date.now() < until) await systemClock.sleep(10)
+    await catchUp()
+    assert.equal(catalog.writer.findTable(1n, 'shop', 'after_it').kind, 'found')
+    await client.end()
+  })
+})
+
+describe('a write of the catalog', () => {
+  const admission = { class: 'write', deadlineMs: 5000 } as const
+  const insertKey = (id: number) =>
+    catalog.write(
+      admission,
+      (sql) => sql`INSERT INTO api_keys (id, account_id, user_id, name, kind, prefix, sha256)
+                   VALUES (${id}, 1, 1, 'k', 'master', '1/x', ${`sha-${id}`})`,
+    )
+
+  test('is in the snapshot before it is answered', async () => {
+    await insertKey(1)
+    assert.equal(catalog.writer.findKey('sha-1').kind, 'found')
+  })
+
+  test('that takes a key away makes it unknown before the commit and revoked after', async () => {
+    await insertKey(2)
+    const seen: string[] = []
+    const client = await connect()
+    await client.query('LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE')
+    await catalog.write(admission, async (sql) => {
+      await sql`UPDATE api_keys SET revoked_at = now() WHERE id = 2`
+      seen.push(catalog.writer.findKey('sha-2').kind)
+    })
+    const found = catalog.writer.findKey('sha-2')
+    assert.ok(found.kind === 'found' && found.value.revoked)
+    assert.deepEqual(seen, ['found'])
+    await client.end()
+  })
+
+  test('that is rolled back after its denial leaves the key good', async () => {
+    await insertKey(3)
+    const client = await connect()
+    const { rows } = await client.query('SELECT pg_current_xact_id()::text AS xid')
+    await catalog.exporter.announceDenials(BigInt(rows[0].xid), ['api_keys/3'])
+    await client.end()
+    await catchUp()
+    const found = catalog.writer.findKey('sha-3')
+    assert.ok(found.kind === 'found' && !found.value.revoked)
+  })
+
+  test('that has announced a denial and is still undecided keeps it unknown', async () => {
+    await insertKey(4)
+    const client = await connect()
+    await client.query('BEGIN')
+    const { rows } = await client.query('SELECT pg_current_xact_id()::text AS xid')
+    await catalog.exporter.announceDenials(BigInt(rows[0].xid), ['api_keys/4'])
+    await catchUp()
+    assert.equal(catalog.writer.findKey('sha-4').kind, 'unknown')
+    await client.query('ROLLBACK')
+    await catchUp()
+    assert.equal(catalog.writer.findKey('sha-4').kind, 'found')
+    await client.end()
+  })
+})

@@ -1,0 +1,6 @@
+export { type Access, createAccess } from './access.ts'
+export { createAuthenticate, createIdentifyKey, type IdentifyKey } from './authenticate.ts'
+export { catalogErrors } from './errors.ts'
+export { createSnapshotExporter, type SnapshotExporter } from './exporter.ts'
+export { type CatalogReader, createCatalogReader } from './reading.ts'
+export { type CatalogWrite, createCatalogWrite } from './write.ts'
