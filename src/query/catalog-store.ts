@@ -1,0 +1,108 @@
+import type { Sql } from '../kernel/index.ts'
+import type { ChunkColumns, SnapshotChunk, TimeRange } from '../snapshot/index.ts'
+import type { TableColumn } from './analyze/lookup.ts'
+
+export type FoundTable = { id: bigint; columns: TableColumn[] }
+
+/** The table with its columns as they are now; undefined when there is none of that name. */
+export async function findTable(
+  sql: Sql,
+  databaseId: bigint,
+  table: string,
+): Promise<FoundTable | undefined> {
+  const rows = await sql<{ id: bigint; name: string | null; type: string | null }>`
+    SELECT t.id, c.name, c.type
+      FROM tables t LEFT JOIN table_columns c ON c.table_id = t.id AND c.removed_at IS NULL
+     WHERE t.database_id = ${databaseId} AND t.name = ${table} AND t.removed_at IS NULL
+     ORDER BY c.ordinal`
+  if (rows.length === 0) return undefined
+  const columns = rows.flatMap(({ name, type }) => (name === null || type === null ? [] : [{ name, type }]))
+  return { id: rows[0].id, columns }
+}
+
+/** undefined when the account has no database of that name. */
+export async function findDatabaseId(
+  sql: Sql,
+  accountId: bigint,
+  database: string,
+): Promise<bigint | undefined> {
+  const [row] = await sql<{ id: bigint }>`
+    SELECT id FROM databases WHERE account_id = ${accountId} AND name = ${database} AND removed_at IS NULL`
+  return row?.id
+}
+
+/** Names a user may see: all of the account for owners and administrators, granted ones for members. */
+export async function listDatabases(sql: Sql, accountId: bigint, userId: bigint): Promise<string[]> {
+  const rows = await sql<{ name: string }>`
+    SELECT d.name FROM databases d JOIN users u ON u.id = ${userId}
+     WHERE d.account_id = ${accountId} AND d.removed_at IS NULL
+       AND (u.role <> 'member' OR d.owner_id = u.id OR EXISTS (
+             SELECT FROM database_permissions p
+              WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission <> 'import_only'))
+     ORDER BY d.name`
+  return rows.map(({ name }) => name)
+}
+
+/** Whether the user may read the tables of the database. */
+export async function mayQuery(sql: Sql, databaseId: bigint, userId: bigint): Promise<boolean> {
+  const rows = await sql`
+    SELECT FROM users u JOIN databases d ON d.id = ${databaseId} AND d.account_id = u.account_id
+     WHERE u.id = ${userId} AND u.removed_at IS NULL
+       AND (u.role <> 'member' OR d.owner_id = u.id OR EXISTS (
+             SELECT FROM database_permissions p
+              WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission <> 'import_only'))`
+  return rows.length > 0
+}
+
+export async function listTables(sql: Sql, databaseId: bigint): Promise<string[]> {
+  const rows = await sql<{ name: string }>`
+    SELECT name FROM tables WHERE database_id = ${databaseId} AND removed_at IS NULL ORDER BY name`
+  return rows.map(({ name }) => name)
+}
+
+type ChunkRow = {
+  id: bigint
+  table_id: bigint
+  time_min: bigint
+  time_max: bigint
+  rows: bigint
+  bytes: bigint
+  path: string
+  columns: ChunkColumns
+}
+
+/**
+ * Live chunks of several tables that overlap the given ranges (none = all), in one statement: a query sees one version
+ * of everything it reads. Ranges are half-open; each look-up is one descent of the index (table_id, time_range).
+ */
+export async function findChunks(
+  sql: Sql,
+  tables: { tableId: bigint; ranges: TimeRange[] }[],
+): Promise<SnapshotChunk[]> {
+  const wanted = tables.flatMap(({ tableId, ranges }) =>
+    (ranges.length === 0 ? [{ from: null, to: null }] : ranges).map(({ from, to }) => ({
+      tableId,
+      from,
+      to,
+    })),
+  )
+  const rows = await sql<ChunkRow>`
+    SELECT DISTINCT ON (c.id) c.id, c.table_id, lower(c.time_range) AS time_min, upper(c.time_range) - 1 AS time_max,
+           c.rows, c.bytes, c.path, c.columns
+      FROM unnest(${wanted.map(({ tableId }) => tableId)}::bigint[], ${wanted.map(({ from }) => from)}::bigint[],
+                  ${wanted.map(({ to }) => to)}::bigint[]) AS w (table_id, lo, hi)
+     CROSS JOIN LATERAL (
+           SELECT * FROM chunks
+            WHERE chunks.table_id = w.table_id AND retired_at IS NULL AND time_range && int8range(w.lo, w.hi)) c
+     ORDER BY c.id`
+  return rows.map((row) => ({
+    id: row.id,
+    tableId: row.table_id,
+    timeMin: row.time_min,
+    timeMax: row.time_max,
+    rows: Number(row.rows),
+    bytes: Number(row.bytes),
+    path: row.path,
+    columns: row.columns,
+  }))
+}

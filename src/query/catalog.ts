@@ -1,0 +1,146 @@
+import type { Database } from '../database/index.ts'
+import type { Gate } from '../gate/index.ts'
+import { AppError, type Sql } from '../kernel/index.ts'
+import type { Snapshot, SnapshotChunk, SnapshotDatabase, SnapshotUser, TimeRange } from '../snapshot/index.ts'
+import type { ListLookup, SchemaLookup, TableLookup } from './analyze/lookup.ts'
+import {
+  findChunks,
+  findDatabaseId,
+  findTable,
+  listDatabases,
+  listTables,
+  mayQuery,
+} from './catalog-store.ts'
+
+/** Three answers to "may this user read that database?" */
+export type Permitted = 'yes' | 'no' | 'unknown'
+
+/** What planning a query asks of the catalog, for one user. */
+export type QueryCatalog = {
+  lookup: SchemaLookup
+  mayQuery(database: string): Promise<Permitted>
+  /** Every live chunk of the tables within the ranges, all as of one moment. */
+  chunksOf(tables: { tableId: bigint; ranges: TimeRange[] }[]): Promise<SnapshotChunk[]>
+  /** Set when answers come from the snapshot: how old it is. */
+  ageMs: number | undefined
+}
+
+const PLAN_DEADLINE_MS = 5_000
+
+/**
+ * The catalog for one query: the main database while it serves, the sealed snapshot while it is away, never a mixture. A name
+ * the snapshot does not hold is unknown, not absent.
+ */
+export async function catalogFor(
+  { database, gate, snapshot }: { database: Database; gate: Pick<Gate, 'current'>; snapshot: Snapshot },
+  { accountId, userId }: { accountId: bigint; userId: bigint },
+): Promise<QueryCatalog> {
+  const { mode } = gate.current()
+  if (mode !== 'away') {
+    try {
+      const fromDatabase = databaseCatalog(database, accountId, userId)
+      await fromDatabase.probe()
+      return fromDatabase
+    } catch (error) {
+      if (!(error instanceof AppError) || error.advice !== 'retry') throw error
+    }
+  }
+  return snapshotCatalog(snapshot, accountId, userId)
+}
+
+function databaseCatalog(
+  database: Database,
+  accountId: bigint,
+  userId: bigint,
+): QueryCatalog & { probe(): Promise<void> } {
+  const read = <T>(run: (sql: Sql) => Promise<T>) =>
+    database.read({ class: 'read', deadlineMs: PLAN_DEADLINE_MS }, run)
+  const idOf = (name: string) => read((sql) => findDatabaseId(sql, accountId, name))
+  const lookup: SchemaLookup = {
+    async findTable(databaseName, table): Promise<TableLookup> {
+      const databaseId = await idOf(databaseName)
+      if (databaseId === undefined) return { kind: 'no-database' }
+      const found = await read((sql) => findTable(sql, databaseId, table))
+      return found === undefined ? { kind: 'no-table' } : { kind: 'found', table: found }
+    },
+    listDatabases: async () => ({
+      kind: 'found',
+      names: await read((sql) => listDatabases(sql, accountId, userId)),
+    }),
+    async listTables(databaseName): Promise<ListLookup> {
+      const databaseId = await idOf(databaseName)
+      if (databaseId === undefined) return { kind: 'absent' }
+      return { kind: 'found', names: await read((sql) => listTables(sql, databaseId)) }
+    },
+  }
+  return {
+    lookup,
+    ageMs: undefined,
+    probe: async () => void (await read(async () => undefined)),
+    async mayQuery(databaseName) {
+      const databaseId = await idOf(databaseName)
+      if (databaseId === undefined) return 'no'
+      return (await read((sql) => mayQuery(sql, databaseId, userId))) ? 'yes' : 'no'
+    },
+    chunksOf: (tables) => read((sql) => findChunks(sql, tables)),
+  }
+}
+
+function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint): QueryCatalog {
+  const unknown = {
+    kind: 'unknown' as const,
+    reason: 'the main database is away and the snapshot does not hold it',
+  }
+  const mayRead = (database: SnapshotDatabase): Permitted => {
+    const user = snapshot.findUser(userId)
+    if (user.kind !== 'found') return 'unknown'
+    return permitted(snapshot, user.value, database)
+  }
+  return {
+    ageMs: snapshot.ageMs,
+    lookup: {
+      findTable(databaseName, table): TableLookup {
+        const found = snapshot.findTable(accountId, databaseName, table)
+        return found.kind === 'found' ? { kind: 'found', table: found.value } : unknown
+      },
+      listDatabases(): ListLookup {
+        if (!snapshot.readable) return unknown
+        const names = snapshot.listDatabases(accountId).filter((one) => mayRead(one) === 'yes')
+        return { kind: 'found', names: names.map(({ name }) => name).sort() }
+      },
+      listTables(databaseName): ListLookup {
+        const found = snapshot.findDatabase(accountId, databaseName)
+        if (found.kind !== 'found' || !snapshot.readable) return unknown
+        return {
+          kind: 'found',
+          names: snapshot
+            .listTables(found.value.id)
+            .map(({ name }) => name)
+            .sort(),
+        }
+      },
+    },
+    async mayQuery(databaseName) {
+      const found = snapshot.findDatabase(accountId, databaseName)
+      return found.kind === 'found' ? mayRead(found.value) : 'unknown'
+    },
+    async chunksOf(tables) {
+      const all = new Map<bigint, SnapshotChunk>()
+      for (const { tableId, ranges } of tables) {
+        const found = await snapshot.chunksOf(tableId, ranges.length === 0 ? undefined : ranges)
+        if (found.kind !== 'found')
+          throw queryErrors.snapshot_incomplete(found.kind === 'unknown' ? found.reason : 'no manifest')
+        for (const chunk of found.value) all.set(chunk.id, chunk)
+      }
+      return [...all.values()]
+    },
+  }
+}
+
+function permitted(snapshot: Snapshot, user: SnapshotUser, database: SnapshotDatabase): Permitted {
+  if (user.removed) return 'no'
+  if (user.role !== 'member' || database.ownerId === user.id) return 'yes'
+  const granted = snapshot.permissionOf(user.id, database.id)
+  if (granted.kind === 'unknown') return 'unknown'
+  return granted.kind === 'found' && granted.value !== 'import_only' ? 'yes' : 'no'
+}
