@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { silentLog, systemClock } from '../kernel/index.ts'
 import { openSnapshot, openSnapshotWriter } from '../snapshot/index.ts'
 import { startTestCatalog, type TestCatalog } from './testing.ts'
+import { createCatalogWrite } from './write.ts'
 
 let catalog: TestCatalog
 before(async () => {
@@ -27,7 +29,7 @@ describe('the snapshot exporter', () => {
       `INSERT INTO users (id, account_id, name, email, role) VALUES (1, 1, 'Ann', 'ann@example.com', 'owner')`,
     )
     await client.query(`INSERT INTO databases (id, account_id, name, owner_id) VALUES (1, 1, 'shop', 1)`)
-    await client.query(`INSERT INTO tables (id, database_id, name) VALUES (1, 1, 'orders')`)
+    await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'orders')`)
     await catchUp()
     const found = catalog.writer.findTable(1n, 'shop', 'orders')
     assert.ok(found.kind === 'found')
@@ -55,7 +57,7 @@ describe('the snapshot exporter', () => {
     const insert = (id: number, from: number, rows: number) =>
       client.query(
         `INSERT INTO chunks (id, table_id, time_range, rows, bytes, path, owner, columns)
-         VALUES ($1, 1, int8range($2, $2 + 100), $3, 50, $4, 'job:1:1', '{}')`,
+         VALUES ($1, 1, int8range($2::bigint, $2::bigint + 100), $3, 50, $4, 'job:1:1', '{}')`,
         [id, from, rows, `c/${id}`],
       )
     await insert(1, 0, 10)
@@ -92,8 +94,8 @@ describe('the snapshot exporter', () => {
   test('reads more changes than fit into one page as one step', async () => {
     const client = await connect()
     await client.query(
-      `INSERT INTO chunks (table_id, time_range, rows, bytes, path, owner, columns)
-       SELECT 1, int8range(i, i + 1), 1, 1, 'many/' || i, 'job:2:1', '{}' FROM generate_series(1, 12000) i`,
+      `INSERT INTO chunks (id, table_id, time_range, rows, bytes, path, owner, columns)
+       SELECT 1000 + i, 1, int8range(i, i + 1), 1, 1, 'many/' || i, 'job:2:1', '{}' FROM generate_series(1, 12000) i`,
     )
     await catchUp()
     const table = catalog.writer.findTableById(1n)
@@ -131,7 +133,6 @@ describe('the snapshot exporter', () => {
   test('exports everything anew when its files were damaged', async () => {
     await catalog.pause()
     const { test, dataDir } = catalog
-    const { writeFile } = await import('node:fs/promises')
     await writeFile(`${dataDir}/snapshot/current`, '{"generation":999}\n')
     const broken = await openSnapshotWriter({ dataDir, clock: systemClock, log: silentLog })
     assert.equal(broken.findTableById(1n).kind, 'unknown')
@@ -176,16 +177,17 @@ describe('a write of the catalog', () => {
   test('that takes a key away makes it unknown before the commit and revoked after', async () => {
     await insertKey(2)
     const seen: string[] = []
-    const client = await connect()
-    await client.query('LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE')
-    await catalog.write(admission, async (sql) => {
-      await sql`UPDATE api_keys SET revoked_at = now() WHERE id = 2`
-      seen.push(catalog.writer.findKey('sha-2').kind)
-    })
+    const { exporter, test, writer } = catalog
+    const announceDenials: typeof exporter.announceDenials = async (xid, keys) => {
+      await exporter.announceDenials(xid, keys)
+      seen.push(writer.findKey('sha-2').kind)
+    }
+    const watched = { ...exporter, announceDenials }
+    const write = createCatalogWrite({ database: test.database, exporter: watched, view: writer })
+    await write(admission, (sql) => sql`UPDATE api_keys SET revoked_at = now() WHERE id = 2`)
+    assert.deepEqual(seen, ['unknown'])
     const found = catalog.writer.findKey('sha-2')
     assert.ok(found.kind === 'found' && found.value.revoked)
-    assert.deepEqual(seen, ['found'])
-    await client.end()
   })
 
   test('that is rolled back after its denial leaves the key good', async () => {
