@@ -5,7 +5,7 @@ import { jobErrors } from './errors.ts'
 import { isFinished, LIFE, stepOfEnd } from './life.ts'
 import type { LocalQueue } from './queue.ts'
 import { jobFromRow } from './row.ts'
-import { findDomainKey, findJob, type JobFilter, listJobs } from './store.ts'
+import { findDomainKey, findJob, type JobFilter, listJobs, listJobsOfSchedule } from './store.ts'
 import type { Job, JobHeads } from './types.ts'
 
 /** Where jobs are looked up, nearest truth first. */
@@ -93,7 +93,7 @@ export async function lookUpJobs(sources: JobSources, filter: JobFilter): Promis
   }
 }
 
-function page(jobs: Job[], { offset, limit }: JobFilter): Job[] {
+function page(jobs: Job[], { offset, limit }: { offset: number; limit: number }): Job[] {
   const byId = new Map(jobs.map((job) => [job.id, job]))
   const sorted = [...byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
   return sorted.slice(offset, offset + limit)
@@ -126,4 +126,26 @@ export async function lookUpDomainKey(
   }
   if (id === undefined) throw jobErrors.job_unknown(`with domain_key ${key}`)
   return lookUpJob(sources, accountId, id)
+}
+
+/** The runs of a schedule, newest first; those of manual runs among them. */
+export async function lookUpJobsOfSchedule(
+  sources: JobSources,
+  wanted: { accountId: bigint; scheduleId: bigint; offset: number; limit: number },
+): Promise<Answer<Job[]>> {
+  const { accountId, scheduleId, offset, limit } = wanted
+  const waiting = sources.queue.list(accountId).filter((job) => job.scheduleId === scheduleId)
+  try {
+    const most = waiting.length === 0 ? wanted : { ...wanted, offset: 0, limit: offset + limit }
+    const stored = await sources.database.read(reading(sources), (sql) => listJobsOfSchedule(sql, most))
+    return { value: waiting.length === 0 ? stored : page([...waiting, ...stored], wanted) }
+  } catch (error) {
+    if (!isRetryable(error) || !sources.heads.usable) throw error
+    const ends = await sources.ends.all()
+    const known = sources.heads
+      .recentJobs(accountId, REMEMBERED_JOBS)
+      .map((head) => withEnd(jobFromRow(head.row), ends.get(head.id)))
+      .filter((job) => job.scheduleId === scheduleId)
+    return { value: page([...waiting, ...known], wanted), asOfMs: sources.heads.ageMs }
+  }
 }

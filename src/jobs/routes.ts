@@ -131,7 +131,7 @@ function formatOf(parameters: Parameters): ResultFormat {
 }
 
 /** Says that the answer is from the snapshot, and how old that is. */
-function noteAge(reply: FastifyReply, asOfMs: number | undefined): void {
+export function noteAge(reply: FastifyReply, asOfMs: number | undefined): void {
   if (asOfMs === undefined || !Number.isFinite(asOfMs)) return
   reply.header('age', String(Math.floor(asOfMs / 1000)))
   reply.header('warning', '110 - "the main database is away, answered from the snapshot"')

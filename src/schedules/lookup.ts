@@ -1,0 +1,51 @@
+import type { Database } from '../database/index.ts'
+import { isRetryable } from '../kernel/index.ts'
+import type { SnapshotSchedule } from '../snapshot/index.ts'
+import { scheduleErrors } from './errors.ts'
+import { findSchedule, listSchedules } from './store.ts'
+import type { Schedule, ScheduleHeads } from './types.ts'
+
+export type ScheduleSources = { database: Database; heads: ScheduleHeads; readDeadlineMs: number }
+/** `asOfMs`: from the snapshot, so many milliseconds old. */
+type Answer<T> = { value: T; asOfMs?: number }
+
+/** @throws schedule_unknown (404, final) only when the main database said so · schedule_away (503, retry) */
+export async function lookUpSchedule(
+  { database, heads, readDeadlineMs }: ScheduleSources,
+  accountId: bigint,
+  name: string,
+): Promise<Answer<Schedule>> {
+  let found: Schedule | undefined
+  try {
+    const admission = { class: 'read', deadlineMs: readDeadlineMs } as const
+    found = await database.read(admission, (sql) => findSchedule(sql, accountId, name))
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    const head = heads.findSchedule(accountId, name)
+    if (head.kind !== 'found') throw scheduleErrors.schedule_away(name, error)
+    return { value: fromSnapshot(heads, head.value), asOfMs: heads.ageMs }
+  }
+  if (found === undefined) throw scheduleErrors.schedule_unknown(name)
+  return { value: found }
+}
+
+export async function lookUpSchedules(
+  { database, heads, readDeadlineMs }: ScheduleSources,
+  accountId: bigint,
+): Promise<Answer<Schedule[]>> {
+  try {
+    const admission = { class: 'read', deadlineMs: readDeadlineMs } as const
+    return { value: await database.read(admission, (sql) => listSchedules(sql, accountId)) }
+  } catch (error) {
+    if (!isRetryable(error) || !heads.usable) throw error
+    const value = heads.listSchedules(accountId).map((schedule) => fromSnapshot(heads, schedule))
+    return { value, asOfMs: heads.ageMs }
+  }
+}
+
+function fromSnapshot(heads: ScheduleHeads, schedule: SnapshotSchedule): Schedule {
+  const user = heads.findUser(schedule.userId)
+  const userName = user.kind === 'found' ? user.value.name : ''
+  const nextTime = schedule.nextTime === null ? null : new Date(schedule.nextTime)
+  return { ...schedule, userName, nextTime, createdAt: new Date(schedule.createdAt) }
+}

@@ -1,0 +1,140 @@
+import type { Sql } from '../kernel/index.ts'
+import type { Schedule, ScheduleText } from './types.ts'
+
+type ScheduleRow = Record<string, unknown>
+
+function scheduleOf(row: ScheduleRow): Schedule {
+  return {
+    id: BigInt(String(row.id)),
+    accountId: BigInt(String(row.account_id)),
+    userId: BigInt(String(row.user_id)),
+    userName: String(row.user_name),
+    name: String(row.name),
+    cron: row.cron as string | null,
+    timezone: String(row.timezone),
+    delaySeconds: Number(row.delay_seconds),
+    type: String(row.type),
+    database: String(row.database),
+    query: String(row.query),
+    priority: Number(row.priority),
+    retryLimit: Number(row.retry_limit),
+    resultUrl: String(row.result_url),
+    poolName: row.pool_name as string | null,
+    engineVersion: row.engine_version as string | null,
+    nextTime: row.next_time as Date | null,
+    createdAt: row.created_at as Date,
+  }
+}
+
+export async function listSchedules(sql: Sql, accountId: bigint): Promise<Schedule[]> {
+  const rows = await sql<ScheduleRow>`
+    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
+     WHERE s.account_id = ${accountId} AND s.removed_at IS NULL ORDER BY s.name`
+  return rows.map(scheduleOf)
+}
+
+export async function findSchedule(sql: Sql, accountId: bigint, name: string): Promise<Schedule | undefined> {
+  const [row] = await sql<ScheduleRow>`
+    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
+     WHERE s.account_id = ${accountId} AND s.name = ${name} AND s.removed_at IS NULL`
+  return row && scheduleOf(row)
+}
+
+/** As `findSchedule`; nobody else changes or runs it until the transaction ends. */
+export async function lockSchedule(sql: Sql, accountId: bigint, name: string): Promise<Schedule | undefined> {
+  const [row] = await sql<ScheduleRow>`
+    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
+     WHERE s.account_id = ${accountId} AND s.name = ${name} AND s.removed_at IS NULL FOR UPDATE OF s`
+  return row && scheduleOf(row)
+}
+
+/** Returns undefined when the account has one of that name. */
+export async function insertSchedule(
+  sql: Sql,
+  owner: { accountId: bigint; userId: bigint },
+  text: ScheduleText,
+  nextTime: Date | null,
+): Promise<Schedule | undefined> {
+  const rows = await sql`
+    INSERT INTO schedules (account_id, user_id, name, cron, timezone, delay_seconds, type, database, query, priority,
+                           retry_limit, pool_name, engine_version, next_time)
+    VALUES (${owner.accountId}, ${owner.userId}, ${text.name}, ${text.cron}, ${text.timezone}, ${text.delaySeconds},
+            ${text.type}, ${text.database}, ${text.query}, ${text.priority}, ${text.retryLimit}, ${text.poolName},
+            ${text.engineVersion}, ${nextTime})
+    ON CONFLICT (account_id, name) WHERE removed_at IS NULL DO NOTHING RETURNING 1`
+  return rows.length === 0 ? undefined : findSchedule(sql, owner.accountId, text.name)
+}
+
+/** Fails with a unique violation when the new name is taken. */
+export async function updateSchedule(
+  sql: Sql,
+  id: bigint,
+  text: ScheduleText,
+  nextTime: Date | null,
+): Promise<void> {
+  await sql`
+    UPDATE schedules SET name = ${text.name}, cron = ${text.cron}, timezone = ${text.timezone},
+           delay_seconds = ${text.delaySeconds}, type = ${text.type}, database = ${text.database}, query = ${text.query},
+           priority = ${text.priority}, retry_limit = ${text.retryLimit}, pool_name = ${text.poolName},
+           engine_version = ${text.engineVersion}, next_time = ${nextTime}, updated_at = clock_timestamp()
+     WHERE id = ${id}`
+}
+
+export async function removeSchedule(sql: Sql, id: bigint): Promise<void> {
+  await sql`
+    UPDATE schedules SET removed_at = clock_timestamp(), updated_at = clock_timestamp(), next_time = NULL WHERE id = ${id}`
+}
+
+/** A slot whose time has come, delay included. */
+export type DueSlot = { scheduleId: bigint; slot: Date; lateSeconds: number }
+
+/** Oldest slot first, so that what an absence left is caught up in order. */
+export async function listDueSlots(sql: Sql, limit: number): Promise<DueSlot[]> {
+  const rows = await sql<{ id: string; next_time: Date; late: number }>`
+    SELECT id::text AS id, next_time,
+           extract(epoch FROM clock_timestamp() - next_time - make_interval(secs => delay_seconds))::float8 AS late
+      FROM schedules
+     WHERE removed_at IS NULL AND next_time <= clock_timestamp()
+       AND next_time + make_interval(secs => delay_seconds) <= clock_timestamp()
+     ORDER BY next_time, id LIMIT ${limit}`
+  return rows.map((row) => ({ scheduleId: BigInt(row.id), slot: row.next_time, lateSeconds: row.late }))
+}
+
+/** The schedule, locked, if that slot is still its next one and nobody else is at it. */
+export async function lockSlot(sql: Sql, { scheduleId, slot }: DueSlot): Promise<Schedule | undefined> {
+  const [row] = await sql<ScheduleRow>`
+    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
+     WHERE s.id = ${scheduleId} AND s.next_time = ${slot} AND s.removed_at IS NULL FOR UPDATE OF s SKIP LOCKED`
+  return row && scheduleOf(row)
+}
+
+/** False when the slot has had its run: the unique key is the promise. */
+export async function recordRun(sql: Sql, scheduleId: bigint, slot: Date, jobId: bigint): Promise<boolean> {
+  const rows = await sql`
+    INSERT INTO schedule_runs (schedule_id, scheduled_at, job_id) VALUES (${scheduleId}, ${slot}, ${jobId})
+    ON CONFLICT (schedule_id, scheduled_at) DO NOTHING RETURNING 1`
+  return rows.length > 0
+}
+
+export async function hasRun(sql: Sql, scheduleId: bigint, slot: Date): Promise<boolean> {
+  const rows =
+    await sql`SELECT 1 FROM schedule_runs WHERE schedule_id = ${scheduleId} AND scheduled_at = ${slot}`
+  return rows.length > 0
+}
+
+export async function setNextTime(sql: Sql, id: bigint, nextTime: Date | null): Promise<void> {
+  await sql`UPDATE schedules SET next_time = ${nextTime} WHERE id = ${id}`
+}
+
+/** Removes up to `limit` records of runs older than that. */
+export async function expireRuns(
+  sql: Sql,
+  { olderThanDays, limit }: { olderThanDays: number; limit: number },
+): Promise<number> {
+  const rows = await sql`
+    DELETE FROM schedule_runs WHERE (schedule_id, scheduled_at) IN (
+      SELECT schedule_id, scheduled_at FROM schedule_runs
+       WHERE created_at < clock_timestamp() - make_interval(days => ${olderThanDays}) LIMIT ${limit})
+    RETURNING 1`
+  return rows.length
+}
