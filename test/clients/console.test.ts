@@ -115,8 +115,8 @@ describe('the console page in a browser', { skip: reason }, () => {
 
   test('fits a phone', async () => {
     await page.setViewportSize({ width: 360, height: 740 })
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    const overflow = Number(
+      await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
     )
     await picture('phone')
     assert.ok(overflow <= 0, `the page is ${overflow} pixels too wide`)

@@ -76,7 +76,7 @@ describe('td-client-java', {
 })
 
 /** Maven Central is asked over the network; a passing fault is no failure of ours. */
-function withRetries(action: () => void): void {
+function withRetries<T>(action: () => T): T {
   for (let attempt = 1; ; attempt++) {
     try {
       return action()
