@@ -1,0 +1,88 @@
+import { defineSettings } from '../kernel/index.ts'
+
+export const readLoadSettings = defineSettings('load', {
+  batchBytes: {
+    env: 'MILLRACE_LOAD_BATCH_BYTES',
+    type: 'integer',
+    default: 16 * 1024 * 1024,
+    least: 1,
+    help: 'Accepted bytes (still compressed) that a loader takes from its spool for one commit.',
+  },
+  batchPayloads: {
+    env: 'MILLRACE_LOAD_BATCH_PAYLOADS',
+    type: 'integer',
+    default: 20_000,
+    least: 1,
+    help: 'Accepted requests that a loader takes from its spool for one commit.',
+  },
+  batchExpandedBytes: {
+    env: 'MILLRACE_LOAD_BATCH_EXPANDED_BYTES',
+    type: 'integer',
+    default: 256 * 1024 * 1024,
+    least: 1,
+    help: 'Expanded bytes after which a commit takes no further request: bounds the memory of a loader.',
+  },
+  intervalMilliseconds: {
+    env: 'MILLRACE_LOAD_INTERVAL_MS',
+    type: 'integer',
+    default: 400,
+    least: 0,
+    most: 60_000,
+    help: 'Least time between the beginnings of two commits while data keeps coming: fewer, larger chunks. The first request after a pause is loaded at once, and a full batch does not wait.',
+  },
+  mostIntervalMilliseconds: {
+    env: 'MILLRACE_LOAD_MOST_INTERVAL_MS',
+    type: 'integer',
+    default: 1000,
+    least: 0,
+    most: 60_000,
+    help: 'The time between two commits grows to twice what the last one took, up to this.',
+  },
+  chunkBytes: {
+    env: 'MILLRACE_LOAD_CHUNK_BYTES',
+    type: 'integer',
+    default: 64 * 1024 * 1024,
+    least: 1,
+    help: 'Expanded bytes of one table in one commit beyond which a further chunk is begun.',
+  },
+  maxExpandedBytes: {
+    env: 'MILLRACE_LOAD_MAX_EXPANDED_BYTES',
+    type: 'integer',
+    default: 1024 * 1024 * 1024,
+    least: 1024,
+    most: 2 ** 31 - 1,
+    help: 'Most bytes one accepted body may expand to; a body that expands further becomes an error record.',
+  },
+  maxRatio: {
+    env: 'MILLRACE_LOAD_MAX_RATIO',
+    type: 'integer',
+    default: 300,
+    least: 1,
+    most: 1032,
+    help: 'Most expanded bytes per accepted byte; a body that expands further (a gzip bomb) becomes an error record.',
+  },
+  maxColumns: {
+    env: 'MILLRACE_LOAD_MAX_COLUMNS',
+    type: 'integer',
+    default: 512,
+    least: 1,
+    most: 4096,
+    help: 'Columns of a table; the values of further keys go, as JSON, to the column _overflow.',
+  },
+  filesAtOnce: {
+    env: 'MILLRACE_LOAD_FILES_AT_ONCE',
+    type: 'integer',
+    default: 32,
+    least: 1,
+    most: 1024,
+    help: 'Chunk files a loader writes at the same time.',
+  },
+  errorBytes: {
+    env: 'MILLRACE_LOAD_ERROR_BYTES',
+    type: 'integer',
+    default: 1024 * 1024,
+    least: 0,
+    help: 'Bytes of refused records kept per accepted request; more are counted but not kept.',
+  },
+})
+export type LoadSettings = ReturnType<typeof readLoadSettings>

@@ -1,0 +1,246 @@
+import { type Database, serverCode } from '../database/index.ts'
+import type { Admission } from '../gate/index.ts'
+import { backoffMs, type Clock, isRetryable, type Log, type Registry, type Service } from '../kernel/index.ts'
+import {
+  parseSpoolPosition,
+  type SpooledRecord,
+  type SpoolPosition,
+  type SpoolReader,
+} from '../spool/index.ts'
+import type { ObjectStore } from '../storage/index.ts'
+import { type AttemptFile, openAttemptFile } from './attempt.ts'
+import { buildBatch } from './build.ts'
+import { commitBatch } from './commit.ts'
+import type { LoadSettings } from './config.ts'
+import { loadErrors } from './errors.ts'
+import { removeChunks, sweepOrphans, writeChunks } from './files.ts'
+import { type LoadMetrics, loadMetrics } from './metrics.ts'
+import { claimSpool } from './store.ts'
+import { lookUp } from './targets.ts'
+import type { BuiltBatch, FaultPoint, Payload } from './types.ts'
+
+export type LoaderOptions = {
+  /** Name of the spool's directory; its row in spool_positions. */
+  spoolName: string
+  /** The spool's directory: the loader keeps its note of the batch under way there. */
+  spoolDirectory: string
+  reader: SpoolReader
+  database: Database
+  objects: ObjectStore
+  clock: Clock
+  log: Log
+  metrics: Registry
+  settings: LoadSettings
+  /** Told after each commit, before the spool is released: who follows the catalog may catch up at once. */
+  onCommitted?(commit: { rows: number; chunks: number }): void
+  /** Tests stop the process here. */
+  faultPoint?: FaultPoint
+}
+
+/** nothing: there was none · all: what had arrived · more: certainly something is left. */
+type Loaded = 'nothing' | 'all' | 'more'
+type Owned = { epoch: bigint; position: SpoolPosition }
+type Context = LoaderOptions & { attempts: AttemptFile; counters: LoadMetrics; faultPoint: FaultPoint }
+
+/** How long one call waits at the gate before the loader looks whether it is to end. */
+const BACKGROUND: Admission = { class: 'background', deadlineMs: 5_000 }
+const MOST_CONFLICTS = 10
+
+/**
+ * Takes what the collector has accepted from one spool into the tables, batch after batch: decode, write chunk files,
+ * commit everything in one transaction, release the spool. May be killed between any two of these: nothing acknowledged is
+ * lost, nothing with an id is doubled. While the database is away it waits with the batch in memory.
+ */
+export function createLoader(options: LoaderOptions): Service {
+  const counters = loadMetrics(options.metrics)
+  return {
+    name: `loader ${options.spoolName}`,
+    async run(signal) {
+      const attempts = await openAttemptFile(options.spoolDirectory)
+      const context = { ...options, counters, attempts, faultPoint: options.faultPoint ?? (() => undefined) }
+      try {
+        await loadUntil(context, signal)
+      } finally {
+        await attempts.close()
+      }
+    },
+  }
+}
+
+async function loadUntil(context: Context, signal: AbortSignal): Promise<void> {
+  const owned = await claim(context, signal)
+  if (owned === undefined) return
+  const { settings, clock, reader } = context
+  for (let last: Loaded = 'nothing'; !signal.aborted; ) {
+    if (last !== 'more') await reader.waitForMore(signal)
+    if (signal.aborted) return
+    const startedMs = clock.monotonicMs()
+    last = await loadOne(context, owned, signal)
+    if (last !== 'all') continue
+    // Growing intervals make fewer, larger chunks exactly when many tables make a commit long.
+    const tookMs = clock.monotonicMs() - startedMs
+    const least = settings.intervalMilliseconds
+    const intervalMs = Math.max(least, Math.min(2 * tookMs, settings.mostIntervalMilliseconds))
+    await clock.sleep(Math.max(0, intervalMs - tookMs), signal)
+  }
+}
+
+/** Fences whoever had the spool, then removes what they left half done. */
+async function claim(context: Context, signal: AbortSignal): Promise<Owned | undefined> {
+  const { spoolName, database, objects, reader, log, faultPoint } = context
+  const claimed = await patiently(context, signal, () =>
+    database.write(BACKGROUND, (sql) => claimSpool(sql, spoolName)),
+  )
+  if (claimed === undefined) return undefined
+  const owned = { epoch: claimed.epoch, position: parseSpoolPosition(claimed.position) }
+  await faultPoint('claimed')
+  // The last owner may have died between commit and release.
+  await reader.release(owned.position)
+  const orphans = await patiently(context, signal, () =>
+    sweepOrphans(database, BACKGROUND, objects, { spool: spoolName, epoch: owned.epoch }),
+  )
+  log.info({ spool: spoolName, epoch: owned.epoch, position: claimed.position, orphans }, 'spool claimed')
+  await faultPoint('swept')
+  return owned
+}
+
+/**
+ * Again and again, with growing waits, while the refusal is of the kind that passes (database away, disk full, conflict);
+ * undefined when the signal aborts meanwhile. Being fenced is not of that kind.
+ */
+async function patiently<T>(
+  { clock, log }: Context,
+  signal: AbortSignal,
+  act: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      return await act()
+    } catch (error) {
+      const { code } = error as { code?: string }
+      // How the commit ended is read from the position, by a fresh claim.
+      if (!isRetryable(error) || code === 'loader_fenced' || code === 'write_outcome_unknown') throw error
+      if (code === 'spool_kind_unknown') throw error
+      log.warn({ err: error, failures }, 'loading waits')
+      await clock.sleep(backoffMs(failures, { mostMs: 2_000 }), signal)
+    }
+  }
+  return undefined
+}
+
+/** Loads one batch. */
+async function loadOne(context: Context, owned: Owned, signal: AbortSignal): Promise<Loaded> {
+  const { attempts, reader, settings, faultPoint } = context
+  const plan = attempts.plan(owned.position, settings.batchPayloads)
+  const records = await reader.read(owned.position, {
+    maxBytes: settings.batchBytes,
+    maxRecords: plan.payloads,
+  })
+  if (records.length === 0) return 'nothing'
+  for (const { record } of records)
+    if (record.kind !== 'import') throw loadErrors.spool_kind_unknown(record.kind)
+  await faultPoint('read')
+  const startedMs = context.clock.monotonicMs()
+  const taken = await commitPatiently(context, owned, records, plan.poison, startedMs, signal)
+  if (taken === 0) return 'nothing'
+  const to = records[taken - 1]!.end
+  attempts.advance(to, taken)
+  owned.position = to
+  await reader.release(to)
+  await faultPoint('released')
+  const bytes = records.reduce((sum, { record }) => sum + record.body.length, 0)
+  const more = taken < records.length || bytes >= settings.batchBytes || records.length >= plan.payloads
+  return more ? 'more' : 'all'
+}
+
+/** Builds and commits; again with fresh knowledge when another loader was quicker. Returns the payloads dealt with. */
+async function commitPatiently(
+  context: Context,
+  owned: Owned,
+  records: SpooledRecord[],
+  poison: boolean,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { clock, database, objects, settings, faultPoint, counters, spoolName, attempts } = context
+  for (let conflicts = 0; conflicts < MOST_CONFLICTS; conflicts++) {
+    const payloads = await patiently(context, signal, () =>
+      database.read(BACKGROUND, (sql) => lookUp(sql, records)),
+    )
+    if (payloads === undefined) return 0
+    await faultPoint('looked-up')
+    const batch = await decode(context, owned, poison ? setAside(payloads) : payloads)
+    const wrote = await patiently(context, signal, async () => {
+      await writeChunks(objects, batch.chunks, settings.filesAtOnce, () => faultPoint('file-written'))
+      return true
+    })
+    if (!wrote) return 0
+    await faultPoint('files-written')
+    const commitMs = clock.monotonicMs()
+    const move = {
+      spool: spoolName,
+      epoch: owned.epoch,
+      from: owned.position,
+      to: records[batch.taken - 1]!.end,
+    }
+    const outcome = await patiently(context, signal, () =>
+      commitBatch(database, BACKGROUND, batch, move, faultPoint),
+    ).catch(async (error) => {
+      // A value the database refuses would be refused for ever: it counts like a crash, and is searched for by halves.
+      if (isDataError(error)) await attempts.failed()
+      throw error
+    })
+    if (outcome === undefined) return 0
+    if (outcome === 'committed') {
+      await faultPoint('committed')
+      announce(context, batch, records[0]!, startedMs, commitMs)
+      return batch.taken
+    }
+    counters.conflict()
+    await removeChunks(objects, batch.chunks)
+  }
+  throw loadErrors.load_conflict(`${MOST_CONFLICTS} times in a row`)
+}
+
+async function decode(context: Context, owned: Owned, payloads: Payload[]): Promise<BuiltBatch> {
+  const { attempts, faultPoint, spoolName, settings, clock, log } = context
+  await attempts.begin(owned.position, payloads.length)
+  await faultPoint('attempt-noted')
+  const place = { spool: spoolName, epoch: owned.epoch, from: owned.position }
+  const batch = await buildBatch(payloads, { ...place, settings, clock, log })
+  await attempts.survived()
+  await faultPoint('decoded')
+  return batch
+}
+
+/** The payload that has crashed loaders goes to the error store undecoded. */
+function setAside(payloads: Payload[]): Payload[] {
+  return payloads.map((payload) => {
+    const tableId = payload.target.kind === 'table' ? payload.target.table.id : payload.target.tableId
+    return { ...payload, target: { kind: 'refused', tableId, reason: 'loader_crashed' } }
+  })
+}
+
+function announce(
+  { clock, counters, onCommitted, log, spoolName }: Context,
+  batch: BuiltBatch,
+  oldest: SpooledRecord,
+  startedMs: number,
+  commitMs: number,
+): void {
+  const nowMs = clock.monotonicMs()
+  counters.committed(batch, {
+    seconds: (nowMs - startedMs) / 1000,
+    commitSeconds: (nowMs - commitMs) / 1000,
+    oldestSeconds: (clock.now().getTime() - oldest.record.receivedAtMs) / 1000,
+  })
+  const { rows, taken, repeatedPayloads, errors } = batch
+  const fields = { spool: spoolName, payloads: taken, rows, chunks: batch.chunks.length, repeatedPayloads }
+  log.debug({ ...fields, errors: errors.length, elapsedMs: Math.round(nowMs - startedMs) }, 'batch committed')
+  onCommitted?.({ rows, chunks: batch.chunks.length })
+}
+
+/** Classes 22 (data exception) and 54 (program limit exceeded): caused by the values themselves. */
+function isDataError(error: unknown): boolean {
+  return /^(22|54)/.test(serverCode(error) ?? '')
+}

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import type { Sql } from '../kernel/index.ts'
+import type { SpooledRecord, SpoolRecord } from '../spool/index.ts'
+import { findImportIds, findKeys, findTableIds, findTables, type KeyVerdict } from './store.ts'
+import type { LoadReason, LoadTable, Payload, Target } from './types.ts'
+
+/** PostgreSQL indexes no text of more than a third of a page; longer ids are kept as their hash. */
+const MOST_ID_BYTES = 512
+
+/**
+ * What the database says about a batch before it is decoded: which table each payload goes to, with its columns, and
+ * which ids it has stored already. What was accepted while nobody could check it (no table id, no key id) is checked now.
+ */
+export async function lookUp(sql: Sql, records: SpooledRecord[]): Promise<Payload[]> {
+  const unverified = await verify(
+    sql,
+    records.map(({ record }) => record).filter((record) => record.tableId === 0n || record.keyId === 0n),
+  )
+  const idOf = (record: SpoolRecord) => {
+    const verdict = unverified.get(record)
+    return typeof verdict === 'bigint' ? verdict : record.tableId
+  }
+  const ids = new Set(records.map(({ record }) => idOf(record)).filter((id) => id !== 0n))
+  const tables = new Map((await findTables(sql, [...ids])).map((table) => [table.id, table]))
+  const targeted = records.map((record) => {
+    const target = targetOf(record.record, unverified.get(record.record), tables)
+    return { ...record, target, importId: importIdOf(record.record.uniqueId), repeated: false }
+  })
+  await markRepeated(sql, targeted)
+  return targeted
+}
+
+function targetOf(
+  record: SpoolRecord,
+  verdict: bigint | LoadReason | undefined,
+  tables: Map<bigint, LoadTable>,
+): Target {
+  const tableId = record.tableId === 0n ? null : record.tableId
+  if (typeof verdict === 'string') return { kind: 'refused', tableId, reason: verdict }
+  const table = tables.get(verdict ?? record.tableId)
+  // The account is compared again: a table id never leads into another account's table.
+  if (table === undefined || table.accountId !== record.accountId)
+    return { kind: 'refused', tableId, reason: 'table_dropped' }
+  return { kind: 'table', table }
+}
+
+/** The id as the catalog keeps it: of bounded length and without zero bytes, different for different ids. */
+export function importIdOf(uniqueId: string): string | undefined {
+  if (uniqueId === '') return undefined
+  const plain = Buffer.byteLength(uniqueId) <= MOST_ID_BYTES && !uniqueId.includes('\0')
+  return plain ? uniqueId : `sha256:${createHash('sha256').update(uniqueId).digest('hex')}`
+}
+
+async function markRepeated(sql: Sql, payloads: Payload[]): Promise<void> {
+  const seen = new Set<string>()
+  const asked: { tableId: bigint; id: string }[] = []
+  for (const payload of payloads) {
+    const id = identityOf(payload)
+    if (id === undefined) continue
+    const name = `${id.tableId} ${id.id}`
+    payload.repeated = seen.has(name)
+    if (!payload.repeated) asked.push(id)
+    seen.add(name)
+  }
+  if (asked.length === 0) return
+  const stored = new Set((await findImportIds(sql, asked)).map(({ tableId, id }) => `${tableId} ${id}`))
+  for (const payload of payloads) {
+    const id = identityOf(payload)
+    if (id && stored.has(`${id.tableId} ${id.id}`)) payload.repeated = true
+  }
+}
+
+function identityOf({ target, importId }: Payload): { tableId: bigint; id: string } | undefined {
+  if (target.kind !== 'table' || importId === undefined) return undefined
+  return { tableId: target.table.id, id: importId }
+}
+
+/**
+ * Judges what was accepted unchecked: its table id, or why it is refused. The collector puts the SHA-256 of a key it
+ * could not check into the fact `key-sha256`; a record with a key id was checked at acceptance and stays accepted, even
+ * when the key has been revoked since.
+ */
+async function verify(sql: Sql, records: SpoolRecord[]): Promise<Map<SpoolRecord, bigint | LoadReason>> {
+  const verdicts = new Map<SpoolRecord, bigint | LoadReason>()
+  if (records.length === 0) return verdicts
+  const hashes = [...new Set(records.flatMap((record) => record.facts['key-sha256'] ?? []))]
+  const keys = new Map((await findKeys(sql, hashes)).map((key) => [key.sha256, key]))
+  const places = await findTableIds(sql, records)
+  for (const [i, record] of records.entries()) {
+    const { databaseId, tableId } = places[i]!
+    const refusal =
+      record.keyId === 0n
+        ? keyRefusal(keys.get(record.facts['key-sha256'] ?? ''), record, databaseId)
+        : undefined
+    if (refusal !== undefined) verdicts.set(record, refusal)
+    else if (databaseId === null) verdicts.set(record, 'database_unknown')
+    else if (record.tableId === 0n) verdicts.set(record, tableId ?? 'table_unknown')
+    else verdicts.set(record, record.tableId)
+  }
+  return verdicts
+}
+
+function keyRefusal(
+  key: KeyVerdict | undefined,
+  record: SpoolRecord,
+  databaseId: bigint | null,
+): LoadReason | undefined {
+  if (key === undefined || key.accountId !== record.accountId) return 'key_unknown'
+  if (key.revoked) return 'key_revoked'
+  if (databaseId !== null && !key.everywhere && !key.databases.includes(databaseId)) return 'not_permitted'
+  return undefined
+}
