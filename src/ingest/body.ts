@@ -49,8 +49,10 @@ export function createBodyReader({ bodyBytes, memoryBytes, stallSeconds }: BodyL
         if (watched) request.setTimeout(0)
         resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes))
       })
-      request.on('error', (cause) => refuse(new BodyCut('the connection broke', { cause })))
-      request.on('close', () => refuse(new BodyCut('the connection was closed')))
+      // Comes after every request, also one that broke; the error is only made for that one.
+      request.on('close', () => {
+        if (!settled) refuse(new BodyCut('the connection was closed'))
+      })
       if (watched) request.setTimeout(stallSeconds * 1000, () => request.destroy())
     })
   }

@@ -12,8 +12,17 @@ const ABSENT = { kind: 'absent' } as const
 
 /** The directory on this process's snapshot; what that does not hold is put to core. */
 export function directoryOn(snapshot: Snapshot, ask: Asker): Directory {
+  let seen = { position: -1, identityVersion: -1 }
+  let version = 0
   return {
-    version: () => `${snapshot.position}/${snapshot.identityVersion}`,
+    version() {
+      const { position, identityVersion } = snapshot
+      if (position !== seen.position || identityVersion !== seen.identityVersion) {
+        seen = { position, identityVersion }
+        version++
+      }
+      return version
+    },
     async findKey(sha256) {
       const key = await lookUp(snapshot, ask, { about: 'key', sha256 }, (held) => held.findKey(sha256))
       if (key.kind !== 'found') return key

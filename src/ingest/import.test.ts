@@ -275,7 +275,7 @@ describe('what an import relies on', () => {
     }))
 
   test('what was found is not looked up again until the directory changes', () => {
-    let version = '1'
+    let version = 1
     let lookUps = 0
     let exists = true
     const directory = testDirectory({
@@ -288,7 +288,7 @@ describe('what an import relies on', () => {
     return withEdge({ directory }, async ({ url }) => {
       for (let i = 0; i < 3; i++) await put(url + withId, oneEvent)
       assert.equal(lookUps, 1)
-      version = '2'
+      version = 2
       exists = false
       assert.equal((await put(url + withId, oneEvent)).status, 404)
       exists = true

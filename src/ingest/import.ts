@@ -63,8 +63,7 @@ export async function acceptImport(
   })
   metrics.accepted('import', body.length)
   // Without an id of the sender's the answer names the place in the spool: unique, and it can be followed up.
-  const uniqueId =
-    path.uniqueId === '' ? `${idPrefix}${hex(generation)}${hex(offset).slice(-8)}` : path.uniqueId
+  const uniqueId = path.uniqueId === '' ? `${idPrefix}${hex(generation, 12)}${hex(offset, 8)}` : path.uniqueId
   const seconds = Math.round(clock.monotonicMs() - startedMs) / 1000
   if (isDraining()) response.shouldKeepAlive = false
   answerJson(
@@ -84,6 +83,6 @@ function factsOf(path: ImportPath, request: IncomingMessage): Record<string, str
   throw ingestErrors.import_encoding_unsupported(encoding)
 }
 
-function hex(value: number): string {
-  return value.toString(16).padStart(12, '0')
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0')
 }

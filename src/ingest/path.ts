@@ -30,20 +30,15 @@ export function importPathOf(path: string): ImportPath | undefined {
   const withId = verb === 'import_with_id'
   if (!withId && verb !== 'import') return undefined
   if (parts.length !== (withId ? 8 : 7)) return undefined
-  const uniqueId = withId ? decoded(parts[6]!) : ''
-  if (Buffer.byteLength(uniqueId) > MOST_UNIQUE_ID_BYTES) {
+  if (path.includes('%')) for (const [at, part] of parts.entries()) parts[at] = decoded(part)
+  const uniqueId = withId ? parts[6]! : ''
+  if (uniqueId.length * 3 > MOST_UNIQUE_ID_BYTES && Buffer.byteLength(uniqueId) > MOST_UNIQUE_ID_BYTES) {
     throw ingestErrors.import_path_invalid(`the unique id has more than ${MOST_UNIQUE_ID_BYTES} bytes`)
   }
-  return {
-    database: decoded(parts[4]!),
-    table: decoded(parts[5]!),
-    uniqueId,
-    format: decoded(parts.at(-1)!),
-  }
+  return { database: parts[4]!, table: parts[5]!, uniqueId, format: parts.at(-1)! }
 }
 
 function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
   } catch (error) {

@@ -19,7 +19,7 @@ export type TargetFinder = (
  */
 export function createTargetFinder(directory: Directory): TargetFinder {
   const remembered = new Map<string, ImportTarget>()
-  let version = ''
+  let version = Number.NaN
   return (authorization, database, table) => {
     const current = directory.version()
     if (current !== version || remembered.size > MOST_REMEMBERED) remembered.clear()

@@ -42,7 +42,7 @@ const found = <T>(value: T): Lookup<T> => ({ kind: 'found', value })
 export function testDirectory(changes: Partial<Directory> = {}): Directory {
   const absent = { kind: 'absent' } as const
   return {
-    version: () => '1',
+    version: () => 1,
     findKey: async (sha256) => (sha256 === testKey.sha256 ? found(testKey) : absent),
     findDatabase: async (_account, name) => (name === 'harbour' ? found(testDatabase) : absent),
     findTable: async (_account, _database, table) => (table === 'boats' ? found({ id: 42n }) : absent),

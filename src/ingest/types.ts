@@ -6,8 +6,8 @@ import type { Lookup, SnapshotDatabase, SnapshotKey } from '../snapshot/index.ts
  * asked, or when the copy holds a final no (a revoked key); else `unknown`. Never rejects.
  */
 export type Directory = {
-  /** Another text after every change of the copy: what was derived from an older one is forgotten. */
-  version(): string
+  /** Another number after every change of the copy: what was derived from an older one is forgotten. */
+  version(): number
   /** By the SHA-256 (lower-case hex) of a key; a revoked one, or one whose user was removed, is `absent`. */
   findKey(sha256: string): Promise<Lookup<SnapshotKey>>
   findDatabase(accountId: bigint, database: string): Promise<Lookup<SnapshotDatabase>>

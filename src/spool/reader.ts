@@ -42,6 +42,7 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
   const quarantine = createQuarantine({ directory, log, onDamage })
   let current: OpenSegment | undefined
   let released: SpoolPosition | undefined
+  let releasing: Promise<void> = Promise.resolve()
   /** The durable mark up to which the last `read` found everything; undefined when it stopped at a limit. */
   let exhausted: SpoolPosition | undefined
 
@@ -72,6 +73,14 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
     return result.records
   }
 
+  const release = async (before: SpoolPosition) => {
+    released ??= await readReleased(directory)
+    if (released !== undefined && compareSpoolPositions(before, released) <= 0) return
+    await ensureDirectory(directory)
+    await writeReleased(directory, before)
+    released = before
+  }
+
   return {
     read,
     async waitForMore(signal) {
@@ -83,14 +92,14 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
       if (known === undefined && readDurableMark(directory) !== undefined) return
       await waitUntil(more, { directory, clock, signal })
     },
-    async release(before) {
-      released ??= await readReleased(directory)
-      if (released !== undefined && compareSpoolPositions(before, released) <= 0) return
-      await ensureDirectory(directory)
-      await writeReleased(directory, before)
-      released = before
+    release(before) {
+      // One after the other: each replaces the same file.
+      const mine = releasing.then(() => release(before))
+      releasing = mine.catch(() => undefined)
+      return mine
     },
     async close() {
+      await releasing
       await current?.handle.close()
       current = undefined
     },
