@@ -1,7 +1,14 @@
 import { finishBatch } from './finish.ts'
 import { createPayloadStore } from './payloads.ts'
 import { type RecordOptions, readMapHeader, readRecord } from './records.ts'
-import { createScanState, ScanFault, type ScanState, truncateRows } from './scan-state.ts'
+import {
+  createScanState,
+  expectLateColumns,
+  expectRows,
+  ScanFault,
+  type ScanState,
+  truncateRows,
+} from './scan-state.ts'
 import type {
   BatchMark,
   DecodeLimits,
@@ -49,6 +56,7 @@ export function createTableBatch(setup: {
       const placed = payloads.place(payload, state.row)
       state.bytes = placed.segment.bytes
       state.view = placed.segment.view
+      state.words = placed.segment.words
       state.end = placed.start + payload.length
       const faults = scanPayload(state, placed.start, options)
       return { rows: state.row - rowsBefore, faults }
@@ -97,6 +105,8 @@ const TOO_LARGE = new ScanFault('record_too_large')
 function scanRecord(state: ScanState, at: number, options: RecordOptions): number {
   const entries = readMapHeader(state, at)
   if (entries < 0) throw NOT_A_MAP
+  if (state.row === 0) expectRows(state, state.end - at, skipValue(state, at) - at)
+  else if (state.row === 1) expectLateColumns(state)
   const end = readRecord(state, state.keyEnd, entries, options)
   if (end - at > state.limits.maxRecordBytes) throw TOO_LARGE
   state.row++

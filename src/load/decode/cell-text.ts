@@ -2,7 +2,7 @@ import { type Column, KIND } from './column.ts'
 import { doubleText } from './json.ts'
 
 /** One payload, or several small ones copied together: holds the texts of rows from `rowFrom` on. */
-export type Segment = { rowFrom: number; bytes: Buffer; view: DataView }
+export type Segment = { rowFrom: number; bytes: Buffer; view: DataView; words: Int32Array }
 
 /** Reads cells as text, in whatever form they are held. */
 export type CellTexts = {

@@ -122,7 +122,7 @@ function setDoubleBits(state: ScanState, column: Column, low: number, high: numb
 /** str and bin alike: text stays where it is in the payload unless it is not UTF-8. */
 function readText(state: ScanState, column: Column, at: number, length: number): number {
   if (at + length > state.end) need(state, at, length)
-  if (isAsciiRange(state.view, at, length) || isUtf8Range(state.bytes, at, length)) {
+  if (isAsciiRange(state.words, at, length) || isUtf8Range(state.bytes, at, length)) {
     setCell(column, state.row, KIND.SLICE, at, length)
   } else {
     const start = state.sideLength

@@ -22,10 +22,13 @@ export const KIND = {
  */
 export type Column = {
   key: string
-  /** The key as it stands in the payload, for comparison; its header byte when it is a fixstr, else -1. */
   keyBytes: Uint8Array
-  keyHeader: number
   keyHash: number
+  /** The key as MessagePack writes it, header included, in 32-bit words padded with zeros. */
+  wireKey: Int32Array
+  wireBytes: number
+  /** Bits of the last word that belong to the key. */
+  wireLastMask: number
   /** The column that followed this one in the record before: the best guess for the next key. */
   next: Column | null
   count: number
@@ -39,36 +42,54 @@ export type Column = {
   alwaysText: boolean
 }
 
-const FIRST_CAPACITY = 64
-
-export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number): Column {
+export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number, capacity: number): Column {
+  // No spread here: objects made with it get a shape that is several times slower to work with.
+  const { words, rows, kinds } = allocateCells(capacity)
+  const wire = Buffer.concat([keyHeader(keyBytes.length), keyBytes])
+  const wireKey = new Int32Array((wire.length + 3) >> 2)
+  new Uint8Array(wireKey.buffer).set(wire)
   return {
     key,
     keyBytes,
-    keyHeader: keyBytes.length < 32 ? 0xa0 | keyBytes.length : -1,
     keyHash,
+    wireKey,
+    wireBytes: wire.length,
+    wireLastMask: -1 >>> ((4 * wireKey.length - wire.length) << 3),
     next: null,
     count: 0,
     lastRow: -1,
-    rows: new Uint32Array(FIRST_CAPACITY),
-    kinds: new Uint8Array(FIRST_CAPACITY),
-    words: new Int32Array(2 * FIRST_CAPACITY),
+    rows,
+    kinds,
+    words,
     kindMask: 0,
     alwaysText: false,
   }
 }
 
+/** The shortest header of a text; keys stay far below 64 KiB. */
+function keyHeader(length: number): Uint8Array {
+  if (length < 32) return Uint8Array.of(0xa0 | length)
+  return length < 256 ? Uint8Array.of(0xd9, length) : Uint8Array.of(0xda, length >> 8, length & 255)
+}
+
+function allocateCells(capacity: number): Pick<Column, 'rows' | 'kinds' | 'words'> {
+  // One allocation for all three: 8 bytes of words, 4 of row, 1 of kind per cell.
+  const memory = new ArrayBuffer(13 * capacity)
+  return {
+    words: new Int32Array(memory, 0, 2 * capacity),
+    rows: new Uint32Array(memory, 8 * capacity, capacity),
+    kinds: new Uint8Array(memory, 12 * capacity, capacity),
+  }
+}
+
 function grow(column: Column): void {
-  const capacity = column.rows.length * 2
-  const rows = new Uint32Array(capacity)
-  rows.set(column.rows)
-  column.rows = rows
-  const kinds = new Uint8Array(capacity)
-  kinds.set(column.kinds)
-  column.kinds = kinds
-  const words = new Int32Array(2 * capacity)
-  words.set(column.words)
-  column.words = words
+  const larger = allocateCells(Math.max(column.rows.length * (column.rows.length < 4096 ? 4 : 2), 16))
+  larger.words.set(column.words)
+  larger.rows.set(column.rows)
+  larger.kinds.set(column.kinds)
+  column.words = larger.words
+  column.rows = larger.rows
+  column.kinds = larger.kinds
 }
 
 /** Sets the cell of this row, which is the last one or a new one; a key that comes twice keeps its last value. */

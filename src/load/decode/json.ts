@@ -7,7 +7,9 @@ const TOO_DEEP = new ScanFault('record_too_deep')
 /** Appends ASCII text to the side buffer. */
 function putAscii(state: ScanState, text: string): void {
   reserveSide(state, text.length)
-  state.sideLength += state.side.write(text, state.sideLength, 'latin1')
+  const { side, sideLength } = state
+  for (let i = 0; i < text.length; i++) side[sideLength + i] = text.charCodeAt(i)
+  state.sideLength = sideLength + text.length
 }
 
 function putByte(state: ScanState, byte: number): void {
@@ -15,12 +17,21 @@ function putByte(state: ScanState, byte: number): void {
   state.side[state.sideLength++] = byte
 }
 
+/** Below this many bytes a loop is faster than a call into native code. */
+const SHORT_BYTES = 40
+
+function copyToSide(state: ScanState, offset: number, length: number): void {
+  reserveSide(state, length)
+  const { bytes, side, sideLength } = state
+  if (length < SHORT_BYTES) for (let i = 0; i < length; i++) side[sideLength + i] = bytes[offset + i]!
+  else side.set(bytes.subarray(offset, offset + length), sideLength)
+  state.sideLength = sideLength + length
+}
+
 /** Appends bytes as UTF-8, with U+FFFD for what is not. */
 export function putText(state: ScanState, offset: number, length: number): void {
-  if (isAsciiRange(state.view, offset, length) || isUtf8Range(state.bytes, offset, length)) {
-    reserveSide(state, length)
-    state.bytes.copy(state.side, state.sideLength, offset, offset + length)
-    state.sideLength += length
+  if (isAsciiRange(state.words, offset, length) || isUtf8Range(state.bytes, offset, length)) {
+    copyToSide(state, offset, length)
     return
   }
   state.counters.invalidUtf8++

@@ -16,11 +16,37 @@ export function hashKey(bytes: Uint8Array, offset: number, length: number): numb
   return hash ^ (hash >>> 15)
 }
 
-export function keyMatches(column: Column, bytes: Uint8Array, offset: number, length: number): boolean {
+function keyMatches(column: Column, bytes: Uint8Array, offset: number, length: number): boolean {
   const { keyBytes } = column
   if (keyBytes.length !== length) return false
   for (let i = 0; i < length; i++) if (keyBytes[i] !== bytes[offset + i]) return false
   return true
+}
+
+/**
+ * True when the column's key, header included, stands at `at`; `words` are the payload's bytes as 32-bit words. The
+ * caller has made sure that as many bytes are there. Most keys are two words, so this is two comparisons.
+ */
+export function wireKeyMatches(column: Column, words: Int32Array, at: number): boolean {
+  const { wireKey, wireLastMask } = column
+  const last = wireKey.length - 1
+  const shift = (at & 3) << 3
+  let from = at >> 2
+  let word = words[from]!
+  if (shift === 0) {
+    for (let i = 0; i < last; i++) {
+      if (word !== wireKey[i]) return false
+      word = words[++from]!
+    }
+    return (word & wireLastMask) === wireKey[last]
+  }
+  for (let i = 0; i < last; i++) {
+    const next = words[++from]!
+    if (((word >>> shift) | (next << (32 - shift))) !== wireKey[i]) return false
+    word = next
+  }
+  // Behind the end of the payload there is no next word; its bits would be masked anyway.
+  return (((word >>> shift) | (words[from + 1]! << (32 - shift))) & wireLastMask) === wireKey[last]
 }
 
 export function findKey(

@@ -14,6 +14,16 @@ export type PayloadStore = {
   truncate(count: number): void
 }
 
+/** The payload itself if it can also be read in whole 32-bit words, else a copy that can. */
+function readableAsWords(payload: Buffer): Buffer {
+  const words = (payload.length + 3) >>> 2
+  const fits = (payload.byteOffset & 3) === 0 && payload.byteOffset + 4 * words <= payload.buffer.byteLength
+  if (fits) return payload
+  const copy = Buffer.allocUnsafeSlow(4 * words).subarray(0, payload.length)
+  payload.copy(copy)
+  return copy
+}
+
 export function createPayloadStore(): PayloadStore {
   const segments: Segment[] = []
   let block = Buffer.alloc(0)
@@ -24,7 +34,8 @@ export function createPayloadStore(): PayloadStore {
     const last = segments.at(-1)
     if (last?.bytes === buffer) return last
     const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-    const segment = { rowFrom: row, bytes: buffer, view }
+    const words = new Int32Array(buffer.buffer, buffer.byteOffset, (buffer.byteLength + 3) >>> 2)
+    const segment = { rowFrom: row, bytes: buffer, view, words }
     segments.push(segment)
     return segment
   }
@@ -32,7 +43,8 @@ export function createPayloadStore(): PayloadStore {
   return {
     place(payload, row) {
       bytes += payload.length
-      if (payload.length >= SMALL_PAYLOAD_BYTES) return { segment: segmentFor(payload, row), start: 0 }
+      if (payload.length >= SMALL_PAYLOAD_BYTES)
+        return { segment: segmentFor(readableAsWords(payload), row), start: 0 }
       if (used + payload.length > block.length) {
         block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
         used = 0

@@ -1,7 +1,7 @@
 import { readCell } from './cells.ts'
 import { type Column, KIND, setCell } from './column.ts'
 import { putJson, putJsonText } from './json.ts'
-import { keyMatches } from './key-index.ts'
+import { wireKeyMatches } from './key-index.ts'
 import { catalogKey } from './names.ts'
 import {
   addColumn,
@@ -47,15 +47,15 @@ export function readMapHeader(state: ScanState, at: number): number {
  * verified byte by byte. Throws a ScanFault with the row half written; the caller takes it back.
  */
 export function readRecord(state: ScanState, at: number, entries: number, options: RecordOptions): number {
-  const { bytes, end, time, row } = state
+  const { words, end, time, row } = state
   // Every entry needs two bytes at least: a huge count in a short payload ends here and not after a long loop.
   if (entries * 2 > end - at) throw TRUNCATED
   state.timeValueAt = -1
   let previous = state.root
   for (let i = 0; i < entries; i++) {
     let column: Column | null = previous.next
-    if (column !== null && at < end && bytes[at] === column.keyHeader && isKey(state, column, at)) {
-      at += 1 + column.keyBytes.length
+    if (column !== null && at + column.wireBytes <= end && wireKeyMatches(column, words, at)) {
+      at += column.wireBytes
     } else {
       column = readKey(state, at)
       at = state.keyEnd
@@ -70,11 +70,6 @@ export function readRecord(state: ScanState, at: number, entries: number, option
   if (state.timeValueAt >= 0) keepOriginalTime(state)
   if (state.overflow.size > 0) writeOverflow(state)
   return at
-}
-
-function isKey(state: ScanState, column: Column, at: number): boolean {
-  const length = column.keyBytes.length
-  return at + 1 + length <= state.end && keyMatches(column, state.bytes, at + 1, length)
 }
 
 /** The key's column, or null if it has none yet; then `keyText` says what it is called. */

@@ -17,6 +17,7 @@ export class ScanFault extends Error {
 export type ScanState = {
   bytes: Buffer
   view: DataView
+  words: Int32Array
   end: number
   row: number
   limits: DecodeLimits
@@ -31,6 +32,8 @@ export type ScanState = {
   /** Keys of live known columns: they never count as new. */
   knownKeys: ReadonlySet<string>
   newColumns: number
+  /** Cells a new column gets room for. */
+  firstCapacity: number
   /** `next` of this one predicts the first key of a record. */
   root: Column
   time: Column
@@ -50,14 +53,19 @@ export const TIME_ORIGINAL_KEY = 'time_original'
 export const TIME_KEY = 'time'
 const SYSTEM_KEYS = new Set([OVERFLOW_KEY, TIME_ORIGINAL_KEY])
 
+/** A column that appears late is probably a rare one. */
+const LATE_COLUMN_CAPACITY = 64
+const MAX_FIRST_CAPACITY = 1 << 16
+
 const NOTHING = Buffer.alloc(0)
 
 export function createScanState(known: readonly KnownColumn[], limits: DecodeLimits): ScanState {
   const timeBytes = Buffer.from(TIME_KEY)
-  const time = createColumn(TIME_KEY, timeBytes, hashKey(timeBytes, 0, timeBytes.length))
+  const time = createColumn(TIME_KEY, timeBytes, hashKey(timeBytes, 0, timeBytes.length), 0)
   const state: ScanState = {
     bytes: NOTHING,
     view: new DataView(NOTHING.buffer, 0, 0),
+    words: new Int32Array(0),
     end: 0,
     row: 0,
     limits,
@@ -71,7 +79,8 @@ export function createScanState(known: readonly KnownColumn[], limits: DecodeLim
       known.filter((column) => !column.removed && !SYSTEM_KEYS.has(column.key)).map((column) => column.key),
     ),
     newColumns: 0,
-    root: createColumn('', NOTHING, 0),
+    firstCapacity: LATE_COLUMN_CAPACITY,
+    root: createColumn('', NOTHING, 0, 0),
     time,
     keyEnd: 0,
     keyStart: 0,
@@ -104,7 +113,7 @@ export function addColumn(state: ScanState, key: string): Column | null {
   if (isNew && state.knownKeys.size + state.newColumns >= state.limits.maxColumns) return null
   if (isNew) state.newColumns++
   const keyBytes = Buffer.from(key)
-  const column = createColumn(key, keyBytes, hashKey(keyBytes, 0, keyBytes.length))
+  const column = createColumn(key, keyBytes, hashKey(keyBytes, 0, keyBytes.length), state.firstCapacity)
   state.columns.push(column)
   state.byKey.set(key, column)
   // The second `time` of a record has its own column, which only that rule may find.
@@ -138,6 +147,19 @@ export function truncateRows(state: ScanState, row: number): void {
     if (column.key !== TIME_KEY) addKey(state.keys, column)
     if (!state.knownKeys.has(column.key) && !SYSTEM_KEYS.has(column.key)) state.newColumns++
   }
+}
+
+/**
+ * Guesses how many rows the payload has, from the length of its first record: the columns of that record get the room
+ * at once. (A record needs three bytes per column, so the guess costs a small multiple of the payload at most.)
+ */
+export function expectRows(state: ScanState, payloadBytes: number, firstRecordBytes: number): void {
+  const expected = Math.ceil((payloadBytes / firstRecordBytes) * 1.1)
+  state.firstCapacity = Math.min(Math.max(expected, LATE_COLUMN_CAPACITY), MAX_FIRST_CAPACITY)
+}
+
+export function expectLateColumns(state: ScanState): void {
+  state.firstCapacity = LATE_COLUMN_CAPACITY
 }
 
 /** Makes room for `count` more bytes in the side buffer. */

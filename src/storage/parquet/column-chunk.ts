@@ -4,12 +4,19 @@ import {
   type Dictionary,
   findDistinctTexts,
   findDistinctWords,
-  partOf,
 } from './dictionary.ts'
-import { bitWidthOf, runCapacity, writePacked, writePresence, writeRepeated } from './levels.ts'
+import {
+  bitWidthOf,
+  firstAtOrAfter,
+  runCapacity,
+  writePacked,
+  writePresence,
+  writeRepeated,
+} from './levels.ts'
 import { type Bounds, boundsOf } from './statistics.ts'
+import { createTextSources, writeText, writeTexts } from './texts.ts'
 import { createThriftWriter } from './thrift.ts'
-import type { ColumnValues, ParquetColumn, TextPart } from './types.ts'
+import type { ColumnValues, ParquetColumn } from './types.ts'
 
 /** Numbers of apache/parquet-format src/main/thrift/parquet.thrift. */
 export const ENCODING = { PLAIN: 0, RLE: 3, RLE_DICTIONARY: 8 } as const
@@ -19,6 +26,8 @@ const PAGE = { DATA: 0, DICTIONARY: 2 } as const
 /** Rows and bytes after which a page ends; readers hold a whole page in memory. */
 const PAGE_ROWS = 32_768
 const PAGE_BYTES = 1 << 20
+/** A dictionary must make the values smaller by a fifth before compression. */
+const MAX_DICTIONARY_SHARE = 0.8
 /** Below this size a zstd frame saves less than its call costs. */
 const MIN_COMPRESSED_BYTES = 256
 
@@ -47,32 +56,28 @@ export type ChunkEncoder = (column: ParquetColumn, span: Span) => ColumnChunk
 
 export function createChunkEncoder(rowGroupRows: number, zstdLevel: number): ChunkEncoder {
   const scratch = createDictionaryScratch(rowGroupRows)
+  const sourcesOf = createTextSources()
   const zstd = { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } }
 
+  function findDictionary(values: ColumnValues, from: number, to: number): Dictionary | null {
+    if (values.physical === 'BOOLEAN' || to - from < 2) return null
+    const found =
+      values.physical === 'BYTE_ARRAY'
+        ? findDistinctTexts(values.words, sourcesOf(values.parts), from, to, scratch)
+        : findDistinctWords(values.words, from, to, scratch)
+    if (found === null) return null
+    const codedBytes = found.plainBytes + (bitWidthOf(found.size - 1) * (to - from)) / 8
+    return codedBytes < plainSize(values, from, to) * MAX_DICTIONARY_SHARE ? found : null
+  }
+
   return (column, span) => {
-    const dictionary = findDictionary(column.values, span, scratch)
+    const dictionary = findDictionary(column.values, span.valueFrom, span.valueTo)
     const pages = dictionary === null ? [] : [dictionaryPage(column.values, dictionary)]
     for (const page of splitPages(column, span, dictionary !== null)) {
       pages.push(dataPage(column, page, span.valueFrom, dictionary))
     }
     return assemble(column, span, pages, dictionary, zstd)
   }
-}
-
-function findDictionary(
-  values: ColumnValues,
-  span: Span,
-  scratch: Parameters<typeof findDistinctWords>[3],
-): Dictionary | null {
-  const { valueFrom, valueTo } = span
-  if (values.physical === 'BOOLEAN' || valueTo - valueFrom < 2) return null
-  const found =
-    values.physical === 'BYTE_ARRAY'
-      ? findDistinctTexts(values.words, values.parts, valueFrom, valueTo, scratch)
-      : findDistinctWords(values.words, valueFrom, valueTo, scratch)
-  if (found === null) return null
-  const coded = found.plainBytes + (bitWidthOf(found.size - 1) * (valueTo - valueFrom)) / 8
-  return coded < plainSize(values, valueFrom, valueTo) * 0.8 ? found : null
 }
 
 function plainSize(values: ColumnValues, from: number, to: number): number {
@@ -87,26 +92,29 @@ function plainSize(values: ColumnValues, from: number, to: number): number {
 function* splitPages(column: ParquetColumn, span: Span, coded: boolean): Generator<Span> {
   const dense = span.valueTo - span.valueFrom === span.rowTo - span.rowFrom
   const lengths = column.values.physical === 'BYTE_ARRAY' && !coded ? column.values.words : null
-  let row = span.rowFrom
-  let value = span.valueFrom
-  while (row < span.rowTo) {
-    let rowTo = Math.min(row + PAGE_ROWS, span.rowTo)
-    let valueTo = value
-    let bytes = 0
-    while (valueTo < span.valueTo) {
-      const valueRow = dense ? span.rowFrom + valueTo - span.valueFrom : column.rows[valueTo]!
-      if (valueRow >= rowTo) break
-      if (lengths !== null) bytes += 4 + lengths[2 * valueTo + 1]!
-      if (bytes > PAGE_BYTES && valueTo > value) {
-        rowTo = valueRow
-        break
-      }
-      valueTo++
-    }
-    yield { rowFrom: row, rowTo, valueFrom: value, valueTo }
-    row = rowTo
-    value = valueTo
+  let { rowFrom, valueFrom } = span
+  while (rowFrom < span.rowTo) {
+    const rowLimit = Math.min(rowFrom + PAGE_ROWS, span.rowTo)
+    const valueLimit = dense
+      ? valueFrom + rowLimit - rowFrom
+      : firstAtOrAfter(column.rows, valueFrom, span.valueTo, rowLimit)
+    const valueTo = lengths === null ? valueLimit : endOfBytes(lengths, valueFrom, valueLimit)
+    const cutShort = valueTo < valueLimit
+    const rowTo = !cutShort ? rowLimit : dense ? rowFrom + valueTo - valueFrom : column.rows[valueTo]!
+    yield { rowFrom, rowTo, valueFrom, valueTo }
+    rowFrom = rowTo
+    valueFrom = valueTo
   }
+}
+
+/** Number of the first value among from…to that does not fit into a page any more; one always fits. */
+function endOfBytes(words: Int32Array, from: number, to: number): number {
+  let bytes = 0
+  for (let i = from; i < to; i++) {
+    bytes += 4 + words[2 * i + 1]!
+    if (bytes > PAGE_BYTES && i > from) return i
+  }
+  return to
 }
 
 function dictionaryPage(values: ColumnValues, dictionary: Dictionary): Page {
@@ -117,7 +125,8 @@ function dictionaryPage(values: ColumnValues, dictionary: Dictionary): Page {
     let part = 0
     for (let n = 0; n < picked.length; n++) {
       while (part + 1 < values.parts.length && values.parts[part + 1]!.from <= picked[n]!) part++
-      at = writeText(body, at, values.words, picked[n]!, values.parts[part]!.bytes)
+      const i = picked[n]!
+      at = writeText(body, at, values.parts[part]!.bytes, values.words[2 * i]!, values.words[2 * i + 1]!)
     }
   } else if (values.physical !== 'BOOLEAN') {
     for (let n = 0; n < picked.length; n++) {
@@ -157,40 +166,8 @@ function dataPage(column: ParquetColumn, page: Span, chunkFrom: number, dictiona
   return { kind: PAGE.DATA, values: rows, encoding, body: body.subarray(0, at) }
 }
 
-function writeText(out: Buffer, at: number, words: Int32Array, value: number, bytes: Uint8Array): number {
-  const offset = words[2 * value]!
-  const length = words[2 * value + 1]!
-  out[at] = length & 255
-  out[at + 1] = (length >>> 8) & 255
-  out[at + 2] = (length >>> 16) & 255
-  out[at + 3] = length >>> 24
-  at += 4
-  // Below some forty bytes a loop is faster than the call into native code.
-  if (length < 40) for (let i = 0; i < length; i++) out[at + i] = bytes[offset + i]!
-  else out.set(bytes.subarray(offset, offset + length), at)
-  return at + length
-}
-
-function writeTexts(
-  out: Buffer,
-  at: number,
-  words: Int32Array,
-  parts: readonly TextPart[],
-  from: number,
-  to: number,
-): number {
-  let part = partOf(parts, from)
-  for (let i = from; i < to; ) {
-    const partEnd = part + 1 < parts.length ? Math.min(to, parts[part + 1]!.from) : to
-    const bytes = parts[part]!.bytes
-    for (; i < partEnd; i++) at = writeText(out, at, words, i, bytes)
-    part++
-  }
-  return at
-}
-
 function writePlain(out: Buffer, at: number, values: ColumnValues, from: number, to: number): number {
-  if (values.physical === 'BYTE_ARRAY') return writeTexts(out, at, values.words, values.parts, from, to)
+  if (values.physical === 'BYTE_ARRAY') return writeTexts(out, at, values, from, to)
   if (values.physical === 'BOOLEAN') {
     const end = at + Math.ceil((to - from) / 8)
     out.fill(0, at, end)

@@ -1,4 +1,4 @@
-import type { TextPart } from './types.ts'
+import { findPart, type TextSource } from './texts.ts'
 
 /** Distinct values of one column within a row group, in the order of their first appearance. */
 export type Dictionary = {
@@ -14,15 +14,23 @@ export type Dictionary = {
 /** Beyond this many entries codes cost nearly as much as values, and readers keep dictionaries in memory. */
 const MAX_ENTRIES = 1 << 16
 const MAX_DICTIONARY_BYTES = 1 << 20
+/** A text longer than this is not worth a place in a dictionary. */
+const MAX_ENTRY_BYTES = 1 << 16
 /** After so many values it is clear whether they repeat. */
 const TRIAL_VALUES = 1024
 
-/** Memory for building dictionaries, used again for every column of one file. */
+/**
+ * Memory for building dictionaries, used again for every column of one file. `arena` holds the content of text
+ * entries, each from a word boundary on and padded with zeros.
+ */
 export type DictionaryScratch = {
   codes: Int32Array
   firsts: Int32Array
   hashes: Int32Array
+  lengths: Int32Array
+  starts: Int32Array
   slots: Int32Array
+  arena: Int32Array
 }
 
 export function createDictionaryScratch(values: number): DictionaryScratch {
@@ -31,7 +39,10 @@ export function createDictionaryScratch(values: number): DictionaryScratch {
     codes: new Int32Array(values),
     firsts: new Int32Array(entries),
     hashes: new Int32Array(entries),
+    lengths: new Int32Array(entries),
+    starts: new Int32Array(entries),
     slots: new Int32Array(1 << (32 - Math.clz32(entries * 2 - 1))),
+    arena: new Int32Array(8192),
   }
 }
 
@@ -47,7 +58,7 @@ export function findDistinctWords(
   to: number,
   scratch: DictionaryScratch,
 ): Dictionary | null {
-  const { codes, firsts, hashes, slots } = scratch
+  const { codes, firsts, slots } = scratch
   const mask = slots.length - 1
   slots.fill(0)
   let size = 0
@@ -67,7 +78,6 @@ export function findDistinctWords(
     if (entry === 0) {
       if (size === firsts.length || hopeless(size, i - from)) return null
       firsts[size] = i
-      hashes[size] = hash
       slots[slot] = entry = ++size
     }
     codes[i - from] = entry - 1
@@ -75,77 +85,95 @@ export function findDistinctWords(
   return { size, firsts, codes, plainBytes: size * 8 }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function hashText(view: DataView, offset: number, length: number): number {
-  let hash = length | 0
-  const end = offset + length
-  let at = offset
-  for (; at + 4 <= end; at += 4) {
-    hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1)
+/**
+ * Copies a text of any alignment to `at` in the arena, padded with zeros to whole words, and returns its hash: hashing
+ * and comparing then go word by word.
+ */
+function copyHashed(
+  source: Int32Array,
+  offset: number,
+  length: number,
+  arena: Int32Array,
+  at: number,
+): number {
+  const shift = (offset & 3) << 3
+  const whole = at + (length >> 2)
+  const tail = length & 3
+  let hash = length
+  let from = offset >> 2
+  if (shift === 0) {
+    for (; at < whole; at++) {
+      const word = source[from++]!
+      arena[at] = word
+      hash = Math.imul(hash ^ word, 0x9e3779b1)
+      hash ^= hash >>> 15
+    }
+  } else {
+    let previous = source[from++]!
+    for (; at < whole; at++) {
+      const next = source[from++]!
+      const word = (previous >>> shift) | (next << (32 - shift))
+      previous = next
+      arena[at] = word
+      hash = Math.imul(hash ^ word, 0x9e3779b1)
+      hash ^= hash >>> 15
+    }
+    from--
+  }
+  if (tail > 0) {
+    let word = source[from]! >>> shift
+    if ((offset & 3) + tail > 4) word |= source[from + 1]! << (32 - shift)
+    word &= (1 << (tail << 3)) - 1
+    arena[at] = word
+    hash = Math.imul(hash ^ word, 0x9e3779b1)
     hash ^= hash >>> 15
   }
-  let tail = 0
-  for (; at < end; at++) tail = (tail << 8) | view.getUint8(at)
-  hash = Math.imul(hash ^ tail, 0x85ebca6b)
-  return hash ^ (hash >>> 13)
+  return Math.imul(hash, 0x85ebca6b) ^ (hash >>> 13)
 }
 
-function sameText(a: DataView, aOffset: number, b: DataView, bOffset: number, length: number): boolean {
-  let i = 0
-  for (; i + 4 <= length; i += 4) {
-    if (a.getInt32(aOffset + i, true) !== b.getInt32(bOffset + i, true)) return false
-  }
-  for (; i < length; i++) if (a.getUint8(aOffset + i) !== b.getUint8(bOffset + i)) return false
+function sameWords(arena: Int32Array, a: number, b: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (arena[a + i] !== arena[b + i]) return false
   return true
 }
 
-/** Number of the part that holds value number `value`. */
-export function partOf(parts: readonly TextPart[], value: number): number {
-  let low = 0
-  let high = parts.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1
-    if (parts[middle]!.from <= value) low = middle
-    else high = middle - 1
-  }
-  return low
+function enlargeArena(scratch: DictionaryScratch, wordsNeeded: number): Int32Array {
+  const larger = new Int32Array(Math.max(scratch.arena.length * 2, wordsNeeded))
+  larger.set(scratch.arena)
+  scratch.arena = larger
+  return larger
 }
 
 /** Finds the distinct texts among the values from…to, or null when a dictionary would not pay. */
 export function findDistinctTexts(
   words: Int32Array,
-  parts: readonly TextPart[],
+  sources: readonly TextSource[],
   from: number,
   to: number,
   scratch: DictionaryScratch,
 ): Dictionary | null {
-  const { codes, firsts, hashes, slots } = scratch
+  const { codes, firsts, hashes, lengths, starts, slots } = scratch
   const mask = slots.length - 1
   slots.fill(0)
-  const views = parts.map((part) => viewOf(part.bytes))
-  /** Part of each entry's first value; only looked at when there are several parts. */
-  const entryParts: number[] = []
+  let arena = scratch.arena
+  let arenaUsed = 0
   let size = 0
   let plainBytes = 0
-  let part = partOf(parts, from)
-  for (let i = from; i < to; ) {
-    const partEnd = part + 1 < parts.length ? Math.min(to, parts[part + 1]!.from) : to
-    const view = views[part]!
+  let part = findPart(sources, from)
+  for (let i = from; i < to; part++) {
+    const partEnd = part + 1 < sources.length ? Math.min(to, sources[part + 1]!.from) : to
+    const source = sources[part]!.words
     for (; i < partEnd; i++) {
-      const offset = words[2 * i]!
       const length = words[2 * i + 1]!
-      const hash = hashText(view, offset, length)
+      const wordCount = (length + 3) >> 2
+      if (length > MAX_ENTRY_BYTES) return null
+      if (arenaUsed + wordCount > arena.length) arena = enlargeArena(scratch, arenaUsed + wordCount)
+      const hash = copyHashed(source, words[2 * i]!, length, arena, arenaUsed)
       let slot = hash & mask
       let entry = slots[slot]!
       while (entry !== 0) {
-        if (hashes[entry - 1] === hash) {
-          const first = 2 * firsts[entry - 1]!
-          const other = views[entryParts[entry - 1]!]!
-          if (words[first + 1] === length && sameText(view, offset, other, words[first]!, length)) break
-        }
+        const n = entry - 1
+        if (hashes[n] === hash && lengths[n] === length && sameWords(arena, starts[n]!, arenaUsed, wordCount))
+          break
         slot = (slot + 1) & mask
         entry = slots[slot]!
       }
@@ -155,12 +183,13 @@ export function findDistinctTexts(
           return null
         firsts[size] = i
         hashes[size] = hash
-        entryParts.push(part)
+        lengths[size] = length
+        starts[size] = arenaUsed
+        arenaUsed += wordCount
         slots[slot] = entry = ++size
       }
       codes[i - from] = entry - 1
     }
-    part++
   }
   return { size, firsts, codes, plainBytes }
 }

@@ -86,3 +86,13 @@ export function writePresence(
   }
   return at + groups
 }
+
+/** Position of the first of the ascending rows[from…to) that is `row` or later; `to` if there is none. */
+export function firstAtOrAfter(rows: Uint32Array, from: number, to: number, row: number): number {
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (rows[middle]! < row) from = middle + 1
+    else to = middle
+  }
+  return from
+}

@@ -1,4 +1,4 @@
-import { partOf } from './dictionary.ts'
+import { findPart } from './texts.ts'
 import type { ColumnValues, TextPart } from './types.ts'
 
 /** Bounds of one column chunk as Parquet stores them; absent where they would mislead. */
@@ -115,7 +115,7 @@ function textBounds(
   pick: Int32Array | null,
 ): Bounds | null {
   const count = pick === null ? to - from : pick.length
-  let part = partOf(parts, pick === null ? from : pick[0]!)
+  let part = findPart(parts, pick === null ? from : pick[0]!)
   let [min, max] = [pick === null ? from : pick[0]!, pick === null ? from : pick[0]!]
   let minBytes = parts[part]!.bytes
   let maxBytes = minBytes

@@ -1,4 +1,5 @@
 import { type ColumnChunk, createChunkEncoder } from './column-chunk.ts'
+import { firstAtOrAfter } from './levels.ts'
 import { createThriftWriter, type ThriftWriter } from './thrift.ts'
 import type { ParquetColumn, ParquetOptions, PhysicalType } from './types.ts'
 
@@ -54,15 +55,7 @@ export function writeParquet(
 
 /** How many values lie in rows before `row`. */
 function valuesBefore(column: ParquetColumn, rows: number, row: number): number {
-  if (column.count === rows) return row
-  let low = 0
-  let high = column.count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (column.rows[middle]! < row) low = middle + 1
-    else high = middle
-  }
-  return low
+  return column.count === rows ? row : firstAtOrAfter(column.rows, 0, column.count, row)
 }
 
 function writeFooter(
