@@ -102,7 +102,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
   async function pauseBefore(tries: number, untilMs: number): Promise<void> {
     const leftMs = untilMs - clock.monotonicMs()
-    await clock.sleep(Math.max(0, Math.min(leftMs, 500, 20 * 2 ** tries)))
+    await clock.sleep(Math.max(0, Math.min(leftMs, 250, 10 * 2 ** tries)))
   }
   function noteLost(error: unknown) {
     const { epoch } = gate.current()

@@ -71,16 +71,23 @@ async function mayCreateRoles(connection: Connection): Promise<boolean> {
   return row!.may
 }
 
-/** The owner holds every object and cannot log in; it owns the database so that it may create in it. */
+/** The owner holds every object and cannot log in; it owns the database, or at least may create in it. */
 async function createOwner(connection: Connection, owner: string, database: string): Promise<void> {
   const name = identifier(owner)
   await unlessThere(() => connection.query(`CREATE ROLE ${name} NOLOGIN`))
   // Since PostgreSQL 16 whoever creates a role may grant it but is not a member of it.
   await connection.query(`GRANT ${name} TO CURRENT_USER`)
-  const [row] = await connection.query<{ owner: string }>(
-    'SELECT pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname = current_database()',
+  const [row] = await connection.query<{ owner: string; may: boolean }>(
+    `SELECT pg_get_userbyid(datdba) AS owner, r.rolsuper OR r.rolcreatedb AS may
+       FROM pg_database, pg_roles r WHERE datname = current_database() AND r.rolname = current_user`,
   )
-  if (row!.owner !== owner) await connection.query(`ALTER DATABASE ${identifier(database)} OWNER TO ${name}`)
+  if (row!.owner === owner) return
+  const here = identifier(database)
+  if (row!.may) await connection.query(`ALTER DATABASE ${here} OWNER TO ${name}`)
+  else
+    await connection.script(
+      `GRANT CREATE ON DATABASE ${here} TO ${name}; GRANT CREATE, USAGE ON SCHEMA public TO ${name}`,
+    )
 }
 
 /** The password is new each time, so whoever still holds an older one cannot log in. */
@@ -92,6 +99,8 @@ async function createEpochRole(
   await unlessThere(() => connection.query(`CREATE ROLE ${name}`))
   await connection.query(`ALTER ROLE ${name} LOGIN PASSWORD '${password}'`)
   await connection.query(`GRANT ${identifier(owner)} TO ${name}`)
+  // Whoever is to end its connections some day must be a member, unless a superuser.
+  await connection.query(`GRANT ${name} TO CURRENT_USER`)
   await connection.query(`ALTER ROLE ${name} SET role = ${identifier(owner)}`)
 }
 

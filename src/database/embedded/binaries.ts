@@ -59,7 +59,7 @@ async function linkLibraries(root: string): Promise<boolean> {
 }
 
 /** About 60 MB, once for each version; complete or not there at all. */
-async function copyBinaries(from: string, to: string): Promise<string> {
+export async function copyBinaries(from: string, to: string): Promise<string> {
   const root = join(to, 'native')
   if (await exists(join(root, 'bin', 'postgres'))) return root
   const temporary = `${to}.${process.pid}.tmp`

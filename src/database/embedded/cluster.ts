@@ -97,7 +97,9 @@ async function createCluster(
 /** Rooms of initdb runs that were killed: ours by their name, and never renamed into a database. */
 async function removeAbandoned(dataDir: string): Promise<void> {
   const left = (await readdir(dataDir)).filter((name) => name.startsWith('postgres-init-'))
-  for (const name of left) await rm(join(dataDir, name), { recursive: true, force: true })
+  // An initdb whose parent was killed may still be writing; it fails when its files are gone.
+  const patiently = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
+  for (const name of left) await rm(join(dataDir, name), patiently)
 }
 
 async function runInitdb(

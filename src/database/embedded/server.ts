@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { type FileHandle, open, readFile, realpath, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseAddress } from '../../gate/index.ts'
-import type { Clock, Ids, Log } from '../../kernel/index.ts'
+import { type Clock, ensureDirectory, type Ids, type Log } from '../../kernel/index.ts'
 import { databaseErrors } from '../errors.ts'
 import { chooseAccount } from './account.ts'
 import { prepareBinaries } from './binaries.ts'
@@ -54,6 +54,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     throw databaseErrors.postgres_failed(
       `the socket path ${socket} is longer than ${LONGEST_SOCKET_PATH} bytes`,
     )
+  await ensureDirectory(options.dataDir)
   const dataDir = await realpath(options.dataDir)
   const account = await chooseAccount(join(dataDir, 'postgres'))
   const binaries = await prepareBinaries(dataDir, account)
