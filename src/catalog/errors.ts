@@ -55,6 +55,12 @@ export const catalogErrors = errorTable('catalog', {
     message: (d) => `Table '${d}' already exists`,
     help: 'Use it, or choose another name. A repeat of table/create with the same idempotent_key answers 200.',
   },
+  no_distribution: {
+    status: 404,
+    advice: 'final',
+    message: (d) => `Table '${d}' has no user-defined partitioning`,
+    help: 'table/distribution: tables are partitioned by time only.',
+  },
   schema_invalid: {
     status: 422,
     advice: 'final',

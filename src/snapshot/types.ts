@@ -141,6 +141,8 @@ export type SnapshotView = {
   findTable(accountId: bigint, database: string, table: string): Lookup<SnapshotTable>
   findTableById(id: bigint): Lookup<SnapshotTable>
   listTables(databaseId: bigint): SnapshotTable[]
+  /** Sums over the live chunks of all tables of a database. */
+  sumsOf(databaseId: bigint): { rows: bigint; bytes: bigint }
   /** What was granted explicitly; owners and administrators need no grant. */
   permissionOf(userId: bigint, databaseId: bigint): Lookup<Permission>
   listPermissions(databaseId: bigint): SnapshotPermission[]

@@ -42,6 +42,7 @@ export function viewOf(source: Source): SnapshotView {
     findTable: (accountId, database, table) => findTable(source.state(), accountId, database, table),
     findTableById: (id) => lookUp('tables', byId('tables', id), tableIn),
     listTables: (databaseId) => listed('tablesOf', databaseId, tableIn).sort(byName),
+    sumsOf: (databaseId) => sumsOf(usable(), databaseId),
     permissionOf: (userId, databaseId) =>
       lookUp(
         'database_permissions',
@@ -117,6 +118,17 @@ function tableIn(row: Row, state: State): SnapshotTable {
   const columns = [...(state.indexes.columnsOf.get(String(row.id))?.values() ?? [])].map(rows.columnOf)
   columns.sort((a, b) => a.ordinal - b.ordinal || compare(a.name, b.name))
   return rows.tableOf(row, columns, state.sums.get(String(row.id)))
+}
+
+function sumsOf(state: State | undefined, databaseId: bigint): { rows: bigint; bytes: bigint } {
+  let rows = 0n
+  let bytes = 0n
+  for (const tableId of state?.indexes.tablesOf.get(String(databaseId))?.keys() ?? []) {
+    const sum = state?.sums.get(tableId)
+    rows += BigInt(sum?.rows ?? 0)
+    bytes += BigInt(sum?.bytes ?? 0)
+  }
+  return { rows, bytes }
 }
 
 function userByEmail(state: State, email: string, accountId: bigint | undefined): Row | undefined {

@@ -1,0 +1,29 @@
+import { defineSettings } from '../kernel/index.ts'
+
+export const readCatalogSettings = defineSettings('catalog', {
+  writeWaitSeconds: {
+    type: 'integer',
+    env: 'MILLRACE_CATALOG_WRITE_WAIT_SECONDS',
+    default: 20,
+    least: 0,
+    most: 600,
+    help: 'How long a change of the catalog (create a table, add a user …) waits while the main database is away before it is answered 503.',
+  },
+  ownerEmail: {
+    type: 'text',
+    env: 'MILLRACE_OWNER_EMAIL',
+    default: 'owner@localhost',
+    help: 'E-mail address of the owner of the account that the first start creates.',
+  },
+  ownerName: {
+    type: 'text',
+    env: 'MILLRACE_OWNER_NAME',
+    default: 'Owner',
+    help: 'Name of the owner of the account that the first start creates.',
+  },
+  ownerPassword: {
+    type: 'optional-text',
+    env: 'MILLRACE_OWNER_PASSWORD',
+    help: 'Password of that owner; without it one is generated and printed once.',
+  },
+})

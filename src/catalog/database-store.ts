@@ -1,0 +1,71 @@
+import type { Sql } from '../kernel/index.ts'
+import type { Permission } from '../snapshot/index.ts'
+
+export type LockedDatabase = { id: bigint; deleteProtected: boolean }
+
+/** Keeps the database from being dropped until the transaction ends; many may hold it. */
+export async function holdDatabase(sql: Sql, accountId: bigint, name: string): Promise<bigint | undefined> {
+  const [row] = await sql<{ id: bigint }>`
+    SELECT id FROM databases WHERE account_id = ${accountId} AND name = ${name} AND removed_at IS NULL
+       FOR KEY SHARE`
+  return row?.id
+}
+
+/** For the one who changes or drops it: waits for all who hold it. */
+export async function lockDatabase(
+  sql: Sql,
+  accountId: bigint,
+  name: string,
+): Promise<LockedDatabase | undefined> {
+  const [row] = await sql<LockedDatabase>`
+    SELECT id, delete_protected AS "deleteProtected" FROM databases
+     WHERE account_id = ${accountId} AND name = ${name} AND removed_at IS NULL FOR UPDATE`
+  return row
+}
+
+/** False when there is one of that name. */
+export async function insertDatabase(
+  sql: Sql,
+  { accountId, name, ownerId }: { accountId: bigint; name: string; ownerId: bigint },
+): Promise<boolean> {
+  const rows = await sql`
+    INSERT INTO databases (account_id, name, owner_id) VALUES (${accountId}, ${name}, ${ownerId})
+    ON CONFLICT (account_id, name) WHERE removed_at IS NULL DO NOTHING RETURNING id`
+  return rows.length === 1
+}
+
+/** With all its tables and permissions. */
+export async function removeDatabase(sql: Sql, id: bigint): Promise<void> {
+  await sql`UPDATE tables SET removed_at = now() WHERE database_id = ${id} AND removed_at IS NULL`
+  await sql`DELETE FROM database_permissions WHERE database_id = ${id}`
+  await sql`UPDATE databases SET removed_at = now() WHERE id = ${id}`
+}
+
+/** Null takes the permission away. */
+export async function setPermission(
+  sql: Sql,
+  { databaseId, userId, permission }: { databaseId: bigint; userId: bigint; permission: Permission | null },
+): Promise<void> {
+  if (permission === null) {
+    await sql`DELETE FROM database_permissions WHERE database_id = ${databaseId} AND user_id = ${userId}`
+    return
+  }
+  await sql`
+    INSERT INTO database_permissions (database_id, user_id, permission)
+    VALUES (${databaseId}, ${userId}, ${permission})
+    ON CONFLICT (database_id, user_id) DO UPDATE SET permission = EXCLUDED.permission
+     WHERE database_permissions.permission <> EXCLUDED.permission`
+}
+
+/**
+ * Retires chunks of dropped tables, so that their files are swept like any other retired chunk. Returns how many;
+ * to be called until 0.
+ */
+export async function retireChunksOfDroppedTables(sql: Sql, most: number): Promise<number> {
+  const rows = await sql`
+    UPDATE chunks SET retired_at = now() WHERE retired_at IS NULL AND id IN (
+      SELECT c.id FROM tables t JOIN chunks c ON c.table_id = t.id AND c.retired_at IS NULL
+       WHERE t.removed_at IS NOT NULL LIMIT ${most})
+    RETURNING id`
+  return rows.length
+}

@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify'
+import { textOf } from '../kernel/http/index.ts'
+import { audit } from './audit-store.ts'
+import { insertConnection, listConnections, removeConnection } from './connection-store.ts'
+import { admissionOf } from './databases.ts'
+import { catalogErrors } from './errors.ts'
+import type { CatalogRouteDeps } from './routes.ts'
+import { actorOf, addRoute } from './routing.ts'
+
+/** Result targets (treasure-data/td-client-ruby lib/td/client/api/result.rb). They are read from the database only. */
+export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void {
+  const list = (accountId: bigint) =>
+    deps.database.read({ class: 'read', deadlineMs: deps.waitMs }, (sql) => listConnections(sql, accountId))
+
+  addRoute(app, 'GET', '/v3/result/list', async ({ principal }) => {
+    const connections = await list(principal.accountId)
+    return { results: connections.map(({ name, url }) => ({ name, url, organization: null })) }
+  })
+
+  addRoute(app, 'GET', '/v3/connections/lookup', async ({ principal, parameters }) => {
+    const name = textOf(parameters, 'name') ?? ''
+    const found = (await list(principal.accountId)).find((connection) => connection.name === name)
+    if (found === undefined) throw catalogErrors.connection_unknown(name)
+    return { id: Number(found.id) }
+  })
+
+  addRoute(app, 'POST', '/v3/result/create/:name', async (request, _reply, { name }) => {
+    const { accountId } = request.principal
+    const { url, password } = withoutPassword(textOf(request.parameters, 'url'))
+    const secret =
+      password === undefined ? null : deps.secrets.seal(password, `connection ${accountId}/${name}`)
+    await deps.write(admissionOf(deps), async (sql) => {
+      if (!(await insertConnection(sql, { accountId, name: name!, url, secret }))) {
+        throw catalogErrors.connection_exists(name!)
+      }
+      await audit(sql, actorOf(request), { action: 'result.create', target: name!, details: { url } })
+    })
+    return { name, result: name }
+  })
+
+  addRoute(app, 'POST', '/v3/result/delete/:name', async (request, _reply, { name }) => {
+    await deps.write(admissionOf(deps), async (sql) => {
+      if (!(await removeConnection(sql, request.principal.accountId, name!))) {
+        throw catalogErrors.connection_unknown(name!)
+      }
+      await audit(sql, actorOf(request), { action: 'result.delete', target: name! })
+    })
+    return { name, result: name }
+  })
+}
+
+/** The password leaves the URL and is stored encrypted. @throws parameter_invalid (422, final) */
+export function withoutPassword(given: string | undefined): { url: string; password?: string } {
+  if (given === undefined) throw catalogErrors.parameter_invalid('parameter url is missing')
+  if (!URL.canParse(given)) throw catalogErrors.parameter_invalid('parameter url is not a URL')
+  const url = new URL(given)
+  if (url.password === '') return { url: given }
+  const password = decodeURIComponent(url.password)
+  url.password = ''
+  return { url: url.href, password }
+}

@@ -1,0 +1,159 @@
+import type { Sql } from '../kernel/index.ts'
+import { catalogErrors } from './errors.ts'
+import { sqlNameOf } from './names.ts'
+import type { DeclaredColumn } from './schema.ts'
+
+export type TableSettings = {
+  expireDays?: number | null
+  includeV?: boolean
+  detectSchema?: boolean
+  description?: string | null
+}
+export type LockedTable = { id: bigint; name: string; type: string }
+
+/** The live table of that name, locked against other changes of the catalog; imports go on. */
+export async function lockTable(
+  sql: Sql,
+  databaseId: bigint,
+  name: string,
+): Promise<LockedTable | undefined> {
+  const [row] = await sql<LockedTable>`
+    SELECT id, name, type FROM tables
+     WHERE database_id = ${databaseId} AND name = ${name} AND removed_at IS NULL FOR NO KEY UPDATE`
+  return row
+}
+
+/** The new id; undefined when there is a table of that name already. */
+export async function insertTable(
+  sql: Sql,
+  {
+    databaseId,
+    name,
+    type,
+    idempotentKey,
+    ...settings
+  }: TableSettings & {
+    databaseId: bigint
+    name: string
+    type: string
+    idempotentKey?: string
+  },
+): Promise<bigint | undefined> {
+  const [row] = await sql<{ id: bigint }>`
+    INSERT INTO tables (database_id, name, type, expire_days, include_v, detect_schema, description, idempotent_key)
+    VALUES (${databaseId}, ${name}, ${type}, ${settings.expireDays ?? null}, ${settings.includeV ?? true},
+            ${settings.detectSchema ?? true}, ${settings.description ?? null}, ${idempotentKey ?? null})
+    ON CONFLICT (database_id, name) WHERE removed_at IS NULL DO NOTHING RETURNING id`
+  return row?.id
+}
+
+export async function idempotentKeyOf(
+  sql: Sql,
+  databaseId: bigint,
+  name: string,
+): Promise<string | undefined> {
+  const [row] = await sql<{ key: string | null }>`
+    SELECT idempotent_key AS key FROM tables
+     WHERE database_id = ${databaseId} AND name = ${name} AND removed_at IS NULL`
+  return row?.key ?? undefined
+}
+
+/** Changes what is given (not undefined). */
+export async function updateTable(sql: Sql, id: bigint, change: TableSettings): Promise<void> {
+  const { expireDays, includeV, detectSchema, description } = change
+  await sql`
+    UPDATE tables SET
+      expire_days = CASE WHEN ${expireDays !== undefined} THEN ${expireDays ?? null}::int ELSE expire_days END,
+      include_v = coalesce(${includeV ?? null}::boolean, include_v),
+      detect_schema = coalesce(${detectSchema ?? null}::boolean, detect_schema),
+      description = CASE WHEN ${description !== undefined} THEN ${description ?? null} ELSE description END,
+      updated_at = now()
+    WHERE id = ${id}`
+}
+
+export async function removeTable(sql: Sql, id: bigint): Promise<void> {
+  await sql`UPDATE tables SET removed_at = now(), updated_at = now() WHERE id = ${id}`
+}
+
+/** The name must be free. */
+export async function moveTable(
+  sql: Sql,
+  id: bigint,
+  { databaseId, name }: { databaseId: bigint; name: string },
+): Promise<void> {
+  await sql`UPDATE tables SET database_id = ${databaseId}, name = ${name}, updated_at = now() WHERE id = ${id}`
+}
+
+/** Two live tables exchange their names. The name in between cannot be a user's: it holds a `~`. */
+export async function swapNames(sql: Sql, a: LockedTable, b: LockedTable): Promise<void> {
+  await sql`UPDATE tables SET name = ${`~${a.id}`}, updated_at = now() WHERE id = ${a.id}`
+  await sql`UPDATE tables SET name = ${a.name}, updated_at = now() WHERE id = ${b.id}`
+  await sql`UPDATE tables SET name = ${b.name}, updated_at = now() WHERE id = ${a.id}`
+}
+
+type ColumnRow = { name: string; key: string; type: string; ordinal: number; removed: boolean }
+
+/**
+ * Declares columns: new ones are added at the end, known ones get the type (and come back when they had been
+ * removed). With `replace`, columns that are not listed are removed. A name once given never changes.
+ * @throws schema_invalid (422, final) when an alias contradicts the name a column has
+ */
+export async function declareColumns(
+  sql: Sql,
+  tableId: bigint,
+  columns: DeclaredColumn[],
+  { replace }: { replace: boolean },
+): Promise<void> {
+  const known = await sql<ColumnRow>`
+    SELECT name, key, type, ordinal, removed_at IS NOT NULL AS removed FROM table_columns
+     WHERE table_id = ${tableId} FOR UPDATE`
+  const byKey = new Map(known.map((column) => [column.key, column]))
+  const names = new Set(known.map(({ name }) => name))
+  let ordinal = Math.max(0, ...known.map((column) => column.ordinal))
+  for (const column of columns) {
+    const there = byKey.get(column.key)
+    const name = there?.name ?? nameFor(column, names)
+    if (column.name !== undefined && column.name !== name) {
+      throw catalogErrors.schema_invalid(`column ${column.key} is called '${name}' and names never change`)
+    }
+    names.add(name)
+    const place = replace || there === undefined || there.removed ? ++ordinal : there.ordinal
+    await putColumn(sql, tableId, { ...column, name, ordinal: place })
+  }
+  if (replace)
+    await removeColumnsBut(
+      sql,
+      tableId,
+      columns.map(({ key }) => key),
+    )
+}
+
+function nameFor(column: DeclaredColumn, names: Set<string>): string {
+  if (column.name === undefined) return sqlNameOf(column.key, (name) => names.has(name))
+  if (names.has(column.name)) throw catalogErrors.schema_invalid(`the name '${column.name}' is taken`)
+  return column.name
+}
+
+async function putColumn(
+  sql: Sql,
+  tableId: bigint,
+  { name, key, type, ordinal, description }: DeclaredColumn & { name: string; ordinal: number },
+): Promise<void> {
+  await sql`
+    INSERT INTO table_columns (table_id, name, key, type, ordinal, description, declared)
+    VALUES (${tableId}, ${name}, ${key}, ${type}, ${ordinal}, ${description ?? null}, true)
+    ON CONFLICT (table_id, name) DO UPDATE
+       SET type = EXCLUDED.type, ordinal = EXCLUDED.ordinal, declared = true, removed_at = NULL,
+           description = coalesce(EXCLUDED.description, table_columns.description)`
+}
+
+async function removeColumnsBut(sql: Sql, tableId: bigint, keys: string[]): Promise<void> {
+  await sql`
+    UPDATE table_columns SET removed_at = now()
+     WHERE table_id = ${tableId} AND removed_at IS NULL AND NOT (key = ANY (${keys}::text[]))`
+}
+
+/** So that `updated_at` tells of a new schema. */
+export async function touchTable(sql: Sql, id: bigint): Promise<void> {
+  await sql`UPDATE tables SET updated_at = now() WHERE id = ${id}`
+}
