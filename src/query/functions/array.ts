@@ -2,7 +2,10 @@ import type { PrestoType } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
 import { duckType, raise, rowField } from './duck-type.ts'
+import { fault } from './errors-in-engine.ts'
+import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda } from './lambda-sql.ts'
+import type { JavaScriptFunction } from './types.ts'
 
 /** Arrays: positions from 1; three-valued where an element is NULL. */
 
@@ -202,3 +205,32 @@ export const prelude: string[] = [
   `CREATE OR REPLACE MACRO p_except(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(a, "$d") = "$i" AND list_position(b, "$d") IS NULL) END`,
   `CREATE OR REPLACE MACRO p_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, lambda "$o": "$o" IS NOT NULL), list_filter(b, lambda "$o": "$o" IS NOT NULL)) THEN true WHEN len(a) > 0 AND len(b) > 0 AND (len(a) > list_count(a) OR len(b) > list_count(b)) THEN NULL ELSE false END`,
 ]
+
+export const javascript: JavaScriptFunction[] = [
+  pureFunction('p_combinations(BIGINT, BIGINT) -> BIGINT[][]', (length: bigint, size: bigint) => ({
+    items: [...combinationsOf(Number(length), Number(size))].map((items) => ({ items })),
+  })),
+]
+
+const MAX_COMBINATIONS = 100_000
+
+/** All choices of `size` positions (from 1) out of `length`, in the order of Presto: by the last position first. */
+function* combinationsOf(length: number, size: number): Generator<bigint[]> {
+  if (size < 0) throw fault('INVALID_FUNCTION_ARGUMENT', 'combination size must not be negative')
+  if (size > 5) throw fault('INVALID_FUNCTION_ARGUMENT', 'combination size must not exceed 5')
+  if (countOf(length, size) > MAX_COMBINATIONS) {
+    throw fault('INVALID_FUNCTION_ARGUMENT', `combinations exceed max size of ${MAX_COMBINATIONS}`)
+  }
+  if (size === 0) yield []
+  else {
+    for (let last = size; last <= length; last++) {
+      for (const rest of combinationsOf(last - 1, size - 1)) yield [...rest, BigInt(last)]
+    }
+  }
+}
+
+function countOf(length: number, size: number): number {
+  let count = 1
+  for (let i = 1; i <= size; i++) count = (count * (length - i + 1)) / i
+  return count
+}

@@ -29,3 +29,13 @@ export function queryErrorIn(message: string): QueryError | undefined {
 }
 
 const isErrorName = (name: string): name is QueryErrorName => Object.hasOwn(QUERY_ERRORS, name)
+
+/** Runs at analysis what may also run in the engine: its faults become the query's own errors. */
+export function atAnalysis<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof QueryError || !(error instanceof Error)) throw error
+    throw queryErrorIn(error.message) ?? error
+  }
+}

@@ -1,15 +1,33 @@
 import * as aggregate from './aggregate.ts'
+import * as array from './array.ts'
+import * as binary from './binary.ts'
+import * as bitwise from './bitwise.ts'
 import * as castText from './cast-text.ts'
+import * as datetime from './datetime.ts'
 import { errorFunction } from './errors-in-engine.ts'
+import * as json from './json.ts'
 import * as math from './math.ts'
+import * as regexp from './regexp.ts'
 import * as string from './string.ts'
+import * as tdMisc from './td-misc.ts'
+import * as tdTime from './td-time.ts'
 import type { JavaScriptFunction } from './types.ts'
+import * as url from './url.ts'
 
 /** Every function that runs in JavaScript inside the engine process; the engine registers them all. */
 export const javascriptFunctions: JavaScriptFunction[] = [
   errorFunction,
-  ...aggregate.javascript,
   ...castText.javascript,
   ...math.javascript,
+  ...bitwise.javascript,
   ...string.javascript,
+  ...regexp.javascript,
+  ...binary.javascript,
+  ...url.javascript,
+  ...json.javascript,
+  ...datetime.javascript,
+  ...array.javascript,
+  ...aggregate.javascript,
+  ...tdTime.javascript,
+  ...tdMisc.javascript,
 ]

@@ -1,21 +1,37 @@
 import * as aggregate from './aggregate.ts'
 import * as array from './array.ts'
+import * as binary from './binary.ts'
+import * as bitwise from './bitwise.ts'
 import * as conditional from './conditional.ts'
+import * as datetime from './datetime.ts'
 import type { FunctionDefinition } from './define.ts'
+import * as json from './json.ts'
 import * as map from './map.ts'
 import * as math from './math.ts'
+import * as regexp from './regexp.ts'
 import * as string from './string.ts'
+import * as tdMisc from './td-misc.ts'
+import * as tdTime from './td-time.ts'
+import * as url from './url.ts'
 import * as window from './window.ts'
 
 /** The families in the order of the documentation. A new family is one line here and, if it has any, one in javascript.ts. */
 const families: Record<string, { definitions: FunctionDefinition[]; prelude?: string[] }> = {
   conditional,
   math,
+  bitwise,
   string,
+  regexp,
+  binary,
+  url,
+  json,
+  datetime,
   array,
   map,
   aggregate,
   window,
+  'td-time': tdTime,
+  'td-misc': tdMisc,
 }
 
 const byName = new Map<string, { family: string; definitions: FunctionDefinition[] }>()

@@ -152,7 +152,7 @@ export const javascript: JavaScriptFunction[] = [
   pureFunction('p_from_utf8(BLOB, VARCHAR) -> VARCHAR', (blob: Bytes, replacement: string) =>
     text.fromUtf8(blob.bytes, replacement),
   ),
-  pureFunction('p_reverse_bytes(BLOB) -> BLOB', (blob: Bytes) => blob.bytes.slice().reverse()),
+  pureFunction('p_reverse_bytes(BLOB) -> BLOB', ({ bytes }: Bytes) => ({ bytes: bytes.slice().reverse() })),
   pureFunction(
     'p_format(VARCHAR, VARCHAR[], VARCHAR) -> VARCHAR',
     (pattern: string, values: List, kinds: string) => formatText(pattern, values.items, kinds.split(',')),

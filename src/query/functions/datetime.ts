@@ -1,0 +1,343 @@
+import { QueryError } from '../errors.ts'
+import type { PrestoType } from '../presto-type.ts'
+import { castText } from './cast-text.ts'
+import { compilePattern } from './date-patterns.ts'
+import * as clock from './datetime-run.ts'
+import { alias, type Call, type FunctionDefinition, scalar, type TypedCall } from './define.ts'
+import { raise, raiseSql, textLiteral } from './duck-type.ts'
+import { atAnalysis } from './errors-in-engine.ts'
+import { pureFunction } from './javascript-helpers.ts'
+import { strftimePattern } from './strftime.ts'
+import type { JavaScriptFunction } from './types.ts'
+import { instantTimestamp, localTimestamp, zoneOf } from './zone-sql.ts'
+import { offsetText } from './zones.ts'
+
+/** Dates and times. A timestamp with time zone is read on the clocks of its own zone, or of the session's. */
+
+const ZONED = 'timestamp with time zone'
+const DAYS = 'interval day to second'
+const MONTHS = 'interval year to month'
+/** The three types a moment may have, nearest first. */
+const MOMENTS = ['date', 'timestamp(p)', 'timestamp(p) with time zone']
+
+const zoneOfType = (type: PrestoType, call: TypedCall): string =>
+  (type.kind === ZONED ? type.zone : undefined) ?? call.context.zone
+
+/** The argument as a local TIMESTAMP or DATE. */
+function local(call: Call, index: number): string {
+  const type = call.types[index]!
+  return type.kind === ZONED ? localTimestamp(call.args[index]!, zoneOfType(type, call)) : call.args[index]!
+}
+
+/** The local time back as what the argument was. */
+function asArgument(call: Call, index: number, sql: string): string {
+  const type = call.types[index]!
+  if (type.kind === ZONED) return instantTimestamp(sql, zoneOfType(type, call))
+  return type.kind === 'date' ? `CAST(${sql} AS DATE)` : sql
+}
+
+// ---- fields
+
+const field = (name: string, part: string, types: string[] = MOMENTS) =>
+  types.flatMap((type) =>
+    scalar(`${name}(${type}) -> bigint`, (call) => `CAST(datepart('${part}', ${local(call, 0)}) AS BIGINT)`),
+  )
+
+/** A field of an interval: DuckDB keeps days apart from hours, Presto has one number of milliseconds. */
+const intervalField = (name: string, per: number, modulo: number | undefined) =>
+  scalar(`${name}(${DAYS}) -> bigint`, (call) => {
+    const units = `CAST(trunc(epoch_us(${call.args[0]}) / ${per}.0) AS BIGINT)`
+    return modulo === undefined ? units : `(${units} % ${modulo})`
+  })
+
+const TIMES = ['timestamp(p)', 'timestamp(p) with time zone', 'time(p)']
+const dayOfWeek = field('day_of_week', 'isodow')
+const dayOfYear = field('day_of_year', 'doy')
+const week = field('week', 'week')
+const yearOfWeek = field('year_of_week', 'isoyear')
+const day = [...field('day', 'day'), ...intervalField('day', 86_400_000_000, undefined)]
+
+const millisecond = [
+  ...['timestamp(p)', 'timestamp(p) with time zone', 'time(p)'].flatMap((type) =>
+    scalar(
+      `millisecond(${type}) -> bigint`,
+      (call) => `(CAST(datepart('millisecond', ${local(call, 0)}) AS BIGINT) % 1000)`,
+    ),
+  ),
+  ...intervalField('millisecond', 1000, 1000),
+]
+
+const fields = [
+  ...field('year', 'year'),
+  ...scalar(`year(${MONTHS}) -> bigint`, "CAST(datepart('year', $1) AS BIGINT)"),
+  ...field('quarter', 'quarter'),
+  ...field('month', 'month'),
+  ...scalar(`month(${MONTHS}) -> bigint`, "CAST(datepart('month', $1) AS BIGINT)"),
+  ...week,
+  ...alias('week_of_year', week),
+  ...day,
+  ...alias('day_of_month', day),
+  ...dayOfWeek,
+  ...alias('dow', dayOfWeek),
+  ...dayOfYear,
+  ...alias('doy', dayOfYear),
+  ...yearOfWeek,
+  ...alias('yow', yearOfWeek),
+  ...field('hour', 'hour', TIMES),
+  ...intervalField('hour', 3_600_000_000, 24),
+  ...field('minute', 'minute', TIMES),
+  ...intervalField('minute', 60_000_000, 60),
+  ...field('second', 'second', TIMES),
+  ...intervalField('second', 1_000_000, 60),
+  ...millisecond,
+]
+
+// ---- arithmetic by unit
+
+const DATE_UNITS = ['day', 'week', 'month', 'quarter', 'year']
+const TIME_UNITS = ['millisecond', 'second', 'minute', 'hour']
+
+/** The constant unit in lower case. @throws QueryError when it is not constant or does not exist for the type. */
+function unitOf(call: Call): string {
+  const given = call.constants[0]
+  if (typeof given !== 'string') throw new QueryError('NOT_SUPPORTED', `${call.name} needs a constant unit`)
+  const unit = given.toLowerCase()
+  const type = call.types.at(-1)!
+  const units =
+    type.kind === 'date' ? DATE_UNITS : type.kind === 'time' ? TIME_UNITS : [...TIME_UNITS, ...DATE_UNITS]
+  if (units.includes(unit)) return unit
+  const what = type.kind === 'date' ? 'DATE' : type.kind === 'time' ? 'TIME' : 'TIMESTAMP'
+  throw new QueryError('INVALID_FUNCTION_ARGUMENT', `'${given}' is not a valid ${what} field`)
+}
+
+function truncate(call: Call): string {
+  const unit = unitOf(call)
+  if (call.types[1]!.kind === 'time')
+    return `(CAST(date_trunc('${unit}', CAST('1970-01-01' AS DATE) + ${call.args[1]}) AS TIME))`
+  return asArgument(call, 1, `date_trunc('${unit}', ${local(call, 1)})`)
+}
+
+function add(call: Call): string {
+  const unit = unitOf(call)
+  const [, count, moment] = call.args
+  const size =
+    unit === 'millisecond'
+      ? `to_milliseconds(${count})`
+      : `to_${unit}s(CAST(${count} AS ${unit === 'second' || unit === 'minute' || unit === 'hour' ? 'BIGINT' : 'INTEGER'}))`
+  if (call.types[2]!.kind === 'time') return `(${moment} + ${size})`
+  // Hours and less are added to the instant: a change of clocks in between shows.
+  if (TIME_UNITS.includes(unit)) return `(${moment} + ${size})`
+  return asArgument(call, 2, `(${local(call, 2)} + ${size})`)
+}
+
+function difference(call: Call): string {
+  const unit = unitOf(call)
+  const [, from, to] = call.args
+  const [a, b] = TIME_UNITS.includes(unit) ? [from, to] : [local(call, 1), local(call, 2)]
+  return `date_sub('${unit}', ${a}, ${b})`
+}
+
+// ---- text
+
+/** date_format: the engine's strftime where every code has an equal there. */
+function mysqlFormat(call: Call): string {
+  const pattern = call.constants[1]
+  const native =
+    typeof pattern === 'string'
+      ? atAnalysis(() => strftimePattern(compilePattern(pattern, 'mysql')))
+      : undefined
+  const at = local(call, 0)
+  if (native !== undefined) return `strftime(${at}, ${textLiteral(native)})`
+  return `p_date_format(CAST(${at} AS TIMESTAMP), ${call.args[1]})`
+}
+
+function jodaFormat(call: Call): string {
+  const zone = zoneOfType(call.types[0]!, call)
+  const pattern = call.constants[1]
+  if (typeof pattern === 'string') {
+    const native = atAnalysis(() => strftimePattern(compilePattern(pattern, 'joda')))
+    if (native !== undefined) return `strftime(${local(call, 0)}, ${textLiteral(native)})`
+  }
+  const instant =
+    call.types[0]!.kind === ZONED
+      ? call.args[0]!
+      : instantTimestamp(`CAST(${call.args[0]} AS TIMESTAMP)`, zone)
+  return `p_format_datetime(epoch_us(${instant}), ${call.args[1]}, ${textLiteral(zone)})`
+}
+
+function isoText(call: Call): string {
+  const type = call.types[0]!
+  if (type.kind === 'date') return `CAST(${call.args[0]} AS VARCHAR)`
+  const precision = 'precision' in type ? type.precision : 3
+  const zone = zoneOfType(type, call)
+  const text = castText(local(call, 0), { kind: 'timestamp', precision } as PrestoType, call.context)
+  const iso = `replace(${text}, ' ', 'T')`
+  if (type.kind !== ZONED) return iso
+  return `(${iso} || p_iso_offset(epoch_us(${call.args[0]}), ${textLiteral(zone)}))`
+}
+
+const isoLength = ({ types: [type] }: TypedCall): PrestoType => {
+  if (type?.kind === 'date') return { kind: 'varchar', length: 16 }
+  const precision = type !== undefined && 'precision' in type ? type.precision : 3
+  const fraction = precision === 0 ? 0 : precision + 1
+  return { kind: 'varchar', length: 21 + fraction + (type?.kind === ZONED ? 6 : 0) }
+}
+
+// ---- instants and zones
+
+const inSession =
+  (precision: number) =>
+  (call: TypedCall): PrestoType => ({ kind: ZONED, precision, zone: zoneOf(call.context.zone).name })
+
+/** The zone that a constant argument names. */
+function namedZone(call: TypedCall, index: number): string {
+  const name = call.constants[index]
+  if (typeof name !== 'string')
+    throw new QueryError('NOT_SUPPORTED', `${call.name} needs a constant time zone`)
+  return zoneOf(name).name
+}
+
+const inNamedZone =
+  (index: number) =>
+  (call: TypedCall): PrestoType => {
+    const type = call.types[0]!
+    return { kind: ZONED, precision: 'precision' in type ? type.precision : 3, zone: namedZone(call, index) }
+  }
+
+const fromSeconds = (x: string): string => `make_timestamptz(CAST(round(${x} * 1000) AS BIGINT) * 1000)`
+
+function fromUnixtime(call: Call): string {
+  const [x] = call.args
+  return `CASE WHEN isnan(${x}) OR isinf(${x}) THEN ${raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', call.result)} ELSE ${fromSeconds(x!)} END`
+}
+
+function offsetResult(call: TypedCall): PrestoType {
+  const [hours, minutes] = [call.constants[1], call.constants[2]]
+  if (typeof hours !== 'bigint' || typeof minutes !== 'bigint') {
+    throw new QueryError('NOT_SUPPORTED', 'from_unixtime needs a constant offset')
+  }
+  const seconds = Number(hours) * 3600 + Number(minutes) * 60 * (hours < 0n ? -1 : 1)
+  return { kind: ZONED, precision: 3, zone: seconds === 0 ? 'UTC' : zoneOf(offsetText(seconds)).name }
+}
+
+/** The current time as the constant it is in one statement: the local text in the session's zone. */
+const now = scalar(
+  'now() -> timestamp(3) with time zone',
+  (call) => `make_timestamptz(${BigInt(call.context.startedAtMs) * 1000n})`,
+  {
+    result: inSession(3),
+    fold: (_values, { context }) => clock.localText(context.startedAtMs, context.zone),
+  },
+)
+
+function offsetPart(unit: 'hour' | 'minute') {
+  return (call: Call): string =>
+    `p_zone_${unit}(epoch_us(${call.args[0]}), ${textLiteral(zoneOfType(call.types[0]!, call))})`
+}
+
+const invalidCast = (type: string, call: Call): string =>
+  raiseSql('INVALID_CAST_ARGUMENT', `'Value cannot be cast to ${type}: ' || ${call.args[0]}`, call.result)
+
+export const definitions: FunctionDefinition[] = [
+  ...fields,
+  ...now,
+  ...scalar('current_timezone() -> varchar', (call) => textLiteral(zoneOf(call.context.zone).name), {
+    fold: (_values, { context }) => zoneOf(context.zone).name,
+  }),
+  ...[...MOMENTS, 'time(p)'].flatMap((type) => scalar(`date_trunc(varchar, ${type}) -> ${type}`, truncate)),
+  ...[...MOMENTS, 'time(p)'].flatMap((type) => scalar(`date_add(varchar, bigint, ${type}) -> ${type}`, add)),
+  ...[...MOMENTS, 'time(p)'].flatMap((type) =>
+    scalar(`date_diff(varchar, ${type}, ${type}) -> bigint`, difference),
+  ),
+  ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
+    scalar(`date_format(${type}, varchar) -> varchar`, mysqlFormat),
+  ),
+  ...scalar('date_parse(varchar, varchar) -> timestamp(3)', 'make_timestamp(p_date_parse($1, $2))'),
+  ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
+    scalar(`format_datetime(${type}, varchar) -> varchar`, jodaFormat),
+  ),
+  ...scalar(
+    'parse_datetime(varchar, varchar) -> timestamp(3) with time zone',
+    (call) =>
+      `make_timestamptz(p_parse_datetime(${call.args.join(', ')}, ${textLiteral(call.context.zone)}))`,
+    { result: inSession(3) },
+  ),
+  ...scalar('from_unixtime(double) -> timestamp(3) with time zone', fromUnixtime, { result: inSession(3) }),
+  ...scalar('from_unixtime(double, varchar) -> timestamp(3) with time zone', fromUnixtime, {
+    result: (call) => ({ kind: ZONED, precision: 3, zone: namedZone(call, 1) }),
+  }),
+  ...scalar('from_unixtime(double, bigint, bigint) -> timestamp(3) with time zone', fromUnixtime, {
+    result: offsetResult,
+  }),
+  ...scalar('to_unixtime(timestamp(p)) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE'),
+  ...scalar('to_unixtime(timestamp(p) with time zone) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE', {
+    fold: ([value], { types: [type], context }) =>
+      typeof value === 'string' && type?.kind === ZONED
+        ? clock.unixSeconds(value, type.zone ?? context.zone)
+        : undefined,
+  }),
+  ...scalar(
+    'from_iso8601_timestamp(varchar) -> timestamp(3) with time zone',
+    (call) => `make_timestamptz(p_from_iso8601(${call.args[0]}, ${textLiteral(call.context.zone)}))`,
+    { result: inSession(3) },
+  ),
+  ...scalar('from_iso8601_date(varchar) -> date', 'make_date(CAST(p_from_iso8601_date($1) AS INTEGER))'),
+  ...MOMENTS.flatMap((type) => scalar(`to_iso8601(${type}) -> varchar`, isoText, { result: isoLength })),
+  ...scalar('at_timezone(timestamp(p) with time zone, varchar) -> timestamp(p) with time zone', '$1', {
+    result: inNamedZone(1),
+  }),
+  ...scalar(
+    'with_timezone(timestamp(p), varchar) -> timestamp(p) with time zone',
+    (call) => instantTimestamp(call.args[0]!, namedZone(call, 1)),
+    {
+      result: inNamedZone(1),
+    },
+  ),
+  ...scalar('timezone_hour(timestamp(p) with time zone) -> bigint', offsetPart('hour')),
+  ...scalar('timezone_minute(timestamp(p) with time zone) -> bigint', offsetPart('minute')),
+  ...MOMENTS.flatMap((type) =>
+    scalar(`last_day_of_month(${type}) -> date`, (call) => `last_day(${local(call, 0)})`),
+  ),
+  ...scalar('date(date) -> date', '$1'),
+  ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
+    scalar(`date(${type}) -> date`, (call) => `CAST(${local(call, 0)} AS DATE)`),
+  ),
+  ...scalar(
+    'date(varchar) -> date',
+    (call) =>
+      `CASE WHEN NOT regexp_full_match(${call.args[0]}, '\\s*\\d{4,}-\\d{1,2}-\\d{1,2}\\s*') OR TRY_CAST(${call.args[0]} AS DATE) IS NULL THEN CASE WHEN ${call.args[0]} IS NOT NULL THEN ${invalidCast('date', call)} END ELSE TRY_CAST(${call.args[0]} AS DATE) END`,
+  ),
+  ...scalar('human_readable_seconds(double) -> varchar', 'p_human_readable_seconds($1)'),
+  ...scalar(`parse_duration(varchar) -> ${DAYS}`, 'to_milliseconds(p_parse_duration($1))'),
+  ...scalar(`to_milliseconds(${DAYS}) -> bigint`, 'CAST(epoch_us($1) // 1000 AS BIGINT)'),
+]
+
+type Micros = { micros: bigint }
+
+export const javascript: JavaScriptFunction[] = [
+  pureFunction('p_date_format(TIMESTAMP, VARCHAR) -> VARCHAR', ({ micros }: Micros, pattern: string) =>
+    clock.format(micros, pattern, 'mysql', 'UTC'),
+  ),
+  pureFunction(
+    'p_format_datetime(BIGINT, VARCHAR, VARCHAR) -> VARCHAR',
+    (micros: bigint, pattern: string, zone: string) => clock.format(micros, pattern, 'joda', zone),
+  ),
+  pureFunction('p_date_parse(VARCHAR, VARCHAR) -> BIGINT', (text: string, pattern: string) =>
+    clock.parse(text, pattern, 'mysql', 'UTC'),
+  ),
+  pureFunction(
+    'p_parse_datetime(VARCHAR, VARCHAR, VARCHAR) -> BIGINT',
+    (text: string, pattern: string, zone: string) => clock.parse(text, pattern, 'joda', zone),
+  ),
+  pureFunction('p_from_iso8601(VARCHAR, VARCHAR) -> BIGINT', clock.fromIso),
+  pureFunction('p_from_iso8601_date(VARCHAR) -> BIGINT', clock.fromIsoDate),
+  pureFunction('p_iso_offset(BIGINT, VARCHAR) -> VARCHAR', clock.isoOffset),
+  pureFunction('p_zone_hour(BIGINT, VARCHAR) -> BIGINT', (micros: bigint, zone: string) =>
+    BigInt(Math.trunc(clock.offset(micros, zone) / 3600)),
+  ),
+  pureFunction('p_zone_minute(BIGINT, VARCHAR) -> BIGINT', (micros: bigint, zone: string) =>
+    BigInt(Math.trunc((clock.offset(micros, zone) % 3600) / 60)),
+  ),
+  pureFunction('p_human_readable_seconds(DOUBLE) -> VARCHAR', clock.humanReadableSeconds),
+  pureFunction('p_parse_duration(VARCHAR) -> BIGINT', clock.parseDuration),
+]

@@ -1,0 +1,67 @@
+import { aggregateSql, type Call, type FunctionDefinition, scalar, windowed } from './define.ts'
+import { pureFunction } from './javascript-helpers.ts'
+import type { JavaScriptFunction } from './types.ts'
+import { decodeForm, encodeForm } from './uri.ts'
+
+/** TD functions that are not about time, and the sessions. */
+
+/**
+ * The session of a row: a text that is the same for all rows of a partition between two gaps longer than the timeout. It is
+ * derived from the partition's keys and the session's first time, so that evaluating it again gives the same.
+ */
+function sessionize(call: Call): string {
+  const [t, timeout] = call.args
+  const start = `p_session_start(${aggregateSql(call, 'list', [t!])}, ${timeout})`
+  const keys = partitionKeys(call.clauses.over)
+  const text = [
+    ...keys.map((key) => `coalesce('=' || CAST(${key} AS VARCHAR), 'NULL')`),
+    `CAST(${start} AS VARCHAR)`,
+  ]
+  return `CASE WHEN ${t} IS NOT NULL THEN CAST(CAST(md5(concat_ws('|', ${text.join(', ')})) AS UUID) AS VARCHAR) END`
+}
+
+/** The expressions behind PARTITION BY of a generated OVER clause, whose texts and names are all quoted. */
+export function partitionKeys(over: string): string[] {
+  const keys: string[] = []
+  const start = /^OVER \(\s*PARTITION BY /.exec(over)
+  if (start === null) return keys
+  let depth = 0
+  let key = ''
+  for (const [token] of over.slice(start[0].length).matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|\s+|./gs)) {
+    if (depth === 0 && (token === ')' || /^(ORDER|ROWS|RANGE|GROUPS)$/.test(token))) break
+    if (token === '(' || token === '[' || token === '{') depth++
+    if (token === ')' || token === ']' || token === '}') depth--
+    if (depth === 0 && token === ',') {
+      keys.push(key.trim())
+      key = ''
+    } else key += token
+  }
+  return [...keys, key.trim()]
+}
+
+export const definitions: FunctionDefinition[] = [
+  ...windowed('td_sessionize_window(bigint, bigint) -> varchar', sessionize),
+  ...scalar('td_md5(varchar) -> varchar', 'md5($1)'),
+  ...scalar('td_sha1(varchar) -> varchar', 'sha1($1)'),
+  ...scalar(['td_url_encode(varchar) -> varchar'], 'p_url_encode($1)'),
+  ...scalar('td_url_decode(varchar) -> varchar', 'p_td_url_decode($1)'),
+]
+
+type List = { items: (bigint | null)[] }
+
+export const javascript: JavaScriptFunction[] = [
+  pureFunction('p_session_start(BIGINT[], BIGINT) -> BIGINT', sessionStart),
+  pureFunction('p_url_encode(VARCHAR) -> VARCHAR', encodeForm),
+  pureFunction('p_td_url_decode(VARCHAR) -> VARCHAR', (text: string) => decodeForm(text, true)),
+]
+
+/** First time of the session that the last of the ascending times is in. */
+function sessionStart({ items }: List, timeout: bigint): bigint | null {
+  let start = items.at(-1) ?? null
+  for (let i = items.length - 2; i >= 0 && start !== null; i--) {
+    const before = items[i]
+    if (before === null || before === undefined || start - before > timeout) break
+    start = before
+  }
+  return start
+}
