@@ -13,7 +13,7 @@ import {
 } from './decode/index.ts'
 import { refusedPayload, refusedRecords } from './error-records.ts'
 import { chunkPath, ownerOf } from './paths.ts'
-import type { BuiltBatch, LoadTable, Payload, TableChange } from './types.ts'
+import type { BuiltBatch, FaultPoint, LoadTable, Payload, TableChange } from './types.ts'
 
 /** The event loop is given a turn at least this often: heartbeats must not wait for a large batch. */
 const TURN_MS = 50
@@ -25,6 +25,7 @@ export type BuildOptions = {
   settings: LoadSettings
   clock: Clock
   log: Log
+  faultPoint: FaultPoint
 }
 
 /** One table of a batch while it is being filled. */
@@ -82,11 +83,12 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
 
 /** Returns how many bytes the payload expanded to. */
 function addPayload(
-  { record, target, importId, repeated }: Payload,
+  payload: Payload,
   tables: Map<bigint, Filling>,
   built: BuiltBatch,
   options: BuildOptions,
 ): number {
+  const { record, target, importId, repeated } = payload
   if (target.kind === 'refused') {
     built.errors.push(refusedPayload(record, target.tableId, target.reason))
     return 0
@@ -97,6 +99,7 @@ function addPayload(
   }
   const { table } = target
   const { settings, log } = options
+  void options.faultPoint('decoding', payload)
   const expanded = gunzipLimited(record.body, settings)
   if (expanded.kind === 'fault') {
     // Its id is not kept: the sender's repeat of it may be whole.

@@ -207,7 +207,7 @@ async function decode(context: Context, owned: Owned, payloads: Payload[]): Prom
   await attempts.begin(owned.position, payloads.length)
   await faultPoint('attempt-noted')
   const place = { spool: spoolName, epoch: owned.epoch, from: owned.position }
-  const batch = await buildBatch(payloads, { ...place, settings, clock, log })
+  const batch = await buildBatch(payloads, { ...place, settings, clock, log, faultPoint })
   await attempts.survived()
   await faultPoint('decoded')
   return batch

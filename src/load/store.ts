@@ -8,7 +8,7 @@ import type { ErrorRecord, ImportId, LoadedChunk, LoadTable, TableChange } from 
  */
 export async function claimSpool(sql: Sql, spool: string): Promise<{ position: string; epoch: bigint }> {
   const [claimed] = await sql<{ position: string; epoch: bigint }>`
-    INSERT INTO spool_positions AS p (spool, position, owner_epoch) VALUES (${spool}, '', 1)
+    INSERT INTO spool_positions AS p (spool, position, owner_epoch) VALUES (${spool}, '0:0', 1)
     ON CONFLICT (spool) DO UPDATE SET owner_epoch = p.owner_epoch + 1, updated_at = clock_timestamp()
     RETURNING position, owner_epoch AS epoch`
   return claimed!

@@ -92,8 +92,9 @@ export const LOAD_STEPS = [
   'claimed',
   'swept',
   'read',
-  'attempt-noted',
   'looked-up',
+  'attempt-noted',
+  'decoding',
   'decoded',
   'file-written',
   'files-written',
@@ -103,4 +104,4 @@ export const LOAD_STEPS = [
 ] as const
 export type LoadStep = (typeof LOAD_STEPS)[number]
 /** Tests die here. */
-export type FaultPoint = (step: LoadStep) => void | Promise<void>
+export type FaultPoint = (step: LoadStep, payload?: Payload) => void | Promise<void>
