@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readLoadSettings } from './config.ts'
 import { anImport, openRoom, type Room, type TestSpool } from './testing.ts'
-import type { LoaderProcess } from './testing-process.ts'
+import type { LoaderProcess } from './process-testing.ts'
 import { LOAD_STEPS } from './types.ts'
 
 const T = 1_700_000_000
@@ -31,7 +31,7 @@ describe('a loader that is killed', () => {
       spoolDirectory: spool.directory,
       ...how,
     }
-    const script = fileURLToPath(new URL('./testing-process.ts', import.meta.url))
+    const script = fileURLToPath(new URL('./process-testing.ts', import.meta.url))
     const child = spawn(process.execPath, [script, JSON.stringify(job)], { stdio: 'inherit' })
     return new Promise((resolve, reject) => {
       child.once('exit', (code, signal) => {

@@ -28,7 +28,7 @@ describe('an engine', () => {
   let pool: EnginePool
   let results = 0
   const settings = readEngineSettings({ MILLRACE_ENGINE_WATCH_MS: '20' })
-  const functionsModule = new URL('./testing-functions.ts', import.meta.url).href
+  const functionsModule = new URL('./functions-testing.ts', import.meta.url).href
 
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'millrace-engine-'))
