@@ -66,8 +66,11 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
       enter(segment, result, quarantine.missing)
       const end = segment.end ?? durable.offset
       if (!(await readSegment(segment, end, limits, result, quarantine.damaged))) return result.records
-      if (segment.successor === undefined) break
-      result.position = { generation: segment.successor.generation, offset: SEGMENT_HEADER_BYTES }
+      const { successor } = segment
+      if (successor === undefined) break
+      const before = successor.header?.previous.generation ?? 0
+      if (before > segment.file.generation) quarantine.missing(before)
+      result.position = { generation: successor.generation, offset: SEGMENT_HEADER_BYTES }
     }
     exhausted = durable
     return result.records
