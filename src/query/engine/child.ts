@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { Environment } from '../../kernel/index.ts'
 import { engineErrors } from './errors.ts'
 import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
 
@@ -18,12 +19,15 @@ export type EngineChild = {
  * Starts an engine process. It inherits no settings of ours: only what Node needs. Its own output goes to the
  * parent's standard error.
  */
-export function startChild(start: EngineStart, { heapMegabytes }: { heapMegabytes: number }): EngineChild {
+export function startChild(
+  start: EngineStart,
+  { heapMegabytes, env }: { heapMegabytes: number; env: Environment },
+): EngineChild {
   const child = fork(fileURLToPath(new URL(moduleName(), import.meta.url)), [JSON.stringify(start)], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [`--max-old-space-size=${heapMegabytes}`],
-    env: minimalEnvironment(),
+    env: minimalEnvironment(env),
   })
   const gone = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
@@ -49,9 +53,9 @@ function moduleName(): string {
   return import.meta.url.endsWith('.ts') ? 'process.ts' : 'process.js'
 }
 
-function minimalEnvironment(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'NODE_COMPILE_CACHE', 'LD_LIBRARY_PATH', 'TMPDIR']
-  const given = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+function minimalEnvironment(env: Environment): NodeJS.ProcessEnv {
+  const names = ['NODE_COMPILE_CACHE', 'LD_LIBRARY_PATH']
+  const given = names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))
   return { ...Object.fromEntries(given), TZ: 'UTC', LANG: 'C.UTF-8' }
 }
 

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { backoffMs, type Clock, ensureDirectory, type Log } from '../../kernel/index.ts'
+import { backoffMs, type Clock, type Environment, ensureDirectory, type Log } from '../../kernel/index.ts'
 import { type EngineChild, startChild } from './child.ts'
 import type { EngineSettings } from './config.ts'
 import { engineErrors } from './errors.ts'
@@ -16,6 +16,8 @@ export type EnginePoolOptions = {
   settings: EngineSettings
   /** Absolute. Temporary files go to `engine-temp/` in it; queries without a file list may read `objects/`. */
   dataDir: string
+  /** Of the worker; engines get the few variables that Node itself needs, nothing else. */
+  env?: Environment
 } & Partial<EngineStart>
 
 /**
@@ -37,7 +39,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
   let lastJob = 0
 
   const spawn = (): EngineChild => {
-    const child = startChild(start, settings)
+    const child = startChild(start, { heapMegabytes: settings.heapMegabytes, env: options.env ?? {} })
     alive.add(child)
     void child.gone.then(() => {
       alive.delete(child)
