@@ -1,3 +1,17 @@
+export type { ListLookup, SchemaLookup, TableColumn, TableLookup } from './analyze/index.ts'
+export { bindTables } from './bind.ts'
+export { catalogFor, type QueryCatalog } from './catalog.ts'
+export {
+  type Compiled,
+  type CompiledQuery,
+  type CompiledStatement,
+  type CompileRequest,
+  compileQuery,
+  type TableUse,
+} from './compile.ts'
+export { type QuerySettings, readQuerySettings } from './config.ts'
+export { createEnginePool, readEngineSettings } from './engine/index.ts'
 export type * from './engine/types.ts'
 export * from './errors.ts'
 export * from './presto-type.ts'
+export { createQueryRunner, type QueryRunnerOptions } from './runner.ts'

@@ -1,0 +1,155 @@
+import { type Position, QueryError } from '../errors.ts'
+import { resolveFunction } from '../functions/index.ts'
+import type { Argument, ResolvedCall } from '../functions/types.ts'
+import type { Expression, ExpressionOf, FunctionCall } from '../parse/ast.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
+import type { Environment } from './analyzer.ts'
+import { requireBoolean, widen } from './coerce.ts'
+import { specialForm } from './forms.ts'
+import { constant } from './literals.ts'
+import type { CallClauses, Typed } from './plan.ts'
+import { dotted } from './scope.ts'
+import { sortKeys, windowPlan } from './windows.ts'
+
+const NO_CLAUSES: CallClauses = { distinct: false, orderBy: [], nullTreatment: '' }
+
+/** A function call by name: a special form, a scalar, an aggregate or a window function. */
+export function call(env: Environment, node: ExpressionOf<'call'>): Typed {
+  const name = dotted(node.call.name.parts).toLowerCase()
+  const form = specialForm(env, name, node)
+  if (form !== undefined) return form
+  const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
+  const args = node.call.args.map((arg) => argumentOf(env, arg))
+  const resolved = resolve(env, name, args.map((arg) => arg.argument), node.at)
+  checkClauses(name, node.call, resolved, node.at)
+  const clauses = clausesOf(env, node.call, name)
+  const typed = build(name, resolved, args.map((arg, i) => arg.typed(resolved, i)), clauses, node.at)
+  if (typed.kind === 'call') recordUse(env, typed, before)
+  return typed
+}
+
+/** A call that the analyzer itself makes, of plain arguments. */
+export function plainCall(env: Environment, name: string, args: Typed[], at: Position): Typed {
+  const resolved = resolve(env, name, args.map(argumentFor), at)
+  return build(name, resolved, args.map((arg, i) => widenArgument(arg, resolved, i)), NO_CLAUSES, at)
+}
+
+function build(name: string, resolved: ResolvedCall, args: Typed[], clauses: CallClauses, at: Position): Typed {
+  if (resolved.constant !== undefined) return constant(resolved.result, resolved.constant.value, at)
+  return { kind: 'call', name, call: resolved, args, clauses, type: resolved.result, at }
+}
+
+/** Asks the registry; an error it throws without a place gets the call's. */
+function resolve(env: Environment, name: string, args: Argument[], at: Position): ResolvedCall {
+  try {
+    return resolveFunction(name, args, env.analyzer.context)
+  } catch (error) {
+    if (!(error instanceof QueryError) || error.position !== undefined) throw error
+    throw new QueryError(error.errorName, error.message, at, error)
+  }
+}
+
+type PreparedArgument = { argument: Argument; typed(resolved: ResolvedCall, index: number): Typed }
+
+function argumentOf(env: Environment, node: Expression): PreparedArgument {
+  if (node.kind === 'lambda') return lambdaArgument(env, node)
+  const typed = env.analyzer.expression(env, node)
+  return { argument: argumentFor(typed), typed: (resolved, index) => widenArgument(typed, resolved, index) }
+}
+
+function argumentFor(typed: Typed): Argument {
+  if (typed.kind !== 'constant') return { type: typed.type }
+  return { type: typed.type, constant: { value: typed.value } }
+}
+
+function widenArgument(typed: Typed, resolved: ResolvedCall, index: number): Typed {
+  const wanted = resolved.argumentTypes[index]
+  return wanted === undefined || wanted === null ? typed : widen(typed, wanted)
+}
+
+/** A lambda is analyzed once per combination of parameter types: the registry may ask again while it resolves. */
+function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): PreparedArgument {
+  const bodies = new Map<string, Typed>()
+  const names = node.parameters.map(() => {
+    env.analyzer.parameters += 1
+    return `p${env.analyzer.parameters}`
+  })
+  const body = (types: PrestoType[]): Typed => {
+    const key = types.map(typeText).join(';')
+    const known = bodies.get(key)
+    if (known !== undefined) return known
+    const parameters = new Map(env.parameters)
+    for (const [i, parameter] of node.parameters.entries()) {
+      const type: PrestoType = types[i] ?? { kind: 'unknown' }
+      parameters.set(parameter.text.toLowerCase(), { kind: 'parameter', name: names[i]!, type, at: parameter.at })
+    }
+    const clause = 'Lambda expression'
+    const inner: Environment = { ...env, parameters, clause, allowAggregates: false, allowWindows: false }
+    const typed = env.analyzer.expression(inner, node.body)
+    bodies.set(key, typed)
+    return typed
+  }
+  return {
+    argument: { lambda: { arity: names.length, resultType: (types) => body(types).type } },
+    typed: (resolved, index) => {
+      const typed = body(resolved.lambdaParameters?.[index] ?? [])
+      return { kind: 'lambda', parameters: names, body: typed, type: typed.type, at: node.at }
+    },
+  }
+}
+
+function checkClauses(name: string, node: FunctionCall, { kind }: ResolvedCall, at: Position): void {
+  const fail = (error: 'FUNCTION_NOT_AGGREGATE' | 'FUNCTION_NOT_WINDOW' | 'MISSING_OVER', text: string): never => {
+    throw new QueryError(error, text, at)
+  }
+  if (kind === 'scalar') {
+    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`)
+    if (node.filter !== undefined) fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
+    if (node.distinct) fail('FUNCTION_NOT_AGGREGATE', 'DISTINCT is not supported for non-aggregation functions')
+    if (node.orderBy.length > 0) fail('FUNCTION_NOT_AGGREGATE', 'ORDER BY is only valid for aggregation functions')
+  }
+  if (kind === 'window' && node.over === undefined) {
+    fail('MISSING_OVER', `Window function ${name} requires an OVER clause`)
+  }
+  if (node.over !== undefined && node.distinct) {
+    throw new QueryError('NOT_SUPPORTED', `DISTINCT in window function parameters not yet supported: ${name}`, at)
+  }
+}
+
+function clausesOf(env: Environment, node: FunctionCall, name: string): CallClauses {
+  const inner: Environment = { ...env, allowWindows: false, clause: `Clause of ${name}` }
+  const filter =
+    node.filter === undefined
+      ? undefined
+      : requireBoolean(env.analyzer.expression({ ...inner, allowAggregates: false }, node.filter), 'Filter expression')
+  return {
+    distinct: node.distinct,
+    orderBy: sortKeys(inner, node.orderBy),
+    ...(filter === undefined ? {} : { filter }),
+    ...(node.over === undefined ? {} : { over: windowPlan(env, node.over, name) }),
+    nullTreatment: node.nullTreatment === undefined ? '' : node.nullTreatment === 'ignore' ? 'IGNORE NULLS' : 'RESPECT NULLS',
+  }
+}
+
+/** Checks that an aggregate or window call may stand here and notes it for the select around it. */
+function recordUse(env: Environment, typed: Extract<Typed, { kind: 'call' }>, before: { aggregates: number; windows: number }): void {
+  const { name, at } = typed
+  const windowed = typed.clauses.over !== undefined
+  if (typed.call.kind === 'scalar') return
+  if (windowed ? !env.allowWindows : !env.allowAggregates) {
+    throw new QueryError(
+      'EXPRESSION_NOT_SCALAR',
+      `${env.clause} cannot contain aggregations, window functions or grouping operations: [${name}]`,
+      at,
+    )
+  }
+  if (env.met.windows.length > before.windows) {
+    const what = windowed ? 'window function' : 'aggregation'
+    throw new QueryError('NESTED_WINDOW', `Cannot nest window functions inside ${what} '${name}'`, at)
+  }
+  if (!windowed && env.met.aggregates.length > before.aggregates) {
+    throw new QueryError('NESTED_AGGREGATION', `Cannot nest aggregations inside aggregation '${name}'`, at)
+  }
+  if (windowed) env.met.windows.push(typed)
+  else env.met.aggregates.push(typed)
+}

@@ -1,0 +1,89 @@
+import { type Position, QueryError } from '../errors.ts'
+import { findZone, localSecondsOf, zoneOf } from '../functions/index.ts'
+import type { CurrentName, ExpressionOf } from '../parse/ast.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
+import { type Environment, mismatch } from './analyzer.ts'
+import { plainCall } from './calls.ts'
+import { widen } from './coerce.ts'
+import { constant, textConstant } from './literals.ts'
+import { CATALOG } from './lookup.ts'
+import type { Typed } from './plan.ts'
+
+/** `current_timestamp(p)` and its relations: constants of the statement, in the session's zone. */
+export function currentValue(env: Environment, node: ExpressionOf<'current'>): Typed {
+  const { context, defaultDatabase } = env.analyzer
+  const zone = zoneOf(context.zone).name
+  const precision = node.precision ?? 3
+  if (precision > 6) throw new QueryError('NOT_SUPPORTED', `precision ${precision} is not supported: the largest is 6`, node.at)
+  const local = localText(context.startedAtMs, zone)
+  const text = `${local.text}.${String(local.milliseconds).padStart(3, '0').padEnd(6, '0').slice(0, precision)}`.replace(/\.$/, '')
+  const forms: Record<CurrentName, () => Typed> = {
+    current_date: () => constant({ kind: 'date' }, text.slice(0, 10), node.at),
+    current_timestamp: () => constant({ kind: 'timestamp with time zone', precision, zone }, text, node.at),
+    localtimestamp: () => constant({ kind: 'timestamp', precision }, text, node.at),
+    localtime: () => constant({ kind: 'time', precision }, text.slice(11), node.at),
+    current_time: () => {
+      throw new QueryError('NOT_SUPPORTED', 'time with time zone is not supported: use localtime', node.at)
+    },
+    current_user: () => widen(textConstant(context.user, node.at), { kind: 'varchar' }),
+    current_catalog: () => widen(textConstant(CATALOG, node.at), { kind: 'varchar' }),
+    current_schema: () => widen(textConstant(defaultDatabase, node.at), { kind: 'varchar' }),
+  }
+  return forms[node.name]()
+}
+
+function localText(atMs: number, zone: string): { text: string; milliseconds: number } {
+  const seconds = localSecondsOf(zoneOf(zone), Math.floor(atMs / 1000))
+  const text = new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')
+  return { text, milliseconds: new Date(atMs).getUTCMilliseconds() }
+}
+
+const EXTRACTED: Record<string, string> = {
+  year: 'year', quarter: 'quarter', month: 'month', week: 'week', day: 'day', day_of_month: 'day', day_of_week: 'day_of_week',
+  dow: 'day_of_week', day_of_year: 'day_of_year', doy: 'day_of_year', year_of_week: 'year_of_week', yow: 'year_of_week', hour: 'hour',
+  minute: 'minute', second: 'second', timezone_minute: 'timezone_minute', timezone_hour: 'timezone_hour',
+}
+
+/** EXTRACT(field FROM x) is the function of that name. */
+export function extract(env: Environment, node: ExpressionOf<'extract'>, value: Typed): Typed {
+  const name = Object.hasOwn(EXTRACTED, node.field) ? EXTRACTED[node.field]! : undefined
+  if (name === undefined) throw new QueryError('SYNTAX_ERROR', `Invalid EXTRACT field: ${node.field}`, node.at)
+  return plainCall(env, name, [value], node.at)
+}
+
+/** The instant stays; only the zone it is shown in, which is part of our type, changes. */
+export function atTimeZone(env: Environment, value: Typed, zone: Typed, at: Position): Typed {
+  const precision = momentPrecision(value.type)
+  if (precision === undefined) {
+    throw mismatch(`Type of value must be a time or timestamp with or without time zone (actual ${typeText(value.type)})`, at)
+  }
+  const name = zoneName(zone)
+  const session = zoneOf(env.analyzer.context.zone).name
+  const zoned: PrestoType = { kind: 'timestamp with time zone', precision, zone: session }
+  const instant: Typed =
+    value.type.kind === zoned.kind ? value : { kind: 'cast', value, type: zoned, safe: false, implicit: true, at }
+  const type: PrestoType = { kind: 'timestamp with time zone', precision, zone: name }
+  // Two values of one physical type: the cast changes nothing but the type we keep.
+  return { kind: 'cast', value: instant, type, safe: false, implicit: true, at }
+}
+
+function momentPrecision(type: PrestoType): number | undefined {
+  return type.kind === 'timestamp' || type.kind === 'timestamp with time zone' ? type.precision : undefined
+}
+
+function zoneName(zone: Typed): string {
+  if (zone.kind !== 'constant') {
+    throw new QueryError('NOT_SUPPORTED', 'AT TIME ZONE is supported with a constant zone only', zone.at)
+  }
+  if (typeof zone.value === 'bigint' && zone.type.kind === 'interval day to second') {
+    const minutes = Number(zone.value / 60_000n)
+    const size = Math.abs(minutes)
+    const text = `${minutes < 0 ? '-' : '+'}${Math.floor(size / 60)}:${String(size % 60).padStart(2, '0')}`
+    return zoneOf(text).name
+  }
+  const name = typeof zone.value === 'string' ? findZone(zone.value)?.name : undefined
+  if (name === undefined) {
+    throw new QueryError('INVALID_FUNCTION_ARGUMENT', `'${String(zone.value)}' is not a valid time zone`, zone.at)
+  }
+  return name
+}

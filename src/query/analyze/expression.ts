@@ -1,0 +1,181 @@
+import { QueryError } from '../errors.ts'
+import { isText } from '../functions/coercion.ts'
+import type { Expression, ExpressionOf } from '../parse/ast.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
+import { type Environment, mismatch } from './analyzer.ts'
+import { call, plainCall } from './calls.ts'
+import { BOOLEAN, requireBoolean, requireType, unifyAll, VARCHAR, widen } from './coerce.ts'
+import { currentValue, extract, atTimeZone } from './clock.ts'
+import { columnReference, dereference, subscript } from './columns.ts'
+import { constant, intervalLiteral, numberLiteral, textConstant, typedLiteral } from './literals.ts'
+import { arithmetic, comparable, comparison, sign } from './operators.ts'
+import type { Typed } from './plan.ts'
+import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
+import { resolveType } from './types.ts'
+
+/** The typed form of an expression. Throws QueryError with the place for names and types that do not fit. */
+export function expression(env: Environment, node: Expression): Typed {
+  const of = (inner: Expression): Typed => expression(env, inner)
+  switch (node.kind) {
+    case 'null':
+      return constant({ kind: 'unknown' }, null, node.at)
+    case 'boolean':
+      return constant(BOOLEAN, node.value, node.at)
+    case 'string':
+      return textConstant(node.value, node.at)
+    case 'binary-string':
+      return constant({ kind: 'varbinary' }, node.hex, node.at)
+    case 'number':
+      return numberLiteral(node)
+    case 'typed-literal':
+      return typedLiteral(node) ?? explicitCast(textConstant(node.value, node.at), resolveType(node.type), false)
+    case 'interval':
+      return intervalLiteral(node)
+    case 'parameter':
+      throw new QueryError('INVALID_ARGUMENTS', 'Incorrect number of parameters: expected 1 but found 0', node.at)
+    case 'column':
+      return columnReference(env, node)
+    case 'dereference':
+      return dereference(env, node)
+    case 'subscript':
+      return subscript(of(node.base), of(node.index), node.at)
+    case 'row':
+      return rowOf(node.items.map(of), node)
+    case 'array':
+      return arrayOf(node.items.map(of), node)
+    case 'call':
+      return call(env, node)
+    case 'lambda':
+      throw mismatch('Lambda expression should always be used inside a function', node.at)
+    case 'cast':
+      return explicitCast(of(node.value), resolveType(node.type), node.safe, node.at)
+    case 'current':
+      return currentValue(env, node)
+    case 'extract':
+      return extract(env, node, of(node.value))
+    case 'at-time-zone':
+      return atTimeZone(env, of(node.value), of(node.zone), node.at)
+    case 'subquery':
+    case 'exists':
+      return subquery(env, node)
+    case 'in-query':
+      return inQuery(env, node, of(node.value))
+    case 'quantified':
+      return quantified(env, node, of(node.value))
+    case 'grouping':
+      return grouping(env, node)
+    case 'arithmetic':
+      return arithmetic(node.operator, of(node.left), of(node.right), node.at)
+    case 'sign':
+      return sign(node.negative, of(node.value), node.at)
+    case 'comparison':
+      return comparison(node.operator, of(node.left), of(node.right), node.at)
+    default:
+      return predicate(env, node)
+  }
+}
+
+type Rest = ExpressionOf<'case' | 'and' | 'or' | 'not' | 'between' | 'in-list' | 'like' | 'is-null' | 'distinct-from' | 'concat'>
+
+function predicate(env: Environment, node: Rest): Typed {
+  const of = (inner: Expression): Typed => expression(env, inner)
+  const { at } = node
+  switch (node.kind) {
+    case 'and':
+    case 'or': {
+      const what = `Logical expression term`
+      return { kind: node.kind, terms: node.terms.map((term) => requireBoolean(of(term), what)), type: BOOLEAN, at }
+    }
+    case 'not':
+      return { kind: 'not', value: requireBoolean(of(node.value), 'Value of logical NOT expression'), type: BOOLEAN, at }
+    case 'is-null':
+      return { kind: 'is-null', value: of(node.value), type: BOOLEAN, at }
+    case 'distinct-from': {
+      const [left, right] = comparable('IS DISTINCT FROM', of(node.left), of(node.right), at)
+      return { kind: 'distinct-from', left, right, type: BOOLEAN, at }
+    }
+    case 'between':
+      return between(of(node.value), of(node.low), of(node.high), node)
+    case 'in-list':
+      return inList(of(node.value), node.items.map(of), node)
+    case 'like':
+      return like(env, node)
+    case 'case':
+      return caseOf(env, node)
+    case 'concat':
+      return concatenation(env, node.parts.map(of), node)
+  }
+}
+
+function rowOf(items: Typed[], node: ExpressionOf<'row'>): Typed {
+  return { kind: 'row', items, type: { kind: 'row', fields: items.map(({ type }) => ({ type })) }, at: node.at }
+}
+
+function arrayOf(items: Typed[], node: ExpressionOf<'array'>): Typed {
+  const what = (types: PrestoType[]): string => `All ARRAY elements must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
+  const { type, values } = unifyAll(items, what, node.at)
+  return { kind: 'array', items: values, type: { kind: 'array', element: type }, at: node.at }
+}
+
+function between(value: Typed, low: Typed, high: Typed, node: ExpressionOf<'between'>): Typed {
+  const what = (types: PrestoType[]): string =>
+    `Cannot check if ${typeText(types[0]!)} is BETWEEN ${typeText(types[1]!)} and ${typeText(types[2]!)}`
+  const { values } = unifyAll([value, low, high], what, node.at)
+  comparable('<=', values[0]!, values[1]!, node.at)
+  return { kind: 'between', value: values[0]!, low: values[1]!, high: values[2]!, type: BOOLEAN, at: node.at }
+}
+
+function inList(value: Typed, items: Typed[], node: ExpressionOf<'in-list'>): Typed {
+  const what = (types: PrestoType[]): string =>
+    `IN value and list items must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
+  const { values } = unifyAll([value, ...items], what, node.at)
+  return { kind: 'in', value: values[0]!, items: values.slice(1), type: BOOLEAN, at: node.at }
+}
+
+function like(env: Environment, node: ExpressionOf<'like'>): Typed {
+  const value = expression(env, node.value)
+  if (!isText(value.type) && value.type.kind !== 'unknown') {
+    throw mismatch(`Left side of LIKE expression must evaluate to a varchar (actual: ${typeText(value.type)})`, node.value.at)
+  }
+  const pattern = requireType(expression(env, node.pattern), VARCHAR, 'Pattern for LIKE expression')
+  const escape =
+    node.escape === undefined ? undefined : requireType(expression(env, node.escape), VARCHAR, 'Escape for LIKE expression')
+  return { kind: 'like', value: widen(value, VARCHAR), pattern, ...(escape === undefined ? {} : { escape }), type: BOOLEAN, at: node.at }
+}
+
+function caseOf(env: Environment, node: ExpressionOf<'case'>): Typed {
+  const operand = node.operand === undefined ? undefined : expression(env, node.operand)
+  const whens = node.whens.map(({ when }) => {
+    const condition = expression(env, when)
+    if (operand === undefined) return requireBoolean(condition, 'CASE WHEN clause')
+    return comparison('=', operand, condition, when.at)
+  })
+  const otherwise = node.otherwise === undefined ? undefined : expression(env, node.otherwise)
+  const results = node.whens.map(({ result }) => expression(env, result))
+  const what = (types: PrestoType[]): string =>
+    `All CASE results must be the same type or coercible to a common type. Cannot find common type between ${typeText(types[0]!)} and ${typeText(types.find((t) => typeText(t) !== typeText(types[0]!)) ?? types[0]!)}, all types (without duplicates): [${[...new Set(types.map(typeText))].join(', ')}]`
+  const { type, values } = unifyAll(otherwise === undefined ? results : [...results, otherwise], what, node.at)
+  return {
+    kind: 'case',
+    whens: whens.map((when, i) => ({ when, result: values[i]! })),
+    ...(otherwise === undefined ? {} : { otherwise: values.at(-1)! }),
+    type,
+    at: node.at,
+  }
+}
+
+/** `||` is the function concat of two; a chain of texts is emitted as one. */
+function concatenation(env: Environment, parts: Typed[], node: ExpressionOf<'concat'>): Typed {
+  const texts = parts.every(({ type }) => type.kind === 'varchar' || type.kind === 'unknown')
+  const bytes = parts.every(({ type }) => type.kind === 'varbinary')
+  if (texts || bytes) {
+    const type: PrestoType = bytes ? { kind: 'varbinary' } : VARCHAR
+    return { kind: 'concat', parts: parts.map((part) => widen(part, type)), type, at: node.at }
+  }
+  return parts.reduce((left, right) => plainCall(env, 'concat', [left, right], node.at))
+}
+
+/** CAST and TRY_CAST. Whether the two types have a cast is known to the generator's table, which throws TYPE_MISMATCH. */
+export function explicitCast(value: Typed, type: PrestoType, safe: boolean, at = value.at): Typed {
+  return { kind: 'cast', value, type, safe, implicit: false, at }
+}

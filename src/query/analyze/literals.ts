@@ -1,0 +1,182 @@
+import { type Position, QueryError } from '../errors.ts'
+import type { ExpressionOf, IntervalField, TypeName } from '../parse/ast.ts'
+import { INTERVAL_FIELDS } from '../parse/ast.ts'
+import type { PrestoType } from '../presto-type.ts'
+import { readMoment, readTime } from './moments.ts'
+import type { Typed, Value } from './plan.ts'
+import { intervalType, resolveType } from './types.ts'
+
+export function constant(type: PrestoType, value: Value, at: Position): Typed {
+  return { kind: 'constant', type, value, at }
+}
+
+export function textConstant(text: string, at: Position): Typed {
+  return constant({ kind: 'varchar', length: [...text].length }, text, at)
+}
+
+const INTEGER_RANGES = [
+  ['tinyint', 7n],
+  ['smallint', 15n],
+  ['integer', 31n],
+  ['bigint', 63n],
+] as const
+
+/** True when the integer type can hold the value. */
+export function fits(kind: string, value: bigint): boolean {
+  const range = INTEGER_RANGES.find(([name]) => name === kind)
+  return range !== undefined && value >= -(1n << range[1]) && value < 1n << range[1]
+}
+
+export function numberLiteral(node: ExpressionOf<'number'>): Typed {
+  if (node.form === 'double') return constant({ kind: 'double' }, Number(node.text), node.at)
+  if (node.form === 'decimal') return decimalConstant(node.text, node.at)
+  const value = BigInt(node.text)
+  if (fits('integer', value)) return constant({ kind: 'integer' }, value, node.at)
+  if (fits('bigint', value)) return constant({ kind: 'bigint' }, value, node.at)
+  throw new QueryError('INVALID_LITERAL', `Invalid numeric literal: ${node.text}`, node.at)
+}
+
+/** Precision and scale as Presto reads them off the digits: `1.50` is decimal(3,2), `0.05` decimal(2,2). */
+function decimalConstant(text: string, at: Position): Typed {
+  const found = /^\s*([+-]?)0*(\d*)(?:\.(\d*))?\s*$/.exec(text)
+  if (found === null || !/\d/.test(text)) {
+    throw new QueryError('INVALID_LITERAL', `Invalid decimal literal '${text}'`, at)
+  }
+  const [, sign, whole = '', fraction = ''] = found
+  const precision = Math.max(1, whole.length + fraction.length)
+  if (precision > 38) throw new QueryError('INVALID_LITERAL', `Invalid decimal literal '${text}': more than 38 digits`, at)
+  const digits = `${sign}${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`
+  return constant({ kind: 'decimal', precision, scale: fraction.length }, digits, at)
+}
+
+/** `DATE '…'`, `BIGINT '3'`, `JSON '…'`: a cast at analysis for the types that have literals, undefined for the others. */
+export function typedLiteral(node: ExpressionOf<'typed-literal'>): Typed | undefined {
+  const { value, at } = node
+  const name = typeNameOf(node.type)
+  if (name === 'decimal') return decimalConstant(value, at)
+  if (name === 'timestamp') return timestampLiteral(value, at)
+  if (name === 'time') return timeLiteral(value, at)
+  const type = resolveType(node.type)
+  switch (type.kind) {
+    case 'date':
+      return dateLiteral(value, at)
+    case 'tinyint':
+    case 'smallint':
+    case 'integer':
+    case 'bigint':
+      return integerLiteral(type, value, at)
+    case 'real':
+    case 'double':
+      return floatLiteral(type, value, at)
+    case 'json':
+      return jsonLiteral(value, at)
+    case 'varchar':
+      return textConstant(value, at)
+    default:
+      return undefined
+  }
+}
+
+function typeNameOf(type: TypeName): string {
+  return type.kind === 'generic' && type.parameters.length === 0 ? type.name : ''
+}
+
+function invalid(what: string, value: string, at: Position): QueryError {
+  return new QueryError('INVALID_LITERAL', `'${value}' is not a valid ${what} literal`, at)
+}
+
+function dateLiteral(value: string, at: Position): Typed {
+  const moment = readMoment(value)
+  if (moment === undefined || moment.time !== undefined || moment.zone !== undefined) throw invalid('date', value, at)
+  return constant({ kind: 'date' }, moment.date, at)
+}
+
+function timestampLiteral(value: string, at: Position): Typed {
+  const moment = readMoment(value)
+  if (moment === undefined) throw invalid('timestamp', value, at)
+  const { precision, zone } = moment
+  if (precision > 6) throw new QueryError('NOT_SUPPORTED', `timestamp(${precision}) is not supported: the largest precision is 6`, at)
+  const text = `${moment.date} ${moment.time ?? '00:00:00'}`
+  const type: PrestoType =
+    zone === undefined ? { kind: 'timestamp', precision } : { kind: 'timestamp with time zone', precision, zone }
+  return constant(type, text, at)
+}
+
+function timeLiteral(value: string, at: Position): Typed {
+  const time = readTime(value)
+  if (time === undefined || time.precision > 6) throw invalid('time', value, at)
+  return constant({ kind: 'time', precision: time.precision }, time.time, at)
+}
+
+function integerLiteral(type: PrestoType, value: string, at: Position): Typed {
+  if (!/^\s*[+-]?\d+\s*$/.test(value) || !fits(type.kind, BigInt(value.trim().replace(/^\+/, '')))) {
+    throw invalid(type.kind, value, at)
+  }
+  return constant(type, BigInt(value.trim().replace(/^\+/, '')), at)
+}
+
+function floatLiteral(type: PrestoType, value: string, at: Position): Typed {
+  const number = readDouble(value)
+  if (number === undefined) throw invalid(type.kind, value, at)
+  return constant(type, type.kind === 'real' ? Math.fround(number) : number, at)
+}
+
+/** Java's Double.parseDouble. */
+export function readDouble(text: string): number | undefined {
+  const trimmed = text.trim()
+  if (/^[+-]?(NaN|Infinity)$/.test(trimmed)) return Number(trimmed.replace('+', '').replace('-NaN', 'NaN'))
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?$/.test(trimmed)) return undefined
+  return Number(trimmed.replace(/[dDfF]$/, ''))
+}
+
+function jsonLiteral(value: string, at: Position): Typed {
+  try {
+    JSON.parse(value)
+  } catch (error) {
+    throw new QueryError('INVALID_LITERAL', `'${value}' is not a valid JSON literal`, at, error)
+  }
+  return constant({ kind: 'json' }, value, at)
+}
+
+const MILLISECONDS = { day: 86_400_000n, hour: 3_600_000n, minute: 60_000n, second: 1000n }
+
+/** Months of a year-month interval, milliseconds of a day-second one. */
+export function intervalLiteral(node: ExpressionOf<'interval'>): Typed {
+  const type = intervalType(node.from)
+  const amount = type.kind === 'interval year to month' ? months(node) : milliseconds(node)
+  if (amount === undefined) throw new QueryError('INVALID_LITERAL', `Invalid INTERVAL value: ${node.value}`, node.at)
+  return constant(type, node.negative ? -amount : amount, node.at)
+}
+
+function months({ value, from, to }: ExpressionOf<'interval'>): bigint | undefined {
+  const both = /^\s*([+-]?)(\d+)-(\d+)\s*$/.exec(value)
+  if (from === 'year' && to === 'month' && both !== null) {
+    const total = BigInt(both[2]!) * 12n + BigInt(both[3]!)
+    return both[1] === '-' ? -total : total
+  }
+  const one = /^\s*([+-]?\d+)\s*$/.exec(value)
+  if (one === null) return undefined
+  return BigInt(one[1]!.replace('+', '')) * (from === 'year' ? 12n : 1n)
+}
+
+function milliseconds({ value, from, to }: ExpressionOf<'interval'>): bigint | undefined {
+  const fields = fieldsBetween(from, to)
+  if (fields.length === 0) return undefined
+  const separators: Record<string, string> = { day: ' +', hour: ':', minute: ':' }
+  const pattern = fields.map((f) => (f === 'second' ? '(\\d+(?:\\.\\d{1,3})?)' : '(\\d+)')).reduce(
+    (text, part, i) => text + separators[fields[i - 1]!] + part,
+  )
+  const found = new RegExp(`^\\s*([+-]?)${pattern}\\s*$`).exec(value)
+  if (found === null) return undefined
+  let total = 0n
+  for (const [i, field] of fields.entries()) {
+    const text = found[i + 2]!
+    const unit = MILLISECONDS[field as keyof typeof MILLISECONDS]
+    total += field === 'second' ? BigInt(Math.round(Number(text) * 1000)) : BigInt(text) * unit
+  }
+  return found[1] === '-' ? -total : total
+}
+
+function fieldsBetween(from: IntervalField, to: IntervalField): IntervalField[] {
+  return INTERVAL_FIELDS.slice(INTERVAL_FIELDS.indexOf(from), INTERVAL_FIELDS.indexOf(to) + 1)
+}

@@ -1,0 +1,150 @@
+import { type Position, QueryError } from '../errors.ts'
+import { commonType } from '../functions/coercion.ts'
+import { isOrderable } from '../functions/index.ts'
+import type { Expression, Query, QueryBody, SortItem } from '../parse/ast.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
+import { type Analyzer, type Around, environment, mismatch, nextRelation } from './analyzer.ts'
+import { widen } from './coerce.ts'
+import { withQueries } from './ctes.ts'
+import { ordinal } from './grouping.ts'
+import type { BodyInput, BodyPlan, OrderKey, OutputColumn, QueryPlan, Typed } from './plan.ts'
+import { fieldsOf, relation } from './relation.ts'
+import { newScope } from './scope.ts'
+import { type Body, select } from './select.ts'
+
+/** The plan of a query with its WITH queries, order and limit. */
+export function query(analyzer: Analyzer, node: Query, around: Around): QueryPlan {
+  const { ctes, plans } = withQueries(analyzer, node, around)
+  const inside: Around = { scope: around.scope, ctes }
+  const limit = limitOf(node)
+  if (limit?.withTies === true && node.orderBy.length === 0) {
+    throw new QueryError('MISSING_ORDER_BY', 'FETCH FIRST WITH TIES clause requires ORDER BY', node.limit!.at)
+  }
+  if (limit?.withTies === true && node.offset !== undefined) {
+    throw new QueryError('NOT_SUPPORTED', 'FETCH FIRST WITH TIES is not supported together with OFFSET', node.limit!.at)
+  }
+  const found = body(analyzer, node.body, inside, node.orderBy)
+  return {
+    ctes: plans,
+    body: found.plan,
+    columns: found.columns,
+    orderBy: found.orderBy,
+    ...(found.wrapper === undefined ? {} : { wrapper: found.wrapper }),
+    ...(node.offset === undefined ? {} : { offset: rowCount(node.offset) }),
+    ...(limit === undefined ? {} : { limit }),
+  }
+}
+
+function limitOf({ limit }: Query): QueryPlan['limit'] {
+  if (limit === undefined) return undefined
+  return { count: limit.count === undefined ? 1n : rowCount(limit.count), withTies: limit.withTies }
+}
+
+function rowCount(node: Expression): bigint {
+  if (node.kind !== 'number') throw new QueryError('INVALID_ARGUMENTS', 'Incorrect number of parameters: expected 1 but found 0', node.at)
+  const value = BigInt(node.text)
+  if (value > 9_223_372_036_854_775_807n) throw new QueryError('INVALID_LIMIT_CLAUSE', `Invalid row count: ${node.text}`, node.at)
+  return value
+}
+
+function body(analyzer: Analyzer, node: QueryBody, around: Around, orderBy: SortItem[]): Body {
+  switch (node.kind) {
+    case 'select':
+      return select(analyzer, node.select, around, orderBy)
+    case 'nested': {
+      const plan = analyzer.query(analyzer, node.query, around)
+      return ordered(analyzer, { kind: 'nested', plan }, plan.columns, around, orderBy)
+    }
+    case 'table': {
+      const source = relation(analyzer, { kind: 'table', name: node.name, at: node.at }, around, [])
+      const columns = source.fields.map(({ name, value }) => ({ name, type: value.type }))
+      const outputs = source.fields.map(({ value }) => value)
+      return ordered(analyzer, { kind: 'relation', relation: source.plan, outputs }, columns, around, orderBy)
+    }
+    case 'values': {
+      const found = values(analyzer, node, around)
+      return ordered(analyzer, found.plan, found.columns, around, orderBy)
+    }
+    case 'set': {
+      const found = setOperation(analyzer, node, around)
+      return ordered(analyzer, found.plan, found.columns, around, orderBy)
+    }
+  }
+}
+
+type Plain = { plan: BodyPlan; columns: OutputColumn[] }
+
+/** ORDER BY of anything but a select sees the output columns only. */
+function ordered(analyzer: Analyzer, plan: BodyPlan, columns: OutputColumn[], around: Around, orderBy: SortItem[]): Body {
+  if (orderBy.length === 0) return { plan, columns, orderBy: [] }
+  const wrapper = nextRelation(analyzer)
+  const fields = fieldsOf(wrapper, columns, undefined, orderBy[0]!.at)
+  const env = environment(analyzer, newScope(fields, around.scope), around, 'ORDER BY clause')
+  const outputs = fields.map(({ value }) => value)
+  const keys = orderBy.map((item): OrderKey => {
+    const value =
+      item.value.kind === 'number' && item.value.form === 'integer'
+        ? ordinal(item.value.text, outputs, 'ORDER BY', item.value.at)
+        : analyzer.expression(env, item.value)
+    if (!isOrderable(value.type)) {
+      throw mismatch(`Type ${typeText(value.type)} is not orderable, and therefore cannot be used in ORDER BY`, item.at)
+    }
+    return { value, descending: item.descending, nullsFirst: item.nulls === 'first' }
+  })
+  return { plan, columns, orderBy: keys, wrapper }
+}
+
+function values(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'values' }>, around: Around): Plain {
+  const env = environment(analyzer, newScope([], around.scope), around, 'VALUES')
+  const rows = node.rows.map((row) => {
+    const typed = analyzer.expression(env, row)
+    if (typed.type.kind !== 'row') return [typed]
+    if (typed.kind === 'row') return typed.items
+    return typed.type.fields.map(({ type }, index): Typed => ({ kind: 'field', base: typed, index, type, at: typed.at }))
+  })
+  const width = rows[0]!.length
+  const uneven = rows.findIndex((row) => row.length !== width)
+  if (uneven !== -1) {
+    throw mismatch(`Values rows have mismatched sizes: ${width} vs ${rows[uneven]!.length}`, node.rows[uneven]!.at)
+  }
+  const types = rows[0]!.map(({ type }) => type)
+  for (const row of rows) {
+    for (const [i, { type, at }] of row.entries()) {
+      const common = commonType(types[i]!, type)
+      if (common === undefined) {
+        throw mismatch(`Values rows have mismatched types: ${typeText(types[i]!)} vs ${typeText(type)}`, at)
+      }
+      types[i] = common
+    }
+  }
+  const widened = rows.map((row) => row.map((value, i) => widen(value, types[i]!)))
+  return { plan: { kind: 'values', rows: widened }, columns: types.map((type) => ({ name: undefined, type })) }
+}
+
+/** All inputs must have the same number of columns; each column takes the type common to all. */
+function setOperation(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'set' }>, around: Around): Plain {
+  const inputs = node.inputs.map((input) => ({ found: body(analyzer, input, around, []), at: input.at }))
+  const operation = node.operation.toUpperCase()
+  const first = inputs[0]!.found.columns
+  const types = first.map(({ type }) => type)
+  for (const { found, at } of inputs) {
+    if (found.columns.length !== types.length) {
+      throw mismatch(`${operation} query has different number of fields: ${types.length}, ${found.columns.length}`, at)
+    }
+    for (const [i, { type }] of found.columns.entries()) types[i] = common(types[i]!, type, i, operation, at)
+  }
+  const plans = inputs.map(({ found }): BodyInput => ({ body: found.plan, from: found.columns.map(({ type }) => type), types }))
+  return {
+    plan: { kind: 'set', operation: node.operation, all: node.all, inputs: plans },
+    columns: first.map(({ name }, i) => ({ name, type: types[i]! })),
+  }
+}
+
+function common(left: PrestoType, right: PrestoType, index: number, operation: string, at: Position): PrestoType {
+  const type = commonType(left, right)
+  if (type !== undefined) return type
+  throw mismatch(
+    `column ${index + 1} in ${operation} query has incompatible types: ${typeText(left)}, ${typeText(right)}`,
+    at,
+  )
+}

@@ -1,0 +1,100 @@
+import { type Position, QueryError } from '../errors.ts'
+import { isNumeric } from '../functions/coercion.ts'
+import type { Identifier, QualifiedName, Relation } from '../parse/ast.ts'
+import type { PrestoType } from '../presto-type.ts'
+import { type Analyzer, type Around, constantEnvironment, environment, nextRelation } from './analyzer.ts'
+import { join } from './join.ts'
+import type { RelationPlan } from './plan.ts'
+import { type Field, newScope } from './scope.ts'
+import { tableRelation } from './tables.ts'
+import { unnest } from './unnest.ts'
+
+/** A source of rows and the names of its columns. */
+export type Source = { plan: RelationPlan; fields: Field[] }
+
+/** `left` are the columns that stand before it in FROM: what LATERAL and UNNEST may use. */
+export function relation(analyzer: Analyzer, node: Relation, around: Around, left: Field[]): Source {
+  switch (node.kind) {
+    case 'table':
+      return named(analyzer, node.name, around)
+    case 'subquery':
+      return subquery(analyzer, node, around)
+    case 'lateral': {
+      const scope = newScope(left, around.scope)
+      const plan = analyzer.query(analyzer, node.query, { ...around, scope })
+      const id = nextRelation(analyzer)
+      return { plan: { kind: 'subquery', id, plan, lateral: true }, fields: fieldsOf(id, plan.columns, undefined, node.at) }
+    }
+    case 'unnest': {
+      const env = environment(analyzer, newScope(left, around.scope), around, 'UNNEST')
+      return unnest(env, node)
+    }
+    case 'aliased':
+      return aliased(relation(analyzer, node.relation, around, left), node.alias, node.columns)
+    case 'sample':
+      return sample(analyzer, node, relation(analyzer, node.relation, around, left))
+    case 'join':
+      return join(analyzer, node, around, left, relation)
+  }
+}
+
+function subquery(analyzer: Analyzer, node: Extract<Relation, { kind: 'subquery' }>, around: Around): Source {
+  const plan = analyzer.query(analyzer, node.query, around)
+  const id = nextRelation(analyzer)
+  return { plan: { kind: 'subquery', id, plan, lateral: false }, fields: fieldsOf(id, plan.columns, undefined, node.at) }
+}
+
+/** A WITH query of that name, else a table. */
+function named(analyzer: Analyzer, name: QualifiedName, around: Around): Source {
+  const single = name.parts.length === 1 ? name.parts[0]!.text.toLowerCase() : undefined
+  const cte = single === undefined ? undefined : around.ctes.get(single)
+  if (cte === undefined || single === undefined) return tableRelation(analyzer, name)
+  const id = nextRelation(analyzer)
+  return { plan: { kind: 'cte', id, cte: cte.id }, fields: fieldsOf(id, cte.columns, [single], name.at) }
+}
+
+export function fieldsOf(
+  relation: number,
+  columns: readonly { name: string | undefined; type: PrestoType }[],
+  qualifier: readonly string[] | undefined,
+  at: Position,
+): Field[] {
+  return columns.map(({ name, type }, i) => ({
+    name,
+    qualifier,
+    value: { kind: 'column', relation, column: i + 1, type, at },
+  }))
+}
+
+/** `AS t(a, b)`: the alias replaces every qualifier, the list every name. */
+function aliased(source: Source, alias: Identifier, columns: Identifier[] | undefined): Source {
+  if (columns !== undefined && columns.length !== source.fields.length) {
+    throw new QueryError(
+      'MISMATCHED_COLUMN_ALIASES',
+      `Column alias list has ${columns.length} entries but '${alias.text}' has ${source.fields.length} columns available`,
+      alias.at,
+    )
+  }
+  const qualifier = [alias.text.toLowerCase()]
+  const fields = source.fields.map((field, i) => ({ ...field, qualifier, name: columns?.[i]?.text ?? field.name }))
+  return { plan: source.plan, fields }
+}
+
+function sample(analyzer: Analyzer, node: Extract<Relation, { kind: 'sample' }>, source: Source): Source {
+  const typed = analyzer.expression(constantEnvironment(analyzer, 'TABLESAMPLE'), node.percentage)
+  const value = typed.kind === 'constant' && isNumeric(typed.type) ? Number(typed.value) : Number.NaN
+  if (Number.isNaN(value)) {
+    throw new QueryError('EXPRESSION_NOT_CONSTANT', 'Sample percentage must be a numeric constant', node.percentage.at)
+  }
+  if (value < 0 || value > 100) {
+    throw new QueryError('INVALID_ARGUMENTS', 'Sample percentage must be between 0 and 100', node.percentage.at)
+  }
+  return { plan: { kind: 'sample', relation: source.plan, method: node.method, percentage: value }, fields: source.fields }
+}
+
+/** Ids of the relations whose columns a source offers. */
+export function relationIds(plan: RelationPlan): number[] {
+  if (plan.kind === 'join') return [...relationIds(plan.left), ...relationIds(plan.right)]
+  return plan.kind === 'sample' ? relationIds(plan.relation) : [plan.id]
+}
+

@@ -1,0 +1,54 @@
+import { type Position, QueryError } from '../errors.ts'
+import type { Identifier } from '../parse/ast.ts'
+import type { Typed, ColumnValue } from './plan.ts'
+
+/** A column that can be named. `qualifier` is the path before the name, lower case: [alias] or [catalog, database, table]. */
+export type Field = { name: string | undefined; qualifier: readonly string[] | undefined; value: Typed }
+
+/** What names mean in one query; `parent` is the query around it, whose columns make this one correlated. */
+export type Scope = {
+  fields: Field[]
+  parent: Scope | undefined
+  /** Columns of enclosing queries used in here, filled as names are resolved. */
+  free: ColumnValue[]
+}
+
+export function newScope(fields: Field[], parent: Scope | undefined): Scope {
+  return { fields, parent, free: [] }
+}
+
+/** The field that the dotted name means, looking outwards; undefined when no scope has it. */
+export function resolveName(scope: Scope, parts: Identifier[], at: Position): Field | undefined {
+  for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
+    const found = level.fields.filter((field) => matches(field, parts))
+    if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${dotted(parts)}' is ambiguous`, at)
+    if (found.length === 1) {
+      for (let inner: Scope = scope; inner !== level; inner = inner.parent!) inner.free.push(...columnsIn(found[0]!.value))
+      return found[0]
+    }
+  }
+  return undefined
+}
+
+function matches(field: Field, parts: Identifier[]): boolean {
+  if (field.name === undefined || field.name.toLowerCase() !== parts.at(-1)!.text.toLowerCase()) return false
+  return parts.length === 1 || endsWith(field.qualifier, parts.slice(0, -1))
+}
+
+/** True when the qualifier of a field ends with the given path. */
+export function endsWith(qualifier: readonly string[] | undefined, path: Identifier[]): boolean {
+  if (qualifier === undefined || path.length > qualifier.length) return false
+  const tail = qualifier.slice(qualifier.length - path.length)
+  return path.every((part, i) => part.text.toLowerCase() === tail[i])
+}
+
+/** Column nodes of a field's value: the column itself, or both sides of a key that USING merged. */
+function columnsIn(value: Typed): ColumnValue[] {
+  if (value.kind === 'column') return [value]
+  if (value.kind === 'coalesce') return value.items.flatMap(columnsIn)
+  return value.kind === 'cast' ? columnsIn(value.value) : []
+}
+
+export function dotted(parts: Identifier[]): string {
+  return parts.map((part) => part.text).join('.')
+}

@@ -1,0 +1,75 @@
+import { errorTable } from '../../kernel/index.ts'
+import { QueryError } from '../errors.ts'
+import type { QualifiedName } from '../parse/ast.ts'
+import { type Analyzer, nextRelation } from './analyzer.ts'
+import { BIGINT } from './coerce.ts'
+import { CATALOG, type TableLookup } from './lookup.ts'
+import type { RelationPlan, TableReference } from './plan.ts'
+import type { Field } from './scope.ts'
+import { columnType } from './types.ts'
+
+export const compileErrors = errorTable('compile', {
+  catalog_unknown: {
+    status: 503,
+    advice: 'retry',
+    message: (d) => `nobody can say at the moment which tables there are: ${d}`,
+    help: 'The catalog is away and the snapshot does not know either. Send the query again.',
+  },
+})
+
+/** Database and table that a name of one to three parts means. Throws when the catalog is not ours. */
+export function tablePath(name: QualifiedName, defaultDatabase: string): { database: string; table: string } {
+  const parts = name.parts.map((part) => part.text.toLowerCase())
+  if (parts.length > 3) throw new QueryError('SYNTAX_ERROR', `Too many dots in table name: ${parts.join('.')}`, name.at)
+  const [table, database = defaultDatabase.toLowerCase(), catalog = CATALOG] = parts.toReversed()
+  if (catalog !== CATALOG) throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${catalog}' does not exist`, name.at)
+  return { database, table: table! }
+}
+
+/** The table found, or the error that says what is missing. `unknown` is never TABLE_NOT_FOUND. */
+export function requireTable(
+  tables: ReadonlyMap<string, TableLookup>,
+  name: QualifiedName,
+  defaultDatabase: string,
+): { database: string; table: string; found: Extract<TableLookup, { kind: 'found' }>['table'] } {
+  const { database, table } = tablePath(name, defaultDatabase)
+  const answer = tables.get(`${database}.${table}`)
+  if (answer === undefined || answer.kind === 'unknown') {
+    throw compileErrors.catalog_unknown(answer === undefined ? `${database}.${table} was not asked for` : answer.reason)
+  }
+  if (answer.kind === 'no-database') {
+    throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${database}' does not exist`, name.at)
+  }
+  if (answer.kind === 'no-table') {
+    throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
+  }
+  return { database, table, found: answer.table }
+}
+
+/** Declared columns in their order, then `time`, which every table has. */
+export function tableColumns(table: Extract<TableLookup, { kind: 'found' }>['table']): TableReference['columns'] {
+  const declared = table.columns
+    .filter(({ name }) => name.toLowerCase() !== 'time')
+    .map(({ name, type }) => ({ name, type: columnType(type) }))
+  return [...declared, { name: 'time', type: BIGINT }]
+}
+
+export function tableRelation(analyzer: Analyzer, name: QualifiedName): { plan: RelationPlan; fields: Field[] } {
+  const { database, table, found } = requireTable(analyzer.tables, name, analyzer.defaultDatabase)
+  const id = nextRelation(analyzer)
+  const reference: TableReference = {
+    index: analyzer.references.length,
+    tableId: found.id,
+    database,
+    table,
+    columns: tableColumns(found),
+    used: new Set(),
+  }
+  analyzer.references.push(reference)
+  const fields = reference.columns.map((column, i): Field => ({
+    name: column.name,
+    qualifier: [CATALOG, database, table],
+    value: { kind: 'column', relation: id, column: i + 1, type: column.type, at: name.at },
+  }))
+  return { plan: { kind: 'table', id, reference }, fields }
+}

@@ -1,0 +1,152 @@
+export { bindTables } from './bind.ts'
+
+import { type Analyzer, analyzeQuery, type OutputColumn, type QueryPlan, type SchemaLookup, type TableReference } from './analyze/index.ts'
+import type { CallContext } from './functions/index.ts'
+import { generateSql } from './generate/index.ts'
+import type { MagicComment, Statement } from './parse/ast.ts'
+import { parseScript } from './parse/index.ts'
+import type { PrestoType } from './presto-type.ts'
+import { pruneTimes, type TimeRange, union } from './prune/index.ts'
+import { constantQuery } from './constant-query.ts'
+import { showStatement } from './show.ts'
+import { lookUpTables } from './table-names.ts'
+
+export type CompileRequest = {
+  text: string
+  /** The database of names without one: the job's `db`. */
+  defaultDatabase: string
+  lookup: SchemaLookup
+  context: CallContext
+}
+
+/** A table that a statement reads, with the times it needs of it: for permissions and for choosing chunks. */
+export type TableUse = {
+  tableId: bigint
+  database: string
+  table: string
+  /** Unix seconds, half-open, union of all references; one range open at both ends = the whole table. */
+  ranges: TimeRange[]
+}
+
+export type CompiledQuery = {
+  kind: 'query'
+  /** DuckDB text with a placeholder for each table reference: `bindTables` fills them. */
+  sql: string
+  columns: { name: string; type: PrestoType }[]
+  references: { reference: TableReference; ranges: readonly TimeRange[] }[]
+  /** The whole answer is the number of rows of the one table. */
+  countsOnly: boolean
+}
+export type CompiledStatement = CompiledQuery | { kind: 'set-session'; name: string; value: string | undefined }
+
+export type Compiled = {
+  /** To be run in order; the last one's rows are the result. */
+  statements: CompiledStatement[]
+  tables: TableUse[]
+  magicComments: MagicComment[]
+}
+
+/**
+ * Compiles a text of Presto SQL. Throws QueryError, with its place in the text, for every fault of the text, and the AppError
+ * `catalog_unknown` (retry) when the lookup could not tell. Cost is linear in the text; it touches no table.
+ */
+export async function compileQuery(request: CompileRequest): Promise<Compiled> {
+  const script = parseScript(request.text)
+  const statements: CompiledStatement[] = []
+  for (const statement of script.statements) statements.push(await compileStatement(statement, request))
+  return { statements, tables: tablesOf(statements), magicComments: script.magicComments }
+}
+
+async function compileStatement(statement: Statement, request: CompileRequest): Promise<CompiledStatement> {
+  switch (statement.kind) {
+    case 'query': {
+      const tables = await lookUpTables(statement, request)
+      return compilePlan(analyzeQuery(statement.query, { ...request, tables }), request.context)
+    }
+    case 'set-session':
+      return { kind: 'set-session', name: statement.name, value: sessionValue(statement) }
+    case 'reset-session':
+      return { kind: 'set-session', name: statement.name, value: undefined }
+    case 'explain':
+      return explain(statement, request)
+    default:
+      return showStatement(statement, request)
+  }
+}
+
+function compilePlan({ plan, analyzer }: { plan: QueryPlan; analyzer: Analyzer }, context: CallContext): CompiledQuery {
+  const sql = generateSql(plan, context, analyzer.references)
+  const times = pruneTimes(plan)
+  return {
+    kind: 'query',
+    sql,
+    columns: namedColumns(plan.columns),
+    references: analyzer.references.map((reference) => ({
+      reference,
+      ranges: times.get(reference.index) ?? [{ from: null, to: null }],
+    })),
+    countsOnly: countsOnly(plan),
+  }
+}
+
+/** Columns without a name are called by their position, from 0, as Presto calls them. */
+function namedColumns(columns: OutputColumn[]): CompiledQuery['columns'] {
+  return columns.map(({ name, type }, i) => ({ name: name ?? `_col${i}`, type }))
+}
+
+/** `SELECT count(*) FROM t`, whose answer the catalog knows. */
+function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean {
+  if (body.kind !== 'select' || ctes.length > 0 || orderBy.length > 0 || limit !== undefined || offset !== undefined) return false
+  const { items, from, where, groupBy, having } = body.select
+  if (where !== undefined || groupBy !== undefined || having !== undefined) return false
+  if (from.length !== 1 || from[0]!.kind !== 'table') return false
+  return items.every(
+    (item) =>
+      item.kind === 'call' &&
+      item.name === 'count' &&
+      item.args.length === 0 &&
+      item.clauses.over === undefined &&
+      item.clauses.filter === undefined,
+  )
+}
+
+function tablesOf(statements: CompiledStatement[]): TableUse[] {
+  const uses = new Map<bigint, TableUse>()
+  for (const statement of statements) {
+    if (statement.kind !== 'query') continue
+    for (const { reference, ranges } of statement.references) {
+      const { tableId, database, table } = reference
+      const known = uses.get(tableId)
+      uses.set(tableId, { tableId, database, table, ranges: [...(known === undefined ? ranges : union([known.ranges, ranges]))] })
+    }
+  }
+  return [...uses.values()]
+}
+
+function sessionValue({ value }: Extract<Statement, { kind: 'set-session' }>): string {
+  switch (value.kind) {
+    case 'string':
+    case 'boolean':
+      return String(value.value)
+    case 'number':
+      return value.text
+    default:
+      return ''
+  }
+}
+
+/** EXPLAIN answers our own plan: the tables with their times and the text the engine gets. */
+async function explain(statement: Extract<Statement, { kind: 'explain' }>, request: CompileRequest): Promise<CompiledQuery> {
+  const compiled = await compileStatement(statement.statement, request)
+  if (statement.type === 'validate') return constantQuery([{ name: 'Valid', type: { kind: 'boolean' } }], [[true]])
+  return constantQuery([{ name: 'Query Plan', type: { kind: 'varchar' } }], [[planText(compiled)]])
+}
+
+function planText(compiled: CompiledStatement): string {
+  if (compiled.kind !== 'query') return `SET SESSION ${compiled.name}`
+  const tables = compiled.references.map(({ reference, ranges }) => {
+    const times = ranges.map(({ from, to }) => `[${from ?? '-∞'}, ${to ?? '∞'})`).join(' ')
+    return `TableScan ${reference.database}.${reference.table} time ${times === '' ? 'never' : times}`
+  })
+  return [...tables, compiled.sql.replace(/\0(\d+)\0/g, 'table$1')].join('\n')
+}

@@ -1,0 +1,91 @@
+import type { Typed, TypedOf } from '../analyze/plan.ts'
+import { QueryError } from '../errors.ts'
+import { duckType, instantTimestamp, isInteger, isNumeric, localTimestamp, raise } from '../functions/index.ts'
+import type { Generator } from './generator.ts'
+
+type Arithmetic = TypedOf<'arithmetic'>
+
+export function arithmeticSql(g: Generator, typed: Arithmetic): string {
+  const left = g.expression(g, typed.left)
+  const right = g.expression(g, typed.right)
+  const { type, operator } = typed
+  if (type.kind === 'decimal') return decimalSql(typed, left, right)
+  if (isNumeric(type)) return numberSql(typed, left, right)
+  const momentLeft = isMoment(typed.left)
+  const momentRight = isMoment(typed.right)
+  if (momentLeft && momentRight) return differenceSql(typed.left, left, right)
+  if (momentLeft) return shiftSql(g, typed.left, left, operator, right, typed.right)
+  if (momentRight) return shiftSql(g, typed.right, right, operator, left, typed.left)
+  if (operator === '*' || operator === '/') return scaledSql(typed, left, right)
+  return `(${left} ${operator} ${right})`
+}
+
+function isMoment({ type }: Typed): boolean {
+  return ['date', 'time', 'timestamp', 'timestamp with time zone'].includes(type.kind)
+}
+
+function numberSql({ type, operator, right: divisor }: Arithmetic, left: string, right: string): string {
+  const duck = duckType(type)
+  if (operator !== '/' && operator !== '%') return `(${left} ${operator} ${right})`
+  if (!isInteger(type)) return `CAST(${left} ${operator} ${right} AS ${duck})`
+  const division = `CAST(${left} ${operator === '/' ? '//' : '%'} ${right} AS ${duck})`
+  if (divisor.kind === 'constant' && divisor.value !== null && divisor.value !== 0n) return division
+  return `CASE WHEN ${right} = 0 THEN ${raise('DIVISION_BY_ZERO', 'Division by zero', type)} ELSE ${division} END`
+}
+
+/** Division and remainder are exact and round half up: by BigInt in JavaScript, never by DOUBLE. */
+function decimalSql(typed: Arithmetic, left: string, right: string): string {
+  const { type, operator } = typed
+  if (type.kind !== 'decimal') throw new TypeError('not a decimal operation')
+  const { precision, scale } = type
+  if (operator === '/' || operator === '%') {
+    const name = operator === '/' ? 'p_decimal_divide' : 'p_decimal_modulo'
+    return `CAST(${name}(CAST(${left} AS VARCHAR), CAST(${right} AS VARCHAR), ${precision}, ${scale}) AS ${duckType(type)})`
+  }
+  if (operator === '*') return productSql(typed, left, right)
+  const wide = `DECIMAL(38,${scale})`
+  const operand = (sql: string): string => (precision === 38 ? `CAST(${sql} AS ${wide})` : sql)
+  return `CAST(${operand(left)} ${operator} ${operand(right)} AS ${duckType(type)})`
+}
+
+/** DuckDB multiplies decimals only where the digits of both fit its 38. */
+function productSql({ type, left: a, right: b }: Arithmetic, left: string, right: string): string {
+  if (a.type.kind !== 'decimal' || b.type.kind !== 'decimal' || type.kind !== 'decimal') throw new TypeError('not decimals')
+  if (a.type.precision + b.type.precision <= 38) return `CAST(${left} * ${right} AS ${duckType(type)})`
+  return `CAST(p_decimal_multiply(CAST(${left} AS VARCHAR), CAST(${right} AS VARCHAR), ${type.precision}, ${type.scale}) AS ${duckType(type)})`
+}
+
+/** moment − moment is an interval of milliseconds. */
+function differenceSql(moment: Typed, left: string, right: string): string {
+  if (moment.type.kind === 'date') return `to_days(CAST(${left} - ${right} AS INTEGER))`
+  return `to_microseconds(epoch_us(${left}) - epoch_us(${right}))`
+}
+
+/** A date stays a date; months move in the zone of the value. */
+function shiftSql(g: Generator, moment: Typed, sql: string, operator: string, by: string, interval: Typed): string {
+  const { type } = moment
+  if (type.kind === 'date') {
+    if (interval.kind === 'constant' && interval.type.kind === 'interval day to second' && !wholeDays(interval.value)) {
+      throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'Cannot add hour, minutes or seconds to a date', interval.at)
+    }
+    return `CAST(${sql} ${operator} ${by} AS DATE)`
+  }
+  if (type.kind === 'timestamp with time zone' && interval.type.kind === 'interval year to month') {
+    const zone = type.zone ?? g.context.zone
+    return instantTimestamp(`(${localTimestamp(sql, zone)} ${operator} ${by})`, zone)
+  }
+  return `(${sql} ${operator} ${by})`
+}
+
+function wholeDays(value: unknown): boolean {
+  return value === null || (typeof value === 'bigint' && value % 86_400_000n === 0n)
+}
+
+function scaledSql({ type, operator, left: a }: Arithmetic, left: string, right: string): string {
+  const [interval, factor] = isNumeric(a.type) ? [right, left] : [left, right]
+  if (type.kind === 'interval year to month') {
+    const months = `(datepart('year', ${interval}) * 12 + datepart('month', ${interval}))`
+    return `to_months(CAST(round(${months} ${operator} ${factor}) AS INTEGER))`
+  }
+  return `to_microseconds(CAST(round(epoch_us(${interval}) ${operator} ${factor}) AS BIGINT))`
+}

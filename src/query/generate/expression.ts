@@ -1,0 +1,193 @@
+import type { BoundPlan, SortKey, Typed, TypedOf, WindowPlan } from '../analyze/plan.ts'
+import { some } from '../analyze/walk.ts'
+import { type Position, QueryError } from '../errors.ts'
+import { duckType, raiseSql } from '../functions/index.ts'
+import type { PrestoType } from '../presto-type.ts'
+import { arithmeticSql } from './arithmetic.ts'
+import { castSql } from './casts.ts'
+import { comparisonSql, distinctSql, inSql, quantifiedSql } from './comparison.ts'
+import { constantSql } from './constant.ts'
+import type { Generator } from './generator.ts'
+
+/** DuckDB SQL of an expression; everything composite comes in parentheses or as a call. */
+export function expressionSql(g: Generator, typed: Typed): string {
+  const of = (inner: Typed): string => expressionSql(g, inner)
+  switch (typed.kind) {
+    case 'constant':
+      return constantSql(typed, g.context.zone)
+    case 'column':
+      return columnSql(g, typed)
+    case 'parameter':
+      return typed.name
+    case 'call':
+      return callSql(g, typed)
+    case 'arithmetic':
+      return arithmeticSql(g, typed)
+    case 'negate':
+      return `(-${of(typed.value)})`
+    case 'comparison':
+      return comparisonSql(typed.operator, of(typed.left), of(typed.right), typed.left.type)
+    case 'distinct-from':
+      return distinctSql(of(typed.left), of(typed.right), typed.left.type)
+    case 'and':
+    case 'or':
+      return `(${typed.terms.map(of).join(typed.kind === 'and' ? ' AND ' : ' OR ')})`
+    case 'not':
+      return `(NOT ${of(typed.value)})`
+    case 'is-null':
+      return `(${of(typed.value)} IS NULL)`
+    case 'between':
+      return `(${of(typed.value)} BETWEEN ${of(typed.low)} AND ${of(typed.high)})`
+    case 'in':
+      return inSql(of(typed.value), typed.items.map(of), typed.value.type)
+    case 'like':
+      return likeSql(g, typed)
+    case 'concat':
+      return `(${typed.parts.map(of).join(' || ')})`
+    case 'case':
+      return caseSql(g, typed)
+    case 'cast':
+      return castExpression(g, typed)
+    case 'coalesce':
+      return `coalesce(${typed.items.map(of).join(', ')})`
+    case 'try':
+      return trySql(g, typed)
+    case 'row':
+      return `{${typed.items.map((item, i) => `'f${i + 1}': ${of(item)}`).join(', ')}}`
+    case 'array':
+      return typed.items.length === 0 ? `CAST([] AS ${duckType(typed.type)})` : `[${typed.items.map(of).join(', ')}]`
+    case 'subscript':
+      return subscriptSql(g, typed)
+    case 'field':
+      return `struct_extract(${of(typed.base)}, 'f${typed.index + 1}')`
+    case 'lambda':
+      return `lambda ${typed.parameters.join(', ')}: ${of(typed.body)}`
+    case 'grouping':
+      return `CAST(GROUPING(${typed.keys.map(of).join(', ')}) AS ${duckType(typed.type)})`
+    case 'subquery':
+      return `(${g.query(g, typed.plan)})`
+    case 'exists':
+      return `EXISTS (${g.query(g, typed.plan)})`
+    case 'in-query':
+      return `(${of(typed.value)} IN (${comparedQuery(g, typed)}))`
+    case 'quantified':
+      return quantifiedSql(typed, of(typed.value), comparedQuery(g, typed))
+  }
+}
+
+function columnSql(g: Generator, { relation, column }: TypedOf<'column'>): string {
+  g.tables.get(relation)?.used.add(column)
+  return `r${relation}.c${column}`
+}
+
+/** The subquery with its one column widened to the type of the value it is compared with. */
+function comparedQuery(g: Generator, typed: TypedOf<'in-query'> | TypedOf<'quantified'>): string {
+  const from = typed.plan.columns[0]!.type
+  const sql = g.query(g, typed.plan)
+  const cast = castSql('s.c1', from, typed.value.type, { implicit: true, context: g.context, at: typed.at })
+  return cast === 's.c1' ? sql : `SELECT ${cast} AS c1 FROM (${sql}) AS s`
+}
+
+function callSql(g: Generator, { call, args, clauses }: TypedOf<'call'>): string {
+  const texts = args.map((arg) => expressionSql(g, arg))
+  if (call.kind === 'scalar') return call.emit(texts)
+  return call.emit(texts, {
+    distinct: clauses.distinct,
+    orderBy: clauses.orderBy.length === 0 ? '' : `ORDER BY ${sortSql(g, clauses.orderBy)}`,
+    filter: clauses.filter === undefined ? '' : `FILTER (WHERE ${expressionSql(g, clauses.filter)})`,
+    over: clauses.over === undefined ? '' : windowSql(g, clauses.over),
+    nullTreatment: clauses.nullTreatment,
+  })
+}
+
+/** NULL order is always written: DuckDB's default depends on its settings. */
+export function sortSql(g: Generator, keys: SortKey[]): string {
+  return keys.map(({ value, ...direction }) => `${sortable(g, value)}${directionSql(direction)}`).join(', ')
+}
+
+export function directionSql({ descending, nullsFirst }: { descending: boolean; nullsFirst: boolean }): string {
+  return `${descending ? ' DESC' : ' ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`
+}
+
+/** A bare number in ORDER BY would be an ordinal. */
+function sortable(g: Generator, value: Typed): string {
+  const sql = expressionSql(g, value)
+  return value.kind === 'constant' ? `CAST(${sql} AS ${duckType(value.type)})` : sql
+}
+
+export function windowSql(g: Generator, window: WindowPlan): string {
+  const parts: string[] = []
+  if (window.partitionBy.length > 0) {
+    parts.push(`PARTITION BY ${window.partitionBy.map((value) => expressionSql(g, value)).join(', ')}`)
+  }
+  if (window.orderBy.length > 0) parts.push(`ORDER BY ${sortSql(g, window.orderBy)}`)
+  if (window.frame !== undefined) {
+    const { unit, start, end } = window.frame
+    const bounds = end === undefined ? boundSql(g, start) : `BETWEEN ${boundSql(g, start)} AND ${boundSql(g, end)}`
+    parts.push(`${unit.toUpperCase()} ${bounds}`)
+  }
+  return `OVER (${parts.join(' ')})`
+}
+
+function boundSql(g: Generator, bound: BoundPlan): string {
+  if (!('value' in bound)) return bound.kind.toUpperCase()
+  return `${expressionSql(g, bound.value)} ${bound.kind.toUpperCase()}`
+}
+
+function likeSql(g: Generator, typed: TypedOf<'like'>): string {
+  const { pattern, escape } = typed
+  const like = `${expressionSql(g, typed.value)} LIKE ${expressionSql(g, pattern)}`
+  if (escape === undefined) return `(${like})`
+  if (escape.kind === 'constant' && typeof escape.value === 'string') {
+    checkEscapes(escape.value, pattern.kind === 'constant' && typeof pattern.value === 'string' ? pattern.value : '', typed.at)
+  }
+  return `(${like} ESCAPE ${expressionSql(g, escape)})`
+}
+
+function checkEscapes(escape: string, pattern: string, at: Position): void {
+  if ([...escape].length !== 1) throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'Escape string must be a single character', at)
+  const rest = pattern.replaceAll(escape + escape, '').replaceAll(`${escape}%`, '').replaceAll(`${escape}_`, '')
+  if (!rest.includes(escape)) return
+  throw new QueryError('INVALID_FUNCTION_ARGUMENT', "Escape character must be followed by '%', '_' or the escape character itself", at)
+}
+
+function caseSql(g: Generator, typed: TypedOf<'case'>): string {
+  const whens = typed.whens.map(({ when, result }) => `WHEN ${expressionSql(g, when)} THEN ${expressionSql(g, result)}`)
+  const otherwise = typed.otherwise === undefined ? '' : ` ELSE ${expressionSql(g, typed.otherwise)}`
+  return `CASE ${whens.join(' ')}${otherwise} END`
+}
+
+function castExpression(g: Generator, typed: TypedOf<'cast'>): string {
+  const { value, type, safe, implicit, at } = typed
+  if (value.type.kind === 'unknown') return `CAST(NULL AS ${duckType(type)})`
+  const sql = castSql(expressionSql(g, value), value.type, type, { implicit, context: g.context, at })
+  return safe ? guarded(value, sql) : sql
+}
+
+function trySql(g: Generator, typed: TypedOf<'try'>): string {
+  return guarded(typed.value, expressionSql(g, typed.value))
+}
+
+/** DuckDB's TRY cannot stand around volatile functions, aggregates or subqueries: those keep their errors. */
+function guarded(value: Typed, sql: string): string {
+  const unfit = some(
+    value,
+    (inner) =>
+      ['subquery', 'exists', 'in-query', 'quantified', 'grouping'].includes(inner.kind) ||
+      (inner.kind === 'call' && (inner.call.kind !== 'scalar' || inner.call.volatile === true)),
+  )
+  return unfit ? sql : `TRY(${sql})`
+}
+
+function subscriptSql(g: Generator, typed: TypedOf<'subscript'>): string {
+  const base = expressionSql(g, typed.base)
+  const index = expressionSql(g, typed.index)
+  const error = (message: string): string => raiseSql('INVALID_FUNCTION_ARGUMENT', message, typed.type)
+  if (typed.base.type.kind === 'map') return mapSubscript(base, index, typed.base.type.key, error)
+  return `CASE WHEN ${index} > len(${base}) THEN ${error(`'Array subscript must be less than or equal to array length: ' || ${index} || ' > ' || len(${base})`)} WHEN ${index} = 0 THEN ${error("'SQL array indices start at 1'")} WHEN ${index} < 0 THEN ${error(`'Array subscript is negative: ' || ${index}`)} ELSE ${base}[${index}] END`
+}
+
+function mapSubscript(base: string, index: string, key: PrestoType, error: (message: string) => string): string {
+  const shown = key.kind === 'row' || key.kind === 'array' || key.kind === 'map' || key.kind === 'varbinary' ? "''" : `CAST(${index} AS VARCHAR)`
+  return `CASE WHEN NOT list_contains(map_keys(${base}), ${index}) THEN ${error(`'Key not present in map: ' || ${shown}`)} ELSE ${base}[${index}] END`
+}

@@ -1,0 +1,123 @@
+import type { BodyInput, BodyPlan, CtePlan, OrderKey, QueryPlan, SelectPlan, Typed } from '../analyze/plan.ts'
+import { duckType } from '../functions/index.ts'
+import type { PrestoType } from '../presto-type.ts'
+import { castSql } from './casts.ts'
+import { directionSql } from './expression.ts'
+import type { Generator } from './generator.ts'
+import { relationSql } from './relation.ts'
+
+/** A query whose output columns are c1, c2, …; usable in parentheses or on its own. */
+export function querySql(g: Generator, plan: QueryPlan): string {
+  const ctes = plan.ctes.map((cte) => cteSql(g, cte))
+  const recursive = plan.ctes.some(({ step }) => step !== undefined)
+  const head = ctes.length === 0 ? '' : `WITH ${recursive ? 'RECURSIVE ' : ''}${ctes.join(', ')} `
+  return head + orderedSql(g, plan) + limitSql(plan)
+}
+
+function cteSql(g: Generator, cte: CtePlan): string {
+  const columns = cte.columns.map((_, i) => `c${i + 1}`).join(', ')
+  const anchor = g.query(g, cte.plan)
+  if (cte.step === undefined) return `q${cte.id}(${columns}) AS (${anchor})`
+  const step = widenedSql(g, `(${g.query(g, cte.step.plan)})`, cte.step.plan.columns.map(({ type }) => type), cte.columns.map(({ type }) => type))
+  return `q${cte.id}(${columns}) AS (SELECT * FROM (${anchor}) AS a UNION ${cte.step.all ? 'ALL ' : ''}${step})`
+}
+
+function limitSql({ limit, offset }: QueryPlan): string {
+  const count = limit === undefined || limit.withTies ? '' : ` LIMIT ${limit.count}`
+  return `${count}${offset === undefined ? '' : ` OFFSET ${offset}`}`
+}
+
+function orderedSql(g: Generator, plan: QueryPlan): string {
+  if (plan.body.kind === 'select') return selectSql(g, plan.body.select, plan)
+  if (plan.wrapper === undefined) return bodySql(g, plan.body)
+  const columns = plan.columns.map((_, i) => `r${plan.wrapper}.c${i + 1} AS c${i + 1}`).join(', ')
+  const body = `SELECT ${columns} FROM (${bodySql(g, plan.body)}) AS r${plan.wrapper}`
+  return `${body}${tiesSql(g, plan, [])}${orderSql(g, plan.orderBy)}`
+}
+
+function orderSql(g: Generator, keys: OrderKey[]): string {
+  const parts = keys.map((key) => `${'output' in key ? key.output : keySql(g, key.value)}${directionSql(key)}`)
+  return parts.length === 0 ? '' : ` ORDER BY ${parts.join(', ')}`
+}
+
+function keySql(g: Generator, value: Typed): string {
+  const sql = g.expression(g, value)
+  return value.kind === 'constant' ? `CAST(${sql} AS ${duckType(value.type)})` : sql
+}
+
+/** WITH TIES keeps every row that ranks like the last one. */
+function tiesSql(g: Generator, { limit, orderBy }: QueryPlan, outputs: Typed[]): string {
+  if (limit === undefined || !limit.withTies) return ''
+  const keys = orderBy.map((key) => `${keySql(g, 'output' in key ? outputs[key.output - 1]! : key.value)}${directionSql(key)}`)
+  return ` QUALIFY rank() OVER (ORDER BY ${keys.join(', ')}) <= ${limit.count}`
+}
+
+export function bodySql(g: Generator, body: BodyPlan): string {
+  switch (body.kind) {
+    case 'select':
+      return selectSql(g, body.select, undefined)
+    case 'values':
+      return valuesSql(g, body.rows)
+    case 'relation':
+      return relationBody(g, body.relation, body.outputs)
+    case 'nested':
+      return `(${g.query(g, body.plan)})`
+    case 'set': {
+      const operator = ` ${body.operation.toUpperCase()}${body.all ? ' ALL' : ''} `
+      return body.inputs.map((input) => inputSql(g, input)).join(operator)
+    }
+  }
+}
+
+function valuesSql(g: Generator, rows: Typed[][]): string {
+  const texts = rows.map((row) => `(${row.map((value) => g.expression(g, value)).join(', ')})`)
+  const columns = rows[0]!.map((_, i) => `c${i + 1}`).join(', ')
+  return `SELECT * FROM (VALUES ${texts.join(', ')}) AS v(${columns})`
+}
+
+function relationBody(g: Generator, relation: SelectPlan['from'][number], outputs: Typed[]): string {
+  const from = relationSql(g, relation)
+  return `SELECT ${outputs.map((value, i) => `${g.expression(g, value)} AS c${i + 1}`).join(', ')} FROM ${from}`
+}
+
+function inputSql(g: Generator, { body, from, types }: BodyInput): string {
+  return widenedSql(g, `(${bodySql(g, body)})`, from, types)
+}
+
+/** A query in parentheses with its columns widened where their types differ from those wanted. */
+function widenedSql(g: Generator, query: string, from: PrestoType[], types: PrestoType[]): string {
+  const place = { implicit: true, context: g.context, at: undefined }
+  const casts = from.map((type, i) => (type.kind === 'unknown' ? `CAST(NULL AS ${duckType(types[i]!)})` : castSql(`w.c${i + 1}`, type, types[i]!, place)))
+  if (casts.every((sql, i) => sql === `w.c${i + 1}`)) return query
+  return `(SELECT ${casts.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')} FROM ${query} AS w)`
+}
+
+/** `query` is the whole query when the select is its body: its order stands in the select's own scope. */
+function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefined): string {
+  // FROM first: the columns' use of tables is noted where the tables are known.
+  const from = select.from.map((relation) => relationSql(g, relation))
+  const items = select.items.map((item, i) => `${g.expression(g, item)} AS c${i + 1}`)
+  const parts = [`SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.join(', ')}`]
+  if (from.length > 0) parts.push(`FROM ${from.join(', ')}`)
+  if (select.where !== undefined) parts.push(`WHERE ${g.expression(g, select.where)}`)
+  if (select.groupBy !== undefined) parts.push(`GROUP BY ${groupSql(g, select.groupBy.sets)}`)
+  if (select.having !== undefined) parts.push(`HAVING ${g.expression(g, select.having)}`)
+  const text = parts.join(' ')
+  if (query === undefined) return text
+  if (query.limit?.withTies === true && select.distinct) return distinctTies(g, text, select, query)
+  return `${text}${tiesSql(g, query, select.items)}${orderSql(g, query.orderBy)}`
+}
+
+/** DISTINCT comes before the ranking: its order can only be by outputs. */
+function distinctTies(g: Generator, text: string, select: SelectPlan, query: QueryPlan): string {
+  const keys = query.orderBy.map((key) => `c${'output' in key ? key.output : 1}${directionSql(key)}`).join(', ')
+  const columns = select.items.map((_, i) => `d.c${i + 1} AS c${i + 1}`).join(', ')
+  return `SELECT ${columns} FROM (${text}) AS d QUALIFY rank() OVER (ORDER BY ${keys}) <= ${query.limit!.count}${orderSql(g, query.orderBy)}`
+}
+
+function groupSql(g: Generator, sets: Typed[][]): string {
+  const texts = sets.map((set) => set.map((key) => keySql(g, key)))
+  const [only] = texts
+  if (texts.length === 1 && only!.length > 0) return only!.join(', ')
+  return `GROUPING SETS (${texts.map((set) => `(${set.join(', ')})`).join(', ')})`
+}
