@@ -30,10 +30,11 @@ export function createIdentifyKey({
     cachedVersion = view.identityVersion
     const known = cache.get(header ?? '')
     if (known !== undefined) return known
-    const found = principalOf(view, header) ?? (await confirmed(header))
+    const first = principalOf(view, header)
+    const principal = first.kind === 'found' ? first.value : await confirmed(header)
     // Only while nothing has changed since it was looked up.
-    if (cachedVersion === view.identityVersion) cache.set(header ?? '', found)
-    return found
+    if (cachedVersion === view.identityVersion) cache.set(header ?? '', principal)
+    return principal
   }
 
   async function confirmed(header: string | undefined): Promise<Principal> {
@@ -43,8 +44,9 @@ export function createIdentifyKey({
       throw catalogErrors.identity_unknown('', error)
     }
     const found = principalOf(view, header)
-    if (found === undefined) throw httpErrors.failed_to_login()
-    return found
+    if (found.kind === 'unknown') throw catalogErrors.identity_unknown('', found.reason)
+    if (found.kind === 'absent') throw httpErrors.failed_to_login()
+    return found.value
   }
 }
 
@@ -53,30 +55,26 @@ export function createAuthenticate(identify: IdentifyKey): Authenticate {
   return (request) => identify(request.headers.authorization)
 }
 
-/** Undefined: not in this snapshot. @throws failed_to_login when certain, identity_unknown while undecided */
-function principalOf(view: SnapshotView, header: string | undefined): Principal | undefined {
+/** @throws failed_to_login (401, final): no key was sent, it is revoked, or it is another account's */
+function principalOf(view: SnapshotView, header: string | undefined): Lookup<Principal> {
   const sent = readKey(header)
   if (sent === undefined) throw httpErrors.failed_to_login()
-  const key = decided(view.findKey(sent.sha256))
-  if (key === undefined) return undefined
-  if (key.revoked || (sent.accountId !== undefined && sent.accountId !== key.accountId)) {
+  const key = view.findKey(sent.sha256)
+  if (key.kind !== 'found') return key
+  const { accountId, userId, revoked, id, kind } = key.value
+  if (revoked || (sent.accountId !== undefined && sent.accountId !== accountId)) {
     throw httpErrors.failed_to_login()
   }
-  const user = decided(view.findUser(key.userId))
-  if (user === undefined) return undefined
-  if (user.removed) throw httpErrors.failed_to_login()
-  return {
-    accountId: key.accountId,
-    userId: user.id,
-    keyId: key.id,
-    keyKind: key.kind,
-    role: user.role,
-    userName: user.name,
-    email: user.email,
-  }
+  const user = principalOfUser(view, accountId, userId)
+  if (user.kind !== 'found') return user
+  return { kind: 'found', value: { ...user.value, keyId: id, keyKind: kind } }
 }
 
-function decided<T>(lookup: Lookup<T>): T | undefined {
-  if (lookup.kind === 'unknown') throw catalogErrors.identity_unknown('', lookup.reason)
-  return lookup.kind === 'found' ? lookup.value : undefined
+/** The user as a console session acts for them; a removed one is absent. */
+export function principalOfUser(view: SnapshotView, accountId: bigint, userId: bigint): Lookup<Principal> {
+  const user = view.findUser(userId)
+  if (user.kind !== 'found') return user
+  if (user.value.removed || user.value.accountId !== accountId) return { kind: 'absent' }
+  const { role, name: userName, email } = user.value
+  return { kind: 'found', value: { accountId, userId, keyId: 0n, keyKind: 'session', role, userName, email } }
 }

@@ -33,7 +33,5 @@ function look(view: SnapshotView, question: Question): Lookup<unknown> {
       return view.findDatabase(BigInt(question.accountId), question.database)
     case 'table':
       return view.findTable(BigInt(question.accountId), question.database, question.table)
-    case 'everything':
-      return { kind: 'found', value: undefined }
   }
 }

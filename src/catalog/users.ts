@@ -2,6 +2,7 @@ import { httpErrors, type Principal } from '../kernel/http/index.ts'
 import type { Ids } from '../kernel/index.ts'
 import type { SnapshotKeyHead, SnapshotUser } from '../snapshot/index.ts'
 import { type Actor, audit } from './audit-store.ts'
+import { principalOfUser } from './authenticate.ts'
 import { admissionOf, type ChangeDeps } from './databases.ts'
 import { catalogErrors } from './errors.ts'
 import { mintKey, readKey } from './keys.ts'
@@ -42,32 +43,32 @@ function userIn({ view }: CatalogReader, accountId: bigint, name: string): Snaps
 }
 
 /**
+ * Whose password it is. The answer takes as long for an unknown user as for a wrong password.
+ * @throws login_wrong (401, final) only when certain · catalog_away (503, retry)
+ */
+export async function checkPassword(
+  reader: CatalogReader,
+  { user: given, password }: { user: string; password: string },
+): Promise<SnapshotUser> {
+  const user = await reader.findOrNothing((view) => view.findUserByEmail(given), `user '${given}'`)
+  const matches = await passwordMatches(password, user?.passwordHash ?? null)
+  if (user === undefined || user.removed || !matches) throw catalogErrors.login_wrong()
+  return user
+}
+
+/**
  * Checks a password and mints a key of its own for this login: stored keys are hashes, so an old one cannot be
- * shown again.
- * @throws login_wrong (401, final) only when certain · catalog_away, database_away (503, retry)
+ * shown again. @throws login_wrong (401, final) · catalog_away, database_away (503, retry)
  */
 export async function logIn(
   deps: UserDeps,
   { user: given, password, address }: { user: string; password: string; address?: string },
 ): Promise<{ user: SnapshotUser; apikey: string }> {
-  const user = await deps.reader.findOrNothing((view) => view.findUserByEmail(given), `user '${given}'`)
-  const matches = await passwordMatches(password, user?.passwordHash ?? null)
-  if (user === undefined || user.removed || !matches) throw catalogErrors.login_wrong()
-  const principal = principalFor(user)
-  const apikey = await addKey(deps, { principal, address }, user, { name: 'login', kind: 'master' })
-  return { user, apikey }
-}
-
-function principalFor(user: SnapshotUser): Principal {
-  return {
-    accountId: user.accountId,
-    userId: user.id,
-    keyId: 0n,
-    keyKind: 'session',
-    role: user.role,
-    userName: user.name,
-    email: user.email,
-  }
+  const user = await checkPassword(deps.reader, { user: given, password })
+  const self = principalOfUser(deps.reader.view, user.accountId, user.id)
+  if (self.kind !== 'found') throw catalogErrors.login_wrong()
+  const actor = { principal: self.value, address }
+  return { user, apikey: await addKey(deps, actor, user, { name: 'login', kind: 'master' }) }
 }
 
 /** Mints a key for the user; the text is shown this once. */

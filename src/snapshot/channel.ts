@@ -52,8 +52,6 @@ export type Question =
   | { about: 'key'; sha256: string }
   | { about: 'table'; accountId: string; database: string; table: string }
   | { about: 'database'; accountId: string; database: string }
-  /** Only: make sure that nothing committed before this question is missing at the position answered. */
-  | { about: 'everything' }
 /** `yes`: the asker's copy holds it after catching up to `position`. `no`: confirmed after the question arrived. */
 export type Verdict = { verdict: 'yes' | 'no'; position: number } | { verdict: 'unknown'; reason: string }
 

@@ -1,5 +1,4 @@
 export * from './channel.ts'
-export { askingCore, directoryOf, mayImportInto } from './directory.ts'
 export { snapshotErrors } from './errors.ts'
 export type { Change, Cut, LineContent, Row, TableSum } from './line.ts'
 export { openSnapshot } from './reader.ts'
