@@ -79,14 +79,6 @@ export const readServerSettings = defineSettings('server', {
     most: 64,
     help: 'Processes that run jobs.',
   },
-  workerJobs: {
-    env: 'MILLRACE_WORKER_JOBS',
-    type: 'integer',
-    default: 2,
-    least: 1,
-    most: 64,
-    help: 'Jobs one worker process runs at the same time, each in its own engine process.',
-  },
   logFormat: {
     env: 'MILLRACE_LOG_FORMAT',
     type: 'choice',

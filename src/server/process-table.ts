@@ -48,7 +48,8 @@ export const PROCESS_TABLE: readonly RoleRow[] = [
     count: ({ workerProcesses }) => workerProcesses,
     userFacing: false,
     drainRank: 1,
-    drainSeconds: 60,
+    // The worker's own limit ends before.
+    drainSeconds: 75,
     ownsPublicSocket: false,
     does: 'runs jobs, one engine process each',
   },

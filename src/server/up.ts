@@ -18,6 +18,8 @@ import { startMainDatabase } from './main-database.ts'
 import { runDirectory } from './run-directory.ts'
 import { tlsFiles } from './tls.ts'
 
+const ACCOUNT_WITHIN_MS = 15_000
+
 /**
  * `millrace up`: takes the data directory, starts the main database and the processes, keeps them running, and drains
  * them in order on SIGTERM or SIGINT. Resolves with the exit code. @throws the expected refusals of a start
@@ -76,8 +78,10 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     probe: (address) => probeDatabase(address),
   })
   const greeting: { firstAccount?: unknown } = {}
+  const accountReady = new AbortController()
   messages.handle = (topic, body, from) => {
     if (topic === 'first-account') greeting.firstAccount = body
+    else if (topic === 'account-ready') accountReady.abort()
     else return keeper.topics[topic]?.(body, from)
   }
 
@@ -102,6 +106,10 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
       (notify) => (changed = notify),
       stopping.signal,
     )
+    // With the database away it is ready all the same: to collect, and to answer from the snapshot.
+    await systemClock.sleep(ACCOUNT_WITHIN_MS, AbortSignal.any([accountReady.signal, signal]))
+    if (!accountReady.signal.aborted)
+      log.warn({}, 'the main database has not answered yet; collecting goes on without it')
     if (!stopping.signal.aborted) {
       const run = {
         pid: process.pid,

@@ -1,0 +1,150 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RunnableJob, Runner, RunOutcome, RunReport } from '../jobs/index.ts'
+import { AppError, type Clock, type Log } from '../kernel/index.ts'
+import type { ObjectStore } from '../storage/index.ts'
+import type { QueryCatalog } from './catalog.ts'
+import { bindTables, type Compiled, compileQuery } from './compile.ts'
+import type { QuerySettings } from './config.ts'
+import type { EngineLimits, EnginePool } from './engine/index.ts'
+import { QueryError, queryErrors } from './errors.ts'
+import { typeText } from './presto-type.ts'
+
+export type QueryRunnerOptions = {
+  engines: EnginePool
+  objects: ObjectStore
+  dataDir: string
+  /** The catalog as the job's user may see it; a new one for each job. */
+  catalogFor(user: { accountId: bigint; userId: bigint }): Promise<QueryCatalog>
+  settings: QuerySettings
+  clock: Clock
+  log: Log
+}
+
+/** Runs jobs of type presto and trino: plan, pick the chunks, one engine process, one stored result. */
+export function createQueryRunner(options: QueryRunnerOptions): Runner {
+  return {
+    types: ['presto', 'trino'],
+    async run(job, report, signal) {
+      try {
+        return await runQuery(options, job, report, signal)
+      } catch (error) {
+        // A kill is not an outcome of the query: the worker knows what it means.
+        if (signal.aborted) throw error
+        return outcomeOf(error, report)
+      }
+    },
+  }
+}
+
+async function runQuery(
+  options: QueryRunnerOptions,
+  job: RunnableJob,
+  report: RunReport,
+  signal: AbortSignal,
+): Promise<RunOutcome> {
+  const { engines, objects, clock, catalogFor } = options
+  const catalog = await catalogFor(job)
+  const compiled = await compileQuery({
+    text: job.query,
+    defaultDatabase: job.database,
+    lookup: catalog.lookup,
+    context: {
+      zone: 'UTC',
+      scheduledTime: job.scheduledTime,
+      startedAtMs: clock.now().getTime(),
+      user: String(job.userId),
+    },
+  })
+  await requirePermission(catalog, compiled)
+  const chunks = await catalog.chunksOf(compiled.tables)
+  if (catalog.ageMs !== undefined) {
+    report.log(
+      `the main database is away: answered from the snapshot, ${Math.round(catalog.ageMs / 1000)} s old`,
+    )
+  }
+  const { rows, bytes } = totals(chunks)
+  report.log(
+    `reading ${chunks.length} chunks, ${rows} rows, ${bytes} bytes in ${compiled.tables.length} tables`,
+  )
+  const query = bindTables(compiled, chunks, (path) => objects.locate(path))
+  signal.throwIfAborted()
+
+  const engine = await engines.take()
+  const file = await resultFile(options.dataDir, job)
+  const ended = await engine.runToFile(query, file, {
+    limits: limitsOf(options.settings),
+    signal,
+    onProgress: ({ percent }) => {
+      if (percent !== null) report.progress(percent)
+    },
+  })
+  const path = `results/${job.id}/${job.attempt}.msgpack.gz`
+  // A leftover of this very attempt was never committed: the attempt would not run again otherwise.
+  await objects.remove(path)
+  await objects.putFile(path, file)
+  report.log(`${ended.rows} rows, ${ended.cpuMs} ms of processor time`)
+  const schema = query.columns.map(({ name, type }): [string, string] => [name, typeText(type)])
+  return {
+    kind: 'success',
+    result: { path, rows: ended.rows, bytes: ended.bytes, schema },
+    cpuMs: ended.cpuMs,
+  }
+}
+
+async function requirePermission(catalog: QueryCatalog, { tables }: Compiled): Promise<void> {
+  for (const database of new Set(tables.map((table) => table.database))) {
+    const permitted = await catalog.mayQuery(database)
+    if (permitted === 'no')
+      throw new QueryError(
+        'PERMISSION_DENIED',
+        `Access Denied: Cannot select from tables of database ${database}`,
+      )
+    if (permitted === 'unknown') throw queryErrors.permission_unknown(database)
+  }
+}
+
+/** A place of this attempt's own; what an earlier life of the same attempt left there is removed. */
+async function resultFile(dataDir: string, { id, attempt }: RunnableJob): Promise<string> {
+  const directory = join(dataDir, 'result-drafts')
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const file = join(directory, `${id}-${attempt}.msgpack.gz`)
+  await rm(file, { force: true })
+  return file
+}
+
+function totals(chunks: { rows: number; bytes: number }[]): { rows: number; bytes: number } {
+  return chunks.reduce((sum, chunk) => ({ rows: sum.rows + chunk.rows, bytes: sum.bytes + chunk.bytes }), {
+    rows: 0,
+    bytes: 0,
+  })
+}
+
+function limitsOf({
+  memoryMegabytes,
+  threads,
+  cpuSeconds,
+  wallSeconds,
+  tempMegabytes,
+}: QuerySettings): EngineLimits {
+  const MEGABYTE = 1024 * 1024
+  return {
+    memoryBytes: memoryMegabytes * MEGABYTE,
+    threads,
+    cpuSeconds,
+    wallSeconds,
+    tempBytes: tempMegabytes * MEGABYTE,
+  }
+}
+
+function outcomeOf(error: unknown, report: RunReport): RunOutcome {
+  if (error instanceof QueryError) {
+    report.log(`${error.errorName}: ${error.message}`)
+    return { kind: 'error', name: error.errorName, message: error.message, retryable: false }
+  }
+  if (error instanceof AppError && error.advice === 'retry') {
+    report.log(`${error.code}: ${error.message}`)
+    return { kind: 'error', name: error.code, message: error.message, retryable: true }
+  }
+  throw error
+}

@@ -1,0 +1,59 @@
+import { openDatabase } from '../../database/index.ts'
+import { createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
+import { randomIds } from '../../kernel/index.ts'
+import {
+  catalogFor,
+  createEnginePool,
+  createQueryRunner,
+  readEngineSettings,
+  readQuerySettings,
+} from '../../query/index.ts'
+import { attachSnapshotToChannel, openSnapshot } from '../../snapshot/index.ts'
+import { createLocalStore } from '../../storage/index.ts'
+import { runInBackground } from './background.ts'
+import type { RoleContext, RunningRole } from './types.ts'
+
+/** Runs jobs: each in an engine process of its own, so that a kill is a kill and a memory cap is a cap. */
+export async function start(context: RoleContext): Promise<RunningRole> {
+  const { env, dataDir, clock, log, channel, registry, gate, name } = context
+  const settings = jobSettings(env)
+  const database = openDatabase({ gate, clock, log, ids: randomIds, maxConnections: 6, metrics: registry })
+  const snapshot = await openSnapshot({ dataDir, clock, log, withManifests: true })
+  attachSnapshotToChannel(snapshot, channel)
+  const engines = await createEnginePool({ clock, log, settings: readEngineSettings(env), dataDir })
+  const runner = createQueryRunner({
+    engines,
+    objects: await createLocalStore(dataDir),
+    dataDir,
+    catalogFor: (user) => catalogFor({ database, gate, snapshot }, user),
+    settings: readQuerySettings(env),
+    clock,
+    log,
+  })
+  const journal = await openEndsJournal({ dataDir, worker: name, clock, log })
+  const worker = createWorker({
+    database,
+    gate,
+    channel,
+    clock,
+    log,
+    runners: [runner],
+    journal,
+    worker: `${name}-${randomIds.hex128().slice(0, 8)}`,
+    concurrency: settings.workerConcurrency,
+    accountConcurrency: settings.accountConcurrency,
+    takeoverSeconds: settings.takeoverSeconds,
+    drainSeconds: settings.drainSeconds,
+  })
+  const background = runInBackground([worker], { clock, log })
+  return {
+    readiness: () => ({ ready: true }),
+    async drain() {
+      await background.stop()
+      await journal.close()
+      await engines.close()
+      await snapshot.close()
+      await database.close()
+    },
+  }
+}
