@@ -34,7 +34,8 @@ const GOALS = [
   { name: 'accept-256', connections: 256, goal: 0.85 },
   { name: 'accept-64', connections: 64, goal: 0.6 },
 ]
-const KEY = '1/0123456789abcdef0123456789abcdef01234567'
+const SECRET = '0123456789abcdef0123456789abcdef01234567'
+const KEY = `1/${SECRET}`
 const PATH = '/v3/table/import/harbour/boats/msgpack.gz'
 /** {"n":2,"time":1795342228} */
 const EVENT = Buffer.concat([
@@ -81,9 +82,15 @@ async function serveEdge(): Promise<void> {
     },
   })
   let last: SpoolPosition | undefined
+  let appends = 0
+  const append: typeof spool.append = (record) => {
+    const position = spool.append(record)
+    if (++appends % 1000 === 0) void position.then((at) => (last = at))
+    return position
+  }
   const edge = createEdge({
     ...common,
-    spool: { ...spool, append: async (record) => (last = await spool.append(record)) },
+    spool: { ...spool, append },
     directory: knownTable(),
     coreSocketPath: join(root, 'core.sock'),
     settings: readIngestSettings({}),
@@ -108,7 +115,7 @@ function knownTable(): Directory {
     accountId: 1n,
     userId: 1n,
     kind: 'write-only',
-    sha256: sha256Hex(KEY),
+    sha256: sha256Hex(SECRET),
     revoked: false,
   } as const
   const facts = { ownerId: null, deleteProtected: false, createdAt: '', updatedAt: '' }

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import type { SpoolWriter } from '../spool/index.ts'
 import { spoolErrors } from '../spool/index.ts'
 import { readIngestSettings } from './config.ts'
-import { KEY, oneEvent, put, SECRET, testDirectory, testKey, withEdge } from './testing.ts'
+import { KEY, oneEvent, put, SECRET, testDirectory, withEdge } from './testing.ts'
 
 const ID = '660daafcda2aae6860da845830a4d064'
 const withId = `/v3/table/import_with_id/harbour/boats/${ID}/msgpack.gz`
@@ -105,32 +105,21 @@ describe('a streaming import', () => {
     }))
 
   test('takes the key with any case of the scheme, alone, and with or without the account', () =>
-    withEdge(
-      {
-        directory: testDirectory({
-          findKey: async (sha256) =>
-            sha256 === testKey.sha256 || sha256 === hashOfSecret
-              ? { kind: 'found', value: testKey }
-              : { kind: 'absent' },
-        }),
-      },
-      async ({ url }) => {
-        for (const authorization of [`td1 ${KEY}`, `TD1   ${KEY}`, KEY, SECRET, `TD1 ${SECRET}`]) {
-          assert.equal((await put(url + withId, oneEvent, { authorization })).status, 200, authorization)
-        }
-        for (const authorization of [
-          'TD1',
-          `TD1 2/${SECRET}`,
-          `Basic ${KEY}`,
-          `TD1 ${KEY} x`,
-          'TD1 9/nope',
-        ]) {
-          assert.equal((await put(url + withId, oneEvent, { authorization })).status, 401, authorization)
-        }
-      },
-    ))
+    withEdge({}, async ({ url }) => {
+      for (const authorization of [
+        `td1 ${KEY}`,
+        `TD1   ${KEY}`,
+        KEY,
+        SECRET,
+        `TD1 ${SECRET.toUpperCase()}`,
+      ]) {
+        assert.equal((await put(url + withId, oneEvent, { authorization })).status, 200, authorization)
+      }
+      for (const authorization of ['TD1', `TD1 2/${SECRET}`, `Basic ${KEY}`, `TD1 ${KEY} x`, 'TD1 9/nope']) {
+        assert.equal((await put(url + withId, oneEvent, { authorization })).status, 401, authorization)
+      }
+    }))
 })
-const hashOfSecret = createHash('sha256').update(SECRET).digest('hex')
 
 describe('an import is refused for good', () => {
   const cases: [string, string, Buffer | string, Record<string, string>, number, string][] = [

@@ -1,27 +1,22 @@
 import { sha256Hex } from '../kernel/index.ts'
 
+/** What is asked for by a key as sent: the account it claims, if any, and the hash under which it is stored. */
+export type SentKey = { accountId: bigint | undefined; sha256: string }
+
 /**
- * The API key of an Authorization header: `TD1 KEY` (scheme in any case), or the key alone, as td-client-java sends keys
- * of other shapes (treasure-data/td-client-java TDHttpClient). Undefined when there is none.
+ * Reads an Authorization header: `TD1 KEY` (scheme in any case), or the key alone, as td-client-java sends keys of other
+ * shapes (treasure-data/td-client-java TDHttpClient.java). The key may come with or without its account number; stored is
+ * the hash of the 40 hex digits. Anything else is hashed as it stands. Undefined when nothing was sent.
  */
-export function keyOf(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined
-  const [first = '', second, ...more] = authorization.trim().split(/\s+/)
-  if (more.length > 0) return undefined
-  if (second === undefined) return first === '' || /^td1$/i.test(first) ? undefined : first
-  return /^td1$/i.test(first) ? second : undefined
-}
-
-/** A key may be sent with or without `ACCOUNT/` in front. */
-export function splitKey(key: string): { account: string | undefined; secret: string } {
-  const slash = key.indexOf('/')
-  return slash === -1
-    ? { account: undefined, secret: key }
-    : { account: key.slice(0, slash), secret: key.slice(slash + 1) }
-}
-
-/** The hashes under which a key may be stored: of the whole, and of what follows the account prefix. */
-export function hashesOf(key: string): string[] {
-  const { account, secret } = splitKey(key)
-  return account === undefined ? [sha256Hex(key)] : [sha256Hex(key), sha256Hex(secret)]
+export function readKey(authorization: string | undefined): SentKey | undefined {
+  const text = (authorization ?? '')
+    .trim()
+    .replace(/^TD1(\s+|$)/i, '')
+    .trim()
+  if (text === '') return undefined
+  const [, account, secret] = /^(?:([1-9][0-9]{0,17})\/)?([0-9a-f]{40})$/i.exec(text) ?? []
+  return {
+    accountId: account === undefined ? undefined : BigInt(account),
+    sha256: sha256Hex(secret?.toLowerCase() ?? text),
+  }
 }

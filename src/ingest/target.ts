@@ -1,11 +1,11 @@
 import { httpErrors } from '../kernel/http/errors.ts'
 import type { SnapshotKey } from '../snapshot/index.ts'
 import { ingestErrors } from './errors.ts'
-import { hashesOf, keyOf, splitKey } from './key.ts'
+import { readKey } from './key.ts'
 import type { Directory, ImportTarget } from './types.ts'
 
 const MOST_REMEMBERED = 10_000
-const NAME = /^[a-z0-9_]{1,255}$/
+const NAME = /^[a-z0-9_]{3,255}$/
 
 export type TargetFinder = (
   authorization: string | undefined,
@@ -62,18 +62,14 @@ async function findTarget(
 }
 
 async function findKey(directory: Directory, authorization: string | undefined): Promise<SnapshotKey> {
-  const text = keyOf(authorization)
-  if (text === undefined) throw httpErrors.failed_to_login()
-  const { account } = splitKey(text)
-  let unknown: string | undefined
-  for (const sha256 of hashesOf(text)) {
-    const found = await directory.findKey(sha256)
-    if (found.kind === 'found' && (account === undefined || account === String(found.value.accountId)))
-      return found.value
-    if (found.kind === 'unknown') unknown ??= found.reason
-  }
-  if (unknown !== undefined) throw away('the API key', unknown)
-  throw httpErrors.failed_to_login()
+  const sent = readKey(authorization)
+  if (sent === undefined) throw httpErrors.failed_to_login()
+  const found = await directory.findKey(sent.sha256)
+  if (found.kind === 'unknown') throw away('the API key', found.reason)
+  if (found.kind === 'absent') throw httpErrors.failed_to_login()
+  const { accountId } = found.value
+  if (sent.accountId !== undefined && sent.accountId !== accountId) throw httpErrors.failed_to_login()
+  return found.value
 }
 
 function away(what: string, reason: string) {

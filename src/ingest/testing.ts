@@ -22,7 +22,7 @@ export const testKey: SnapshotKey = {
   accountId: 1n,
   userId: 3n,
   kind: 'write-only',
-  sha256: sha256Hex(KEY),
+  sha256: sha256Hex(SECRET),
   revoked: false,
 }
 
