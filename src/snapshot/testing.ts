@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLog, systemClock } from '../kernel/index.ts'
 import type { Change, Row } from './line.ts'
+import type { openLogFile } from './log-file.ts'
 import { type Export, openSnapshotWriter, type SnapshotWriter } from './writer.ts'
 
 /** Rows as the main database would report them, for tests. */
@@ -86,7 +87,9 @@ export function exportOf(changes: Change[], { before = 0, epoch = 1 } = {}): Exp
 }
 
 /** A data directory of its own with a writer that holds one account, user, database and table. */
-export async function startSnapshotForTests(options: { compactBytes?: number } = {}): Promise<{
+export async function startSnapshotForTests(
+  options: { compactBytes?: number; openLog?: typeof openLogFile } = {},
+): Promise<{
   dataDir: string
   writer: SnapshotWriter
   stop(): Promise<void>

@@ -77,15 +77,18 @@ export async function openSnapshotWriter({
   clock,
   log,
   compactBytes = COMPACT_BYTES,
+  openLog = openLogFile,
 }: {
   dataDir: string
   clock: Clock
   log: Log
   compactBytes?: number
+  /** For tests: a disk that refuses. */
+  openLog?: typeof openLogFile
 }): Promise<SnapshotWriter> {
   const paths = snapshotPaths(dataDir)
   await ensureDirectory(paths.manifests)
-  const opened = await openLast(paths, { log, clock })
+  const opened = await openLast(paths, { log, clock, openLog })
   let state: State = opened.state
   let file: LogFile | undefined = opened.file
   let behind = false
@@ -143,7 +146,7 @@ export async function openSnapshotWriter({
       await pointAt(paths, generation)
       // From here on nothing yields: the lines added while the files were written follow at once.
       const end = encodeLog(generation, logged)
-      const newFile = openLogFile(paths.log(generation), { bytes: end.bytes.length, chain: end.chain })
+      const newFile = openLog(paths.log(generation), { bytes: end.bytes.length, chain: end.chain })
       for (const line of added().slice(logged.length)) newFile.append(line)
       if (reload) for (const line of added()) applyLine(next, line)
       const oldFile = file
@@ -245,7 +248,7 @@ function replacementBy(exported: Export, { from, since }: { from: State; since: 
 
 async function openLast(
   paths: SnapshotPaths,
-  { log, clock }: { log: Log; clock: Clock },
+  { log, clock, openLog }: { log: Log; clock: Clock; openLog: typeof openLogFile },
 ): Promise<{ state: State; file: LogFile | undefined }> {
   const missing = { state: emptyState(await newestGeneration(paths)), file: undefined }
   try {
@@ -258,7 +261,7 @@ async function openLast(
     // A torn last line has no newline; a complete line that does not fit is damage, and what follows may be denials.
     if (decoded.damaged) throw snapshotErrors.snapshot_damaged(`log-${generation}.jsonl at ${decoded.bytes}`)
     for (const line of decoded.values as Line[]) applyLine(state, line)
-    return { state, file: openLogFile(paths.log(generation), decoded) }
+    return { state, file: openLog(paths.log(generation), decoded) }
   } catch (error) {
     log.error({ err: error }, 'the snapshot cannot be used, a whole new one is exported')
     // Positions only rise: past anything the damaged one can have reached.
