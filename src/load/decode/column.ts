@@ -36,8 +36,9 @@ export type Column = {
   rows: Uint32Array
   kinds: Uint8Array
   words: Int32Array
-  /** Kinds seen, or-ed. */
+  /** Kinds seen, or-ed; may name kinds that are no longer there while `kindsChanged` is set. */
   kindMask: number
+  kindsChanged: boolean
   /** The product itself keeps texts here, whatever they look like. */
   alwaysText: boolean
 }
@@ -62,6 +63,7 @@ export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number,
     kinds,
     words,
     kindMask: 0,
+    kindsChanged: false,
     alwaysText: false,
   }
 }
@@ -97,6 +99,7 @@ export function setCell(column: Column, row: number, kind: number, low: number, 
   let i = column.count
   if (column.lastRow === row) {
     i--
+    column.kindsChanged = true
   } else {
     if (i === column.rows.length) grow(column)
     column.rows[i] = row
@@ -121,8 +124,15 @@ export function truncateColumn(column: Column, row: number): void {
   while (count > 0 && column.rows[count - 1]! >= row) count--
   column.count = count
   column.lastRow = count === 0 ? -1 : column.rows[count - 1]!
+  column.kindsChanged = true
+}
+
+/** Makes `kindMask` exact; once at the end, because a sender may overwrite or take back cells as often as it likes. */
+export function refreshKinds(column: Column): void {
+  if (!column.kindsChanged) return
   column.kindMask = 0
-  for (let i = 0; i < count; i++) column.kindMask |= column.kinds[i]!
+  for (let i = 0; i < column.count; i++) column.kindMask |= column.kinds[i]!
+  column.kindsChanged = false
 }
 
 /** Number of the first value whose row is `row` or later. */

@@ -1,6 +1,6 @@
 import type { ParquetColumn } from '../../storage/parquet/index.ts'
 import { type CellTexts, createCellTexts, type Segment } from './cell-text.ts'
-import type { Column } from './column.ts'
+import { type Column, refreshKinds } from './column.ts'
 import { convertValues } from './convert.ts'
 import { createNamer } from './names.ts'
 import { inferType, keepOrWiden, type Resolved } from './resolve.ts'
@@ -31,6 +31,7 @@ export function finishBatch(
   }
   for (const column of state.columns) {
     if (column.count === 0) continue
+    refreshKinds(column)
     const before = knownByKey.get(column.key)
     const resolved = resolveColumn(column, before, texts)
     const name = before?.name ?? giveName(column.key)

@@ -11,7 +11,7 @@ export type Gunzipped =
   | {
       kind: 'expanded'
       bytes: Buffer
-      /** What follows the last gzip member and is neither a member nor padding of zeros; null in the normal case. */
+      /** What stands behind zeros that pad the last member; null in the normal case. Without zeros it is a fault. */
       trailing: Buffer | null
     }
   | { kind: 'fault'; reason: 'gzip_truncated' | 'gzip_invalid' | 'expands_too_far' }

@@ -2,7 +2,8 @@ import type { Segment } from './cell-text.ts'
 
 /** Smaller payloads are copied together: thousands of one-record posts would otherwise be thousands of buffers. */
 const SMALL_PAYLOAD_BYTES = 64 << 10
-const BLOCK_BYTES = 1 << 20
+const FIRST_BLOCK_BYTES = 16 << 10
+const MAX_BLOCK_BYTES = 1 << 20
 
 /** Keeps the payloads of one batch, because its texts stay in them. */
 export type PayloadStore = {
@@ -13,6 +14,8 @@ export type PayloadStore = {
   count(): number
   truncate(count: number): void
 }
+
+const roundUpToWord = (bytes: number): number => (bytes + 3) & ~3
 
 /** The payload itself if it can also be read in whole 32-bit words, else a copy that can. */
 function readableAsWords(payload: Buffer): Buffer {
@@ -46,7 +49,8 @@ export function createPayloadStore(): PayloadStore {
       if (payload.length >= SMALL_PAYLOAD_BYTES)
         return { segment: segmentFor(readableAsWords(payload), row), start: 0 }
       if (used + payload.length > block.length) {
-        block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+        const doubled = Math.min(Math.max(FIRST_BLOCK_BYTES, 2 * block.length), MAX_BLOCK_BYTES)
+        block = Buffer.allocUnsafeSlow(Math.max(doubled, roundUpToWord(payload.length)))
         used = 0
       }
       const start = used
