@@ -1,5 +1,4 @@
-import { pipeline, type Readable } from 'node:stream'
-import { createGunzip, createGzip } from 'node:zlib'
+import type { Readable } from 'node:stream'
 import type { ObjectStore } from '../storage/index.ts'
 import { jobErrors } from './errors.ts'
 import type { Job, RenderResult } from './types.ts'
@@ -87,21 +86,20 @@ function madeResult(
     'content-type': CONTENT_TYPES[request.format],
     vary: 'accept-encoding',
   }
-  const msgpack = piped(store.stream(job.resultPath!), createGunzip())
-  if (request.format === 'msgpack') return { status: 200, headers, body: msgpack }
-  const format = request.format.replace(/\.gz$/, '') as 'json' | 'csv' | 'tsv'
-  const { header, nullifySpecial } = request
-  const text = render(msgpack, { format, schema: job.resultSchema ?? [], header, nullifySpecial })
-  if (request.format.endsWith('.gz')) return { status: 200, headers, body: piped(text, createGzip()) }
-  if (!request.acceptsGzip) return { status: 200, headers, body: text }
+  const { format, header, nullifySpecial } = request
+  if (format === 'msgpack.gz') throw new Error('msgpack.gz is served as stored')
+  const made = (as: Exclude<ResultFormat, 'msgpack.gz'>) =>
+    render({
+      storedPath: store.stream(job.resultPath!),
+      schema: job.resultSchema ?? [],
+      format: as,
+      header,
+      nullifySpecial,
+    })
+  const isText = format === 'json' || format === 'csv' || format === 'tsv'
+  if (!isText || !request.acceptsGzip) return { status: 200, headers, body: made(format) }
   headers['content-encoding'] = 'gzip'
-  return { status: 200, headers, body: piped(text, createGzip()) }
-}
-
-/** Joins two streams; a failure of the first destroys the second, so the client sees a cut answer, not a short one. */
-function piped<T extends NodeJS.WritableStream & Readable>(from: Readable, to: T): T {
-  pipeline(from, to, () => undefined)
-  return to
+  return { status: 200, headers, body: made(`${format}.gz`) }
 }
 
 /**

@@ -54,13 +54,16 @@ export function startJob(job: Job, runner: Runner, { clock, log }: { clock: Cloc
     query: job.query,
     scheduledTime: BigInt(Math.floor((job.scheduledAt ?? job.createdAt).getTime() / 1000)),
   }
-  const abandoned = new Promise<never>((_resolve, reject) => {
-    aborting.signal.addEventListener('abort', () => {
-      const waited = clock.sleep(STOP_GRACE_MS)
-      void waited.then(() => reject(new Error('the runner did not stop when told to')))
+  const settled = new AbortController()
+  /** Resolves to undefined some time after it was told to stop. */
+  const abandoned = new Promise<undefined>((resolve) => {
+    aborting.signal.addEventListener('abort', async () => {
+      await clock.sleep(STOP_GRACE_MS, settled.signal)
+      if (!settled.signal.aborted)
+        log.error({ job: String(job.id) }, 'the runner of a job did not stop when told to')
+      resolve(undefined)
     })
   })
-  abandoned.catch(() => undefined)
 
   const run = async (): Promise<RunOutcome | undefined> => {
     try {
@@ -70,6 +73,8 @@ export function startJob(job: Job, runner: Runner, { clock, log }: { clock: Cloc
       log.error({ job: String(job.id), attempt: job.attempt, err: error }, 'a job failed unexpectedly')
       const message = error instanceof Error ? error.message : String(error)
       return { kind: 'error', name: 'GENERIC_INTERNAL_ERROR', message, retryable: isRetryable(error) }
+    } finally {
+      settled.abort()
     }
   }
   const decide = (outcome: RunOutcome | undefined): JobEnd | 'released' | 'lost' => {

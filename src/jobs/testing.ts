@@ -1,6 +1,7 @@
 import type { StaticGate } from '../gate/index.ts'
-import type { Channel } from '../kernel/index.ts'
+import { type Channel, type Clock, systemClock } from '../kernel/index.ts'
 import type { SnapshotJob } from '../snapshot/index.ts'
+import type { Runner, RunOutcome } from './runner.ts'
 import type { JobHeads, NewJob } from './types.ts'
 
 /** A job one may issue; tests say only what matters to them. */
@@ -59,11 +60,14 @@ export function channelPair(): [Channel, Channel] {
 }
 
 /** Waits until the look is no longer undefined or false; fails the test after `limitMs`. */
-export async function eventually<T>(look: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  limitMs = 10_000,
+): Promise<Exclude<T, false | undefined>> {
   const untilMs = performance.now() + limitMs
   for (;;) {
     const seen = await look()
-    if (seen !== undefined && seen !== false) return seen
+    if (seen !== undefined && seen !== false) return seen as Exclude<T, false | undefined>
     if (performance.now() > untilMs) throw new Error(`this did not happen within ${limitMs} ms: ${look}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -78,4 +82,56 @@ export function sendAway({ gate }: { gate: StaticGate }): void {
 }
 export function bringBack({ gate }: { gate: StaticGate }): void {
   gate.set({ mode: 'serving', reason: 'back', planned: false })
+}
+
+/** A clock that runs `factor` times as fast, so that half a minute of patience passes in a moment. */
+export function fastClock(factor: number): Clock {
+  return {
+    now: systemClock.now,
+    monotonicMs: () => systemClock.monotonicMs() * factor,
+    sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+  }
+}
+
+/** A runner whose jobs do what the test says: their query names a behaviour. */
+export type TestRunner = Runner & {
+  /** Runs begun, as `id:attempt`. */
+  readonly begun: string[]
+  /** Lets every job with the query `wait` end successfully. */
+  release(): void
+}
+
+export function createTestRunner(types: string[] = ['presto', 'trino']): TestRunner {
+  const begun: string[] = []
+  const released = Promise.withResolvers<void>()
+  const behaviours: Record<string, (signal: AbortSignal) => Promise<RunOutcome>> = {
+    wait: async (signal) => {
+      await Promise.race([released.promise, aborted(signal)])
+      return success()
+    },
+    fail: async () => ({ kind: 'error', name: 'SYNTAX_ERROR', message: 'line 1:1: no', retryable: false }),
+    stumble: async () => ({ kind: 'error', name: 'ENGINE_LOST', message: 'gone', retryable: true }),
+    throw: async () => {
+      throw new Error('a fault of ours')
+    },
+  }
+  const success = (): RunOutcome => ({ kind: 'success', cpuMs: 3 })
+  return {
+    types,
+    begun,
+    release: () => released.resolve(),
+    async run(job, report, signal) {
+      begun.push(`${job.id}:${job.attempt}`)
+      report.log(`started at attempt ${job.attempt}`)
+      report.progress(10)
+      return behaviours[job.query]?.(signal) ?? success()
+    },
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
 }

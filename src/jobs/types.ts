@@ -92,13 +92,11 @@ export type JobAccess = {
   queryable(principal: Principal): Promise<'all' | ReadonlySet<string>>
 }
 
-/** Turns decoded msgpack rows into text, row by row. `query` implements it. */
-export type RenderResult = (
-  msgpack: Readable,
-  options: {
-    format: 'json' | 'csv' | 'tsv'
-    schema: ResultSchema
-    header: boolean
-    nullifySpecial: boolean
-  },
-) => Readable
+/** Renders a stored msgpack.gz in another format, as a stream. `query` implements it (`renderResult`). */
+export type RenderResult = (request: {
+  storedPath: Readable
+  schema: ResultSchema
+  format: 'msgpack' | 'json' | 'csv' | 'tsv' | 'json.gz' | 'csv.gz' | 'tsv.gz'
+  header: boolean
+  nullifySpecial: boolean
+}) => Readable

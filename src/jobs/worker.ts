@@ -174,12 +174,12 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const drain = async () => {
-    const deadline = clock.sleep(options.drainSeconds * 1000).then(() => 'late')
+    const waiting = new AbortController()
     const allEnded = Promise.all([...running.values()].map((one) => one.ended))
-    if ((await Promise.race([allEnded, deadline])) === 'late') {
-      for (const one of running.values()) one.stop('drain')
-      await Promise.all([...running.values()].map((one) => one.ended))
-    }
+    await Promise.race([allEnded, clock.sleep(options.drainSeconds * 1000, waiting.signal)])
+    waiting.abort()
+    for (const one of running.values()) one.stop('drain')
+    await allEnded
     const giveUpMs = clock.monotonicMs() + LAST_REPORTS_MS
     while ((running.size > 0 || reporter.pending() > 0) && clock.monotonicMs() < giveUpMs)
       await clock.sleep(20)
