@@ -12,6 +12,7 @@ import { copyBinaries, prepareBinaries } from './embedded/binaries.ts'
 import { identityOf } from './embedded/cluster.ts'
 import { isAlive, parsePidFile, processesIn, readPidFile } from './embedded/pid-file.ts'
 import { type Embedded, type EmbeddedOptions, startEmbedded } from './embedded/server.ts'
+import { copyPreparedCluster } from './testing.ts'
 
 const base = { clock: systemClock, log: silentLog, ids: randomIds }
 const servers: Embedded[] = []
@@ -26,6 +27,12 @@ function newRoom() {
   chmodSync(room, 0o711)
   rooms.push(room)
   return { dataDir: join(room, 'data'), runDir: join(room, 'run') }
+}
+/** As after a first start: most tests are not about initdb. */
+async function preparedRoom() {
+  const place = newRoom()
+  await copyPreparedCluster(place.dataDir)
+  return place
 }
 async function start(place: { dataDir: string; runDir: string }, more: Partial<EmbeddedOptions> = {}) {
   const server = await startEmbedded({ ...base, ...place, ...more })
@@ -61,7 +68,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('keeps socket, password and data to itself, and never runs as root', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     const server = await start(place)
     assert.equal(statSync(place.runDir).mode & 0o777, 0o700)
     assert.equal(statSync(join(place.dataDir, 'postgres.password')).mode & 0o777, 0o600)
@@ -73,7 +80,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('killed with all its processes is started again, and tells its supervisor', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     const server = await start(place)
     await remember(server)
     const told = new Promise<void>((resolve) => server.onExit(resolve))
@@ -84,7 +91,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('is started again at once when only its postmaster was killed and the rest is still going down', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     for (let round = 0; round < 3; round++) {
       const server = await start(place)
       const sleeping = withAdmin(server.address, (admin) => admin.query('SELECT pg_sleep(5)')).catch(
@@ -100,7 +107,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('left behind by a dead supervisor is taken over, watched and stopped', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     const first = await start(place)
     const second = await start(place)
     assert.deepEqual([second.adopted, second.pid], [true, first.pid])
@@ -114,7 +121,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('left behind with another socket directory is stopped and started anew', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     const first = await start(place)
     const second = await start({ ...place, runDir: `${place.runDir}2` })
     assert.equal(second.adopted, false)
@@ -123,7 +130,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('does not take another program for itself that got the number of its pid file', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     const first = await start(place)
     await first.stop()
     const account = await chooseAccount(cluster(place))
@@ -171,7 +178,7 @@ describe('the embedded PostgreSQL', () => {
   })
 
   test('refuses a data directory that it cannot read, says why, and leaves it as it is', async () => {
-    const place = newRoom()
+    const place = await preparedRoom()
     await (await start(place)).stop()
     writeFileSync(join(cluster(place), 'PG_VERSION'), '9.6\n')
     await assert.rejects(startEmbedded({ ...base, ...place }), { code: 'postgres_failed', message: /9\.6/ })

@@ -5,6 +5,9 @@ import type { Connection } from './connection.ts'
 import { serverCode } from './failures.ts'
 import { type Migration, migrate, readMigrations } from './migrations.ts'
 
+/** Not that of the migrations, which is taken inside. */
+const LOCK = 7_214_310_003
+
 export type PrepareOptions = {
   /** Which epoch the returned address belongs to. */
   epoch: number
@@ -36,15 +39,16 @@ export async function prepareDatabase(
     await withAdmin(admin, (connection) => createDatabase(connection, database))
   const inside = { ...admin, database }
   return withAdmin(inside, async (connection) => {
-    const roles = await mayCreateRoles(connection)
-    if (!roles) {
-      log.warn(
-        { user: admin.user },
-        'this database user may not create roles: all processes log in as it, and fencing ends connections only',
-      )
-      await migrate(connection, { migrations: wanted, log })
-      return inside
-    }
+    if (await mayCreateRoles(connection)) return oneAtATime(connection, () => prepareWithRoles(connection))
+    log.warn(
+      { user: admin.user },
+      'this database user may not create roles: all processes log in as it, and fencing ends connections only',
+    )
+    await migrate(connection, { migrations: wanted, log })
+    return inside
+  })
+
+  async function prepareWithRoles(connection: Connection): Promise<DatabaseAddress> {
     const names = roleNames(database)
     await createOwner(connection, names.owner, database)
     await connection.query(`SET ROLE ${identifier(names.owner)}`)
@@ -53,7 +57,17 @@ export async function prepareDatabase(
     const login = { user: names.epoch(epoch), password: ids.hex160() }
     await createEpochRole(connection, { ...login, owner: names.owner })
     return { ...inside, ...login }
-  })
+  }
+}
+
+/** Servers starting together must not alter the same role at once: PostgreSQL answers "tuple concurrently updated". */
+async function oneAtATime<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
+  await connection.query('SELECT pg_advisory_lock($1)', [LOCK])
+  try {
+    return await run()
+  } finally {
+    if (connection.alive) await connection.query('SELECT pg_advisory_unlock($1)', [LOCK])
+  }
 }
 
 async function createDatabase(connection: Connection, database: string): Promise<void> {
@@ -133,7 +147,7 @@ export async function fenceEpochs(
   { below, clock, log, deadlineMs = 10_000 }: FenceOptions,
 ): Promise<number> {
   return withAdmin(admin, async (connection) => {
-    const fenced = await disarmRoles(connection, admin.database, below)
+    const fenced = await oneAtATime(connection, () => disarmRoles(connection, admin.database, below))
     const untilMs = clock.monotonicMs() + deadlineMs
     let ended = 0
     for (let quiet = 0; quiet < 2; ) {

@@ -57,11 +57,10 @@ function openBehindGate(address: DatabaseAddress, { maxConnections = 10 }: TestD
 }
 
 async function startOwnServer(options: TestDatabaseOptions): Promise<TestDatabase> {
-  const template = await ensureTemplate()
   const room = await mkdtemp(join(tmpdir(), 'mr-'))
   const dataDir = join(room, 'd')
   const runDir = join(room, 'r')
-  await promisify(execFile)('cp', ['-a', template, dataDir])
+  await copyPreparedCluster(dataDir)
   const settings = { ...(options.durable ? {} : { fsync: 'off' }), ...options.settings }
   await letOthersPass(room)
   const start = () => startEmbedded({ ...base, dataDir, runDir, settings })
@@ -93,6 +92,11 @@ async function startOwnServer(options: TestDatabaseOptions): Promise<TestDatabas
       await rm(room, { recursive: true, force: true })
     },
   }
+}
+
+/** A data directory with a cluster in it, as after a first start and a clean stop; the place must not exist yet. */
+export async function copyPreparedCluster(dataDir: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', await ensureTemplate(), dataDir])
 }
 
 type Login = { user: string; password: string; database: string }

@@ -31,7 +31,7 @@ async function setup({
 } = {}) {
   const clock = createStillClock()
   const pushed: GateState[] = []
-  const database = { up: true, probes: 0 }
+  const database = { up: true, probeMs: 0 }
   const keeper = await createGateKeeper({
     dataDir,
     clock,
@@ -41,7 +41,7 @@ async function setup({
       if (topic === 'gate') pushed.push((body as GateLease).state)
     },
     probe: async () => {
-      database.probes++
+      if (database.probeMs > 0) await clock.sleep(database.probeMs)
       if (!database.up) throw new Error('connection refused')
     },
   })
@@ -168,6 +168,22 @@ describe('the keeper of the gate', () => {
     const before = all.keeper.current().admission!
     bearing = 'bad'
     await pass(all, 10_000)
+    assert.equal(all.keeper.current().admission, before / 2)
+  })
+
+  test('judges by its own probes when nobody else does: twice the usual time is suffering', async () => {
+    const all = await serving()
+    all.database.probeMs = 80
+    await pass(all, 30_000)
+    all.database.up = false
+    await all.keeper.order('fail')
+    await pass(all, 31_000)
+    all.database.up = true
+    await pass(all, 32_000)
+    const before = all.keeper.current().admission!
+    assert.ok(before > 0.3, 'as slow as usual is no suffering')
+    all.database.probeMs = 400
+    await pass(all, 11_000)
     assert.equal(all.keeper.current().admission, before / 2)
   })
 

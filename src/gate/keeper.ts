@@ -4,7 +4,7 @@ import { gateErrors } from './errors.ts'
 import { readGateFile, writeGateFile } from './file.ts'
 import { type OrderDetails, stateAfter } from './keeper-state.ts'
 import type { GateEvent } from './modes.ts'
-import { type Bearing, createRampTimer, nextAdmission } from './ramp.ts'
+import { type Bearing, createProbeTimes, createRampTimer, nextAdmission } from './ramp.ts'
 import { unknownState } from './static-gate.ts'
 import type { DatabaseAddress, DatabaseReport, GateAcknowledgement, GateLease, GateState } from './types.ts'
 
@@ -13,6 +13,8 @@ const PUSH_EVERY_MS = 5_000
 const TICK_MS = 100
 /** A database that hangs refuses nobody: it is found out by asking. */
 const PROBE_EVERY_MS = 5_000
+/** During the ramp the probes are also its gauge. */
+const GAUGE_EVERY_MS = 1_000
 
 export type GateKeeperOptions = {
   dataDir: string
@@ -22,7 +24,7 @@ export type GateKeeperOptions = {
   broadcast: (topic: string, body: unknown) => void
   /** Resolves when the database answers a probe; the breaker's only eye. */
   probe: (address: DatabaseAddress) => Promise<void>
-  /** How the database bears the load during the ramp. */
+  /** How the database bears the load during the ramp; absent = judged by how long its probes take. */
   bearing?: () => Bearing
 }
 
@@ -54,7 +56,9 @@ export type GateKeeper = {
  * @throws gate_file_damaged (500, final): nobody knows which database is the true one.
  */
 export async function createGateKeeper(options: GateKeeperOptions): Promise<GateKeeper> {
-  const { dataDir, clock, log, broadcast, probe, bearing = () => 'unknown' } = options
+  const { dataDir, clock, log, broadcast, probe } = options
+  const probeTimes = createProbeTimes()
+  const bearing = options.bearing ?? probeTimes.bearing
   const file = await readGateFile(dataDir)
   if (file.kind === 'damaged') throw gateErrors.gate_file_damaged(file.reason)
 
@@ -114,12 +118,15 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
     const { address, epoch } = state
     if (address === undefined) return
     const stillSo = (mode: () => boolean) => () => mode() && state.epoch === epoch
+    const startedMs = clock.monotonicMs()
+    const stateBefore = state.mode
     try {
       await probe(address)
     } catch (error) {
       if (isOpen()) log.warn({ err: error, epoch }, 'the main database does not answer')
       return orderIf(stillSo(isOpen), 'fail')
     }
+    if (state.mode === stateBefore) probeTimes.note(state.mode, clock.monotonicMs() - startedMs)
     const event = ramp.wasLong() ? 'recover' : 'reopen'
     await orderIf(stillSo(waitsForDatabase), event)
   }
@@ -147,7 +154,8 @@ export async function createGateKeeper(options: GateKeeperOptions): Promise<Gate
 
   async function tick(): Promise<void> {
     if (clock.monotonicMs() - lastPushMs >= PUSH_EVERY_MS) push()
-    const probeIsDue = isOpen() && clock.monotonicMs() - lastProbeMs >= PROBE_EVERY_MS
+    const everyMs = state.mode === 'recovering' ? GAUGE_EVERY_MS : PROBE_EVERY_MS
+    const probeIsDue = isOpen() && clock.monotonicMs() - lastProbeMs >= everyMs
     if (waitsForDatabase() || probeIsDue) startProbe()
     if (orderIsStale())
       await orderIf(orderIsStale, 'reopen', { reason: 'serving: the maintenance that was draining is gone' })
