@@ -203,7 +203,7 @@ export function valueAt(values: ColumnValues, i: number): Cell {
   const { words } = values
   const view = new DataView(words.buffer, words.byteOffset + 8 * i, 8)
   if (values.physical === 'INT64') return view.getBigInt64(0, true)
-  if (values.physical === 'DOUBLE') return view.getFloat64(0, true)
+  if (values.physical !== 'BYTE_ARRAY') return view.getFloat64(0, true)
   const part = values.parts.findLast(({ from }) => from <= i)!
   return Buffer.from(part.bytes.subarray(words[2 * i]!, words[2 * i]! + words[2 * i + 1]!)).toString()
 }
