@@ -140,6 +140,25 @@ describe('every other path goes to core', () => {
       })
     }))
 
+  test('over connections that are kept', () =>
+    withEdge({}, async ({ url, coreSocketPath }) => {
+      await withCore(
+        coreSocketPath,
+        (request, response) => void request.pipe(response),
+        async (core) => {
+          let connections = 0
+          core.on('connection', () => {
+            connections++
+          })
+          for (let i = 0; i < 5; i++) {
+            const response = await fetch(`${url}/v3/x`, { method: 'POST', body: `${i}` })
+            assert.equal(await response.text(), `${i}`)
+          }
+          assert.equal(connections, 1)
+        },
+      )
+    }))
+
   test('waiting while core restarts', () =>
     withEdge({}, async ({ url, coreSocketPath }) => {
       const response = fetch(`${url}/v3/x`, { method: 'POST', body: 'hello' })

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { type FileHandle, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { realDisk } from './disk.ts'
 import { openDurableMark } from './marks.ts'
 import { compareSpoolPositions } from './position.ts'
+import { readAt } from './scan.ts'
 import { listSegments, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
 import { aRecord, aWriter, replay, withSpoolDirectory } from './testing.ts'
 import type { SpooledRecord, SpoolPosition } from './types.ts'
@@ -167,6 +168,19 @@ describe('a spool damaged in the middle', () => {
       const found = await replay(directory)
       assert.deepEqual(idsOf(found.records), idsOf(records))
     }))
+
+  test('is read around the sectors its disk cannot give back', async () => {
+    const bytes = Buffer.alloc(5 * 4096, 'x')
+    const handle = {
+      async read(into: Buffer, offset: number, length: number, at: number) {
+        if (at < 8192 && at + length > 4096) throw Object.assign(new Error('i/o error'), { code: 'EIO' })
+        return { bytesRead: bytes.copy(into, offset, at, at + length) }
+      },
+    } as unknown as FileHandle
+    const expected = Buffer.from(bytes)
+    expected.fill(0, 4096, 8192)
+    assert.deepEqual(await readAt(handle, 1000, 100_000), expected.subarray(1000))
+  })
 
   test('gives out nothing that a sender has put into a body to look like a record', () =>
     withSpoolDirectory(async (directory) => {

@@ -59,12 +59,16 @@ export async function writeReleased(directory: string, before: SpoolPosition): P
   await writeFileDurably(join(directory, 'released'), `${spoolPositionText(before)}\n`)
 }
 
-/** Undefined when nothing was released yet. @throws spool_position_invalid when the file is damaged */
+/**
+ * Undefined when nothing was released yet, or the file was damaged: then nothing is known to be free, segments are
+ * kept, and the reader's next release puts it right.
+ */
 export async function readReleased(directory: string): Promise<SpoolPosition | undefined> {
   try {
     return parseSpoolPosition((await readFile(join(directory, 'released'), 'utf8')).trim())
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as { code?: string }
+    if (code === 'ENOENT' || code === 'spool_position_invalid') return undefined
     throw error
   }
 }

@@ -29,8 +29,13 @@ export function createQuarantine({
     async damaged({ file, acknowledgedEnd }: Damaged, from: number, to: number): Promise<void> {
       const name = `${file.generation}-${from}-${to}.bin`
       if (known.has(name)) return
-      await copyRange(file.path, join(directory, 'quarantine'), { name, from, to })
       known.add(name)
+      try {
+        await copyRange(file.path, join(directory, 'quarantine'), { name, from, to })
+      } catch (error) {
+        // A full disk must not stop the reader: only its releases make room again.
+        log.error({ directory, name, err: error }, 'damaged spool bytes could not be kept')
+      }
       const { generation } = file
       // The last batch before a crash was never acknowledged: pieces of it missing is what a crash does.
       if (from < acknowledgedEnd) report({ generation, from, to, reason: 'unreadable' })

@@ -2,8 +2,8 @@ import { open, truncate } from 'node:fs/promises'
 import type { Log } from '../kernel/index.ts'
 import { readDurableMark } from './marks.ts'
 import { findEnd, type Recovered } from './scan.ts'
-import { listSegments, markOf, SEGMENT_HEADER_BYTES, type SegmentFile } from './segment.ts'
-import type { SpoolDisk, SpoolPosition } from './types.ts'
+import { listSegments, markOf, SEGMENT_HEADER_BYTES, type SegmentFile, type SegmentLink } from './segment.ts'
+import type { SpoolDisk } from './types.ts'
 
 /** A segment that is not written to any more. Records lie from the end of its header to `end`. */
 export type EndedSegment = {
@@ -17,8 +17,7 @@ export type EndedSegment = {
 export type RecoveredSpool = {
   ended: EndedSegment[]
   /** What the header of the next segment says about the last one. */
-  previous: SpoolPosition
-  previousAcknowledged: number
+  link: SegmentLink
   /** A last segment without any record: writing goes on in it. */
   unused: SegmentFile | undefined
 }
@@ -38,25 +37,26 @@ export async function recoverSegments(
     ended.push(endedAt(file, await endOf(file, files[at + 1] ?? last)))
   }
   const before = last?.header
-  if (last === undefined) return { ended, previous: NONE, previousAcknowledged: 0, unused: undefined }
+  if (last === undefined) return { ended, link: NONE, unused: undefined }
 
   const recovered = await recoverLast(directory, last, disk)
   if (recovered.end === SEGMENT_HEADER_BYTES && before !== undefined) {
-    const { previous, previousAcknowledged } = before
-    return { ended, previous, previousAcknowledged, unused: last }
+    return { ended, link: before, unused: last }
   }
   log.info({ segment: last.path, ...recovered }, 'spool segment recovered')
   const kept = await withoutUnusedRest(last, recovered.end)
   ended.push(endedAt(kept, recovered.end))
   return {
     ended,
-    previous: { generation: last.generation, offset: recovered.end },
-    previousAcknowledged: recovered.acknowledgedEnd,
+    link: {
+      previous: { generation: last.generation, offset: recovered.end },
+      previousAcknowledged: recovered.acknowledgedEnd,
+    },
     unused: undefined,
   }
 }
 
-const NONE: SpoolPosition = { generation: 0, offset: 0 }
+const NONE: SegmentLink = { previous: { generation: 0, offset: 0 }, previousAcknowledged: 0 }
 
 function endedAt(file: SegmentFile, end: number): EndedSegment {
   const { generation, path, bytes, header } = file

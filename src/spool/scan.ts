@@ -4,16 +4,45 @@ import { FRAME_HEADER_BYTES, type Frame, readFrame, type SegmentMark } from './f
 
 const WINDOW_BYTES = 1024 * 1024
 
-/** Up to `bytes` from the position; fewer only at the end of the file. */
+/** True when the disk says that it cannot give back what was written. */
+export function isUnreadable(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EIO'
+}
+
+const SECTOR_BYTES = 4096
+
+/**
+ * Up to `bytes` from the position; fewer only at the end of the file. Sectors the disk cannot read come back as zeros: no
+ * record's CRC fits them, so they are treated like any other damage instead of stopping everything behind them.
+ */
 export async function readAt(handle: FileHandle, at: number, bytes: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(bytes)
+  try {
+    return buffer.subarray(0, await readInto(handle, buffer, at))
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+  }
   let held = 0
   while (held < bytes) {
-    const { bytesRead } = await handle.read(buffer, held, bytes - held, at + held)
+    const sector = buffer.subarray(held, held + SECTOR_BYTES - ((at + held) % SECTOR_BYTES))
+    const read = await readInto(handle, sector, at + held).catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error
+      return sector.fill(0).length
+    })
+    held += read
+    if (read < sector.length) break
+  }
+  return buffer.subarray(0, held)
+}
+
+async function readInto(handle: FileHandle, buffer: Buffer, at: number): Promise<number> {
+  let held = 0
+  while (held < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, held, buffer.length - held, at + held)
     if (bytesRead === 0) break
     held += bytesRead
   }
-  return buffer.subarray(0, held)
+  return held
 }
 
 /** The record at `offset`, or undefined when there is none that ends at or before `end`. */

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { syncDirectory } from '../kernel/index.ts'
 import type { SegmentMark } from './frame.ts'
-import { frameAt, readAt } from './scan.ts'
+import { frameAt, isUnreadable, readAt } from './scan.ts'
 import type { SpoolDisk, SpoolPosition } from './types.ts'
 
 export const SEGMENT_HEADER_BYTES = 4096
@@ -23,18 +23,22 @@ const COPY_AT = 2048
 const COPY_BYTES = 64
 const MAGIC = Buffer.from('MRSPOOL1')
 
-export type SegmentHeader = {
+/** What a segment says about the one before it. */
+export type SegmentLink = {
+  /** Where that one ended; generation 0: there was none. */
+  previous: SpoolPosition
+  /**
+   * Everything in it before this offset was acknowledged. Smaller than its end only after a crash: what does not read
+   * between the two is a batch that was never answered, not damage.
+   */
+  previousAcknowledged: number
+}
+
+export type SegmentHeader = SegmentLink & {
   generation: number
   /** 8 random bytes, different for every generation. */
   marker: Buffer
   createdAtMs: number
-  /** Where the segment before this one ended; generation 0: there was none. */
-  previous: SpoolPosition
-  /**
-   * Everything in the previous segment before this offset was acknowledged. Smaller than its end only after a crash:
-   * what does not read between the two is a batch that was never answered, not damage.
-   */
-  previousAcknowledged: number
 }
 
 export function segmentName(generation: number): string {
@@ -107,6 +111,9 @@ function readHeader(path: string): SegmentHeader | undefined {
     const block = Buffer.alloc(SEGMENT_HEADER_BYTES)
     const held = readSync(fd, block, 0, block.length, 0)
     return decodeSegmentHeader(block.subarray(0, held))
+  } catch (error) {
+    if (isUnreadable(error)) return undefined
+    throw error
   } finally {
     closeSync(fd)
   }

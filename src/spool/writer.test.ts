@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { realDisk } from './disk.ts'
 import { compareSpoolPositions } from './position.ts'
@@ -132,6 +133,26 @@ describe('appending to a spool', () => {
         records.map(({ record }) => record.uniqueId),
         [...accepted, 'after'],
       )
+    }))
+
+  test('to a spool opened on a full disk is told to come back, while what is there can be read', () =>
+    withSpoolDirectory(async (directory) => {
+      const before = await aWriter(directory)
+      await before.append(aRecord('before'))
+      await before.close()
+      for (const name of await readdir(directory))
+        if (name.startsWith('spare-')) await unlink(join(directory, name))
+      let free = 0
+      const disk = { ...realDisk, freeBytes: async () => free }
+      const writer = await aWriter(directory, { disk })
+      await assert.rejects(writer.append(aRecord('refused')), { code: 'spool_full' })
+      const ids = async () => (await replay(directory)).records.map(({ record }) => record.uniqueId)
+      assert.deepEqual(await ids(), ['before'])
+      free = 10_000_000
+      await new Promise((resolve) => setTimeout(resolve, 1050))
+      await writer.append(aRecord('after'))
+      await writer.close()
+      assert.deepEqual(await ids(), ['before', 'after'])
     }))
 
   test('that finds no space in the middle of a write stores nothing of that batch and goes on', () =>

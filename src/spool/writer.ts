@@ -11,7 +11,7 @@ import { openDurableMark, readReleased } from './marks.ts'
 import { createPending } from './pending.ts'
 import { openSegmentPool, type SegmentPool } from './pool.ts'
 import { recoverSegments } from './recover.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentLink, segmentName } from './segment.ts'
 import type { SpoolDisk, SpoolObserver, SpoolPosition, SpoolRecord, SpoolWriter } from './types.ts'
 
 export type SpoolWriterOptions = {
@@ -45,8 +45,7 @@ const RELEASED_POLL_MS = 250
 
 /**
  * Opens a spool for appending, after whatever end the last writer had. Group commit: one sync at a time, and what arrives
- * meanwhile is the next batch. @throws spool_busy when another process has it open, spool_full when there is no
- * room for a first segment
+ * meanwhile is the next batch. @throws spool_busy when another process has it open
  */
 export async function openSpoolWriter(options: SpoolWriterOptions): Promise<SpoolWriter> {
   const { directory } = options
@@ -70,12 +69,14 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
   for (const segment of pending.takeReleased()) await pool.giveBack(segment.path, segment.bytes)
 
   const context = { directory, disk, pool, clock, ids }
-  let { previous, previousAcknowledged } = recovered
-  let active: ActiveSegment | undefined =
-    recovered.unused === undefined ? undefined : await reopen(recovered.unused)
-  if (active === undefined) active = await nextSegment(context, { previous, previousAcknowledged, least: 0 })
+  let { link } = recovered
+  let active = recovered.unused === undefined ? undefined : await reopen(recovered.unused)
   const durable = openDurableMark(directory)
-  durable.publish({ generation: active.mark.generation, offset: active.end })
+  // Without room for a first segment it opens all the same: what is there can be read, and appends are told to come back.
+  active ??= await firstSegment(context, link)
+  const synced =
+    active === undefined ? link.previous : { generation: active.mark.generation, offset: active.end }
+  if (synced.generation > 0) durable.publish(synced)
   pool.prepare()
 
   const buildBatch = createBatchBuilder()
@@ -85,7 +86,8 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
   let committing: Promise<void> | undefined
   let failure: unknown
 
-  const roomIn = (segment: ActiveSegment) => (segment.abandoned ? 0 : segment.bytes - segment.end)
+  const roomIn = (segment: ActiveSegment | undefined) =>
+    segment === undefined || segment.abandoned ? 0 : segment.bytes - segment.end
   const fail = (error: unknown) => {
     if (failure !== undefined) return
     failure = error
@@ -105,13 +107,14 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
   /** Makes room for the first waiting record; false when there is none and it was refused. */
   const makeRoom = async (): Promise<boolean> => {
     const least = waiting[0]!.bytes
-    if (least <= roomIn(active!)) return true
+    if (least <= roomIn(active)) return true
     try {
-      previous = { generation: active!.mark.generation, offset: active!.end }
-      previousAcknowledged = active!.end
-      const next = await nextSegment(context, { previous, previousAcknowledged, least })
-      await active!.handle.close()
-      pending.ended({ ...active!, generation: previous.generation })
+      const next = await nextSegment(context, active === undefined ? link : linkTo(active), least)
+      if (active !== undefined) {
+        link = linkTo(active)
+        await active.handle.close()
+        pending.ended({ ...active, generation: active.mark.generation })
+      }
       active = next
       pool.prepare()
       return true
@@ -195,7 +198,7 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
       await committing
       await recycling
       await pool.close()
-      await active!.handle.close()
+      await active?.handle.close()
       durable.close()
       unlock()
     },
@@ -215,6 +218,20 @@ async function reopen(file: {
   return { mark: header!, path, bytes, createdAtMs, handle, end: SEGMENT_HEADER_BYTES, abandoned: false }
 }
 
+/** What the header of the segment after this one says about it. */
+function linkTo({ mark: { generation }, end }: ActiveSegment): SegmentLink {
+  return { previous: { generation, offset: end }, previousAcknowledged: end }
+}
+
+async function firstSegment(context: Context, link: SegmentLink): Promise<ActiveSegment | undefined> {
+  try {
+    return await nextSegment(context, link, 0)
+  } catch (error) {
+    if ((error as { code?: string }).code === 'spool_full') return undefined
+    throw error
+  }
+}
+
 /**
  * Puts the next segment in place: header written and synced, then named, then the name synced, before any record.
  * The first generation of a fresh directory is the clock's milliseconds, so that a spool whose directory was lost never uses
@@ -222,18 +239,16 @@ async function reopen(file: {
  */
 async function nextSegment(
   { directory, disk, pool, clock, ids }: Context,
-  {
-    previous,
-    previousAcknowledged,
-    least,
-  }: { previous: SpoolPosition; previousAcknowledged: number; least: number },
+  link: SegmentLink,
+  least: number,
 ): Promise<ActiveSegment> {
   const spare = await pool.take(SEGMENT_HEADER_BYTES + least)
   const createdAtMs = clock.now().getTime()
-  const generation = previous.generation === 0 ? Math.max(1, createdAtMs) : previous.generation + 1
+  const { generation: before } = link.previous
+  const generation = before === 0 ? Math.max(1, createdAtMs) : before + 1
   const mark = { generation, marker: Buffer.from(ids.hex128().slice(0, 16), 'hex') }
   const handle = await open(spare, 'r+')
-  const header = encodeSegmentHeader({ ...mark, createdAtMs, previous, previousAcknowledged })
+  const header = encodeSegmentHeader({ ...mark, createdAtMs, ...link })
   await disk.write(handle.fd, [header], 0)
   await disk.sync(handle.fd)
   const path = join(directory, segmentName(generation))
