@@ -142,7 +142,7 @@ async function importFlights(client: RestClient): Promise<number> {
     airports.getRowObjectsJS() as Record<string, unknown>[],
   )
 
-  const picked = `SELECT epoch(date)::BIGINT AS time, delay, distance, origin, destination
+  const picked = `SELECT epoch(date)::INTEGER AS time, delay::INTEGER AS delay, distance::INTEGER AS distance, origin, destination
     FROM (SELECT *, row_number() OVER () AS n FROM '${FLIGHTS}') WHERE n % 13 = 0`
   const counted = await source.runAndReadAll(`SELECT count(*)::INTEGER FROM (${picked})`)
   const total = counted.getRowsJS()[0][0] as number

@@ -12,6 +12,7 @@ export {
 export { type QuerySettings, readQuerySettings } from './config.ts'
 export { createEnginePool, readEngineSettings } from './engine/index.ts'
 export type * from './engine/types.ts'
+export { engineParts } from './engine-parts.ts'
 export * from './errors.ts'
 export * from './presto-type.ts'
 export { createQueryRunner, type QueryRunnerOptions } from './runner.ts'

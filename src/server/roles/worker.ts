@@ -5,6 +5,7 @@ import {
   catalogFor,
   createEnginePool,
   createQueryRunner,
+  engineParts,
   readEngineSettings,
   readQuerySettings,
 } from '../../query/index.ts'
@@ -20,7 +21,13 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   const database = openDatabase({ gate, clock, log, ids: randomIds, maxConnections: 6, metrics: registry })
   const snapshot = await openSnapshot({ dataDir, clock, log, withManifests: true })
   attachSnapshotToChannel(snapshot, channel)
-  const engines = await createEnginePool({ clock, log, settings: readEngineSettings(env), dataDir })
+  const engines = await createEnginePool({
+    clock,
+    log,
+    settings: readEngineSettings(env),
+    dataDir,
+    ...engineParts(),
+  })
   const runner = createQueryRunner({
     engines,
     objects: await createLocalStore(dataDir),

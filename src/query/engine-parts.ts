@@ -1,0 +1,7 @@
+import { prelude } from './engine-functions.ts'
+
+/** What an engine process is given at its start: the module with our functions, and the macros generated SQL relies on. */
+export function engineParts(): { functionsModule: string; prelude: string[] } {
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js'
+  return { functionsModule: new URL(`./engine-functions.${extension}`, import.meta.url).href, prelude }
+}
