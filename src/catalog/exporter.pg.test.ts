@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { silentLog, systemClock } from '../kernel/index.ts'
-import { openSnapshot, openSnapshotWriter } from '../snapshot/index.ts'
+import { openSnapshot, openSnapshotWriter, type SnapshotWriter } from '../snapshot/index.ts'
 import { startTestCatalog, type TestCatalog } from './testing.ts'
 import { createCatalogWrite } from './write.ts'
 
@@ -31,7 +31,7 @@ describe('the snapshot exporter', () => {
     await client.query(`INSERT INTO databases (id, account_id, name, owner_id) VALUES (1, 1, 'shop', 1)`)
     await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'orders')`)
     await catchUp()
-    const found = catalog.writer.findTable(1n, 'shop', 'orders')
+    const found = catalog.view.findTable(1n, 'shop', 'orders')
     assert.ok(found.kind === 'found')
     assert.equal(found.value.id, 1n)
     await client.end()
@@ -43,12 +43,12 @@ describe('the snapshot exporter', () => {
     await slow.query(`INSERT INTO tables (database_id, name) VALUES (1, 'late')`)
     await quick.query(`INSERT INTO tables (database_id, name) VALUES (1, 'early')`)
     await catchUp()
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'early').kind, 'found')
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'late').kind, 'absent')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'early').kind, 'found')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'late').kind, 'absent')
     await quick.query(`INSERT INTO tables (database_id, name) VALUES (1, 'after')`)
     await slow.query('COMMIT')
     await catchUp()
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'late').kind, 'found')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'late').kind, 'found')
     await Promise.all([slow.end(), quick.end()])
   })
 
@@ -98,7 +98,7 @@ describe('the snapshot exporter', () => {
        SELECT 1000 + i, 1, int8range(i, i + 1), 1, 1, 'many/' || i, 'job:2:1', '{}' FROM generate_series(1, 12000) i`,
     )
     await catchUp()
-    const table = catalog.writer.findTableById(1n)
+    const table = catalog.view.findTableById(1n)
     assert.ok(table.kind === 'found')
     assert.equal(table.value.rows, 12_035n)
     await client.end()
@@ -112,9 +112,9 @@ describe('the snapshot exporter', () => {
     const { test, dataDir } = catalog
     catalog = await startTestCatalog({ test, dataDir })
     await catchUp()
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'meanwhile').kind, 'found')
     const reader = await openSnapshot({ dataDir, clock: systemClock, log: silentLog })
-    assert.ok(await reader.catchUp(catalog.writer.position))
+    assert.ok(await reader.catchUp(catalog.view.position))
     assert.equal(reader.findTable(1n, 'shop', 'meanwhile').kind, 'found')
     await reader.close()
   })
@@ -123,9 +123,9 @@ describe('the snapshot exporter', () => {
     const { gate } = catalog.test
     gate.set({ epoch: 2 })
     await catchUp()
-    assert.equal(catalog.writer.cut?.epoch, 2)
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
-    const table = catalog.writer.findTableById(1n)
+    assert.equal((catalog.view as SnapshotWriter).cut?.epoch, 2)
+    assert.equal(catalog.view.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    const table = catalog.view.findTableById(1n)
     assert.ok(table.kind === 'found')
     assert.equal(table.value.rows, 12_035n)
   })
@@ -139,23 +139,23 @@ describe('the snapshot exporter', () => {
     await broken.close()
     catalog = await startTestCatalog({ test, dataDir })
     await catchUp()
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'meanwhile').kind, 'found')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'meanwhile').kind, 'found')
   })
 
   test('is sealed with everything in it, and says so until it is opened again', async () => {
     const client = await connect()
     await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'last_moment')`)
     await catalog.exporter.seal('maintenance')
-    assert.equal(catalog.writer.sealed?.reason, 'maintenance')
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'last_moment').kind, 'found')
+    assert.equal(catalog.view.sealed?.reason, 'maintenance')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'last_moment').kind, 'found')
     await assert.rejects(catchUp(), { code: 'catalog_away', advice: 'retry' })
     await client.query(`INSERT INTO tables (database_id, name) VALUES (1, 'after_it')`)
     catalog.test.gate.set({ mode: 'held' })
     catalog.test.gate.set({ mode: 'serving' })
     const until = Date.now() + 5000
-    while (catalog.writer.sealed !== undefined && Date.now() < until) await systemClock.sleep(10)
+    while (catalog.view.sealed !== undefined && Date.now() < until) await systemClock.sleep(10)
     await catchUp()
-    assert.equal(catalog.writer.findTable(1n, 'shop', 'after_it').kind, 'found')
+    assert.equal(catalog.view.findTable(1n, 'shop', 'after_it').kind, 'found')
     await client.end()
   })
 })
@@ -171,22 +171,22 @@ describe('a write of the catalog', () => {
 
   test('is in the snapshot before it is answered', async () => {
     await insertKey(1)
-    assert.equal(catalog.writer.findKey('sha-1').kind, 'found')
+    assert.equal(catalog.view.findKey('sha-1').kind, 'found')
   })
 
   test('that takes a key away makes it unknown before the commit and revoked after', async () => {
     await insertKey(2)
     const seen: string[] = []
-    const { exporter, test, writer } = catalog
+    const { exporter, test, view } = catalog
     const announceDenials: typeof exporter.announceDenials = async (xid, keys) => {
       await exporter.announceDenials(xid, keys)
-      seen.push(writer.findKey('sha-2').kind)
+      seen.push(view.findKey('sha-2').kind)
     }
     const watched = { ...exporter, announceDenials }
-    const write = createCatalogWrite({ database: test.database, exporter: watched, view: writer })
+    const write = createCatalogWrite({ database: test.database, exporter: watched, view })
     await write(admission, (sql) => sql`UPDATE api_keys SET revoked_at = now() WHERE id = 2`)
     assert.deepEqual(seen, ['unknown'])
-    const found = catalog.writer.findKey('sha-2')
+    const found = catalog.view.findKey('sha-2')
     assert.ok(found.kind === 'found' && found.value.revoked)
   })
 
@@ -197,7 +197,7 @@ describe('a write of the catalog', () => {
     await catalog.exporter.announceDenials(BigInt(rows[0].xid), ['api_keys/3'])
     await client.end()
     await catchUp()
-    const found = catalog.writer.findKey('sha-3')
+    const found = catalog.view.findKey('sha-3')
     assert.ok(found.kind === 'found' && !found.value.revoked)
   })
 
@@ -208,10 +208,10 @@ describe('a write of the catalog', () => {
     const { rows } = await client.query('SELECT pg_current_xact_id()::text AS xid')
     await catalog.exporter.announceDenials(BigInt(rows[0].xid), ['api_keys/4'])
     await catchUp()
-    assert.equal(catalog.writer.findKey('sha-4').kind, 'unknown')
+    assert.equal(catalog.view.findKey('sha-4').kind, 'unknown')
     await client.query('ROLLBACK')
     await catchUp()
-    assert.equal(catalog.writer.findKey('sha-4').kind, 'found')
+    assert.equal(catalog.view.findKey('sha-4').kind, 'found')
     await client.end()
   })
 })

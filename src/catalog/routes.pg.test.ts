@@ -1,54 +1,27 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
-import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
 import { createApp } from '../kernel/http/index.ts'
-import { lonelyChannel, randomIds, silentLog, systemClock } from '../kernel/index.ts'
-import { type Catalog, openCatalog } from './catalog.ts'
+import { randomIds, silentLog, systemClock } from '../kernel/index.ts'
 import { ensureFirstAccount, type FirstAccount } from './first-account.ts'
-import { catalogRoutes } from './routes.ts'
+import { catalogRoutes, type Tail } from './routes.ts'
+import { OWNER_FOR_TESTS, startAccountForTests, startTestCatalog, type TestCatalog } from './testing.ts'
 
-const OWNER = { ownerEmail: 'ann@example.com', ownerName: 'Ann Example', ownerPassword: 'correct horse' }
-let testDatabase: TestDatabase
-let dataDir: string
-let catalog: Catalog
+let catalog: TestCatalog
 let app: FastifyInstance
 let first: FirstAccount
-const ended = new AbortController()
-let running: Promise<void>
 
 before(async () => {
-  testDatabase = await startTestDatabase()
-  dataDir = await mkdtemp(join(tmpdir(), 'millrace-catalog-'))
-  const { database, gate } = testDatabase
-  const base = { clock: systemClock, log: silentLog, ids: randomIds }
-  catalog = await openCatalog({
-    dataDir,
-    database,
-    gate,
-    channel: lonelyChannel,
-    writeWaitSeconds: 1,
-    ...base,
-  })
-  first = (await ensureFirstAccount({ ...base, write: catalog.write }, OWNER))!
-  running = catalog.exporter.service.run(ended.signal)
+  catalog = await startTestCatalog({ writeWaitSeconds: 1 })
+  first = (await startAccountForTests(catalog)).first
   app = createApp({ log: silentLog, authenticate: catalog.authenticate })
-  catalogRoutes(app, {
-    ...catalog.routeDeps,
-    tail: async (table, options) => Buffer.from(`${table.name} ${options.count}`),
-  })
+  const tail: Tail = async (table, { count }) => Buffer.from(`${table.name} ${count}`)
+  catalogRoutes(app, { ...catalog.routeDeps, tail })
   await app.ready()
 })
 after(async () => {
   await app.close()
-  ended.abort()
-  await running
-  await catalog.close()
-  await testDatabase.stop()
-  await rm(dataDir, { recursive: true })
+  await catalog.stop()
 })
 
 type Options = { key?: string; body?: Record<string, string>; json?: unknown }
@@ -76,7 +49,7 @@ const post = (url: string, body?: Record<string, string>, options?: Options) =>
   call('POST', url, { body, ...options })
 /** As if the database were taken away, for the time of `work`. */
 async function whileAway(work: () => Promise<void>) {
-  const { gate } = testDatabase
+  const { gate } = catalog.test
   await catalog.exporter.seal('test')
   gate.set({ mode: 'away', planned: true })
   try {
@@ -90,7 +63,10 @@ async function whileAway(work: () => Promise<void>) {
 
 describe('the first start', () => {
   test('makes one account, however often it is tried', async () => {
-    const again = await ensureFirstAccount({ write: catalog.write, ids: randomIds, log: silentLog }, OWNER)
+    const again = await ensureFirstAccount(
+      { write: catalog.write, ids: randomIds, log: silentLog },
+      OWNER_FOR_TESTS,
+    )
     assert.equal(again, undefined)
     assert.match(first.masterKey, /^[1-9][0-9]*\/[0-9a-f]{40}$/)
     assert.match(first.writeOnlyKey, /^[1-9][0-9]*\/[0-9a-f]{40}$/)
@@ -256,7 +232,7 @@ describe('tables', () => {
 
   test('report sums and times of their data as text', async () => {
     const { id } = await show('orders')
-    await testDatabase.database.write(
+    await catalog.test.database.write(
       { class: 'write', deadlineMs: 5000 },
       (sql) => sql`
       INSERT INTO chunks (table_id, time_range, rows, bytes, path, owner, columns)
@@ -488,7 +464,7 @@ describe('result targets', () => {
     assert.deepEqual(results, [
       { name: 'r1', url: 'mysql://user@host:3306/db/t?mode=replace', organization: null },
     ])
-    const [row] = await testDatabase.database.read(
+    const [row] = await catalog.test.database.read(
       { class: 'read', deadlineMs: 5000 },
       (sql) => sql<{ secret: Buffer }>`SELECT secret FROM connections`,
     )
@@ -504,7 +480,7 @@ describe('result targets', () => {
 })
 
 test('every change has left a line in the audit log, and none of them a secret', async () => {
-  const lines = await testDatabase.database.read(
+  const lines = await catalog.test.database.read(
     { class: 'read', deadlineMs: 5000 },
     (sql) => sql<{ action: string; text: string }>`SELECT action, audit_log::text AS text FROM audit_log`,
   )
