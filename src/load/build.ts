@@ -13,7 +13,7 @@ import {
 } from './decode/index.ts'
 import { refusedPayload, refusedRecords } from './error-records.ts'
 import { chunkPath, ownerOf } from './paths.ts'
-import type { BuiltBatch, FaultPoint, LoadTable, Payload, TableChange } from './types.ts'
+import type { BuiltBatch, ChunkFile, FaultPoint, LoadTable, Payload, TableChange } from './types.ts'
 
 /** The event loop is given a turn at least this often: heartbeats must not wait for a large batch. */
 const TURN_MS = 50
@@ -26,6 +26,8 @@ export type BuildOptions = {
   clock: Clock
   log: Log
   faultPoint: FaultPoint
+  /** Takes each chunk as soon as it is made: writing goes on while the next is decoded. */
+  emit(file: ChunkFile): void
 }
 
 /** One table of a batch while it is being filled. */
@@ -39,7 +41,7 @@ type Filling = {
 }
 
 /**
- * Decodes the payloads, as many from the first on as memory allows, and makes one chunk per table (more when it grows large), in memory. What a payload contains
+ * Decodes the payloads, as many from the first on as memory allows, and makes one chunk per table (more when it grows large). What a payload contains
  * never stops it: faults become error records; a payload that makes our own code throw is set aside whole.
  */
 export async function buildBatch(payloads: Payload[], options: BuildOptions): Promise<BuiltBatch> {
@@ -68,8 +70,6 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
   ) {
     expandedBytes += addPayload(payloads[built.taken]!, tables, built, options)
     built.taken++
-    for (const filling of tables.values())
-      if (filling.rows.bytes >= settings.chunkBytes) closeChunk(filling, built, options)
     await breathe()
   }
   for (const filling of tables.values()) {
@@ -126,6 +126,7 @@ function addPayload(
   }
   if (importId !== undefined)
     built.importIds.push({ tableId: table.id, id: importId, receivedAtMs: record.receivedAtMs })
+  if (filling.rows.bytes >= settings.chunkBytes) closeChunk(filling, built, options)
   return expanded.bytes.length
 }
 
@@ -153,13 +154,22 @@ function closeChunk(filling: Filling, built: BuiltBatch, options: BuildOptions):
     finished.columns.map(({ name, key, type, physical, nulls }) => [name, { key, type, physical, nulls }]),
   )
   const metadata = footer(table, columns, built.owner, options.from)
-  const bytes = writeParquet(
+  const content = writeParquet(
     finished.columns.map(({ data }) => data),
     finished.rows,
     { metadata },
   )
   const { rows: count, timeMin, timeMax } = finished
-  built.chunks.push({ tableId: table.id, path, bytes, rows: count, timeMin, timeMax, columns })
+  options.emit({ path, content })
+  built.chunks.push({
+    tableId: table.id,
+    path,
+    bytes: content.length,
+    rows: count,
+    timeMin,
+    timeMax,
+    columns,
+  })
   built.rows += count
   filling.rows = createTableBatch({
     known: filling.known,

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readLoadSettings } from './config.ts'
-import { anImport, openRoom, type Room, type TestSpool } from './testing.ts'
 import type { LoaderProcess } from './process-testing.ts'
+import { anImport, openRoom, type Room, type TestSpool } from './testing.ts'
 import { LOAD_STEPS } from './types.ts'
 
 const T = 1_700_000_000

@@ -3,41 +3,66 @@ import type { Admission } from '../gate/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import { chunkPrefix, epochOf } from './paths.ts'
 import { findChunkPaths } from './store.ts'
-import type { LoadedChunk } from './types.ts'
+import type { ChunkFile, LoadedChunk } from './types.ts'
 
 /** Paths compared with the catalog in one statement. */
 const SWEEP_PATHS = 1000
+
+export type ChunkWriter = {
+  /** Begins to write it, or queues it behind those under way. */
+  add(file: ChunkFile): void
+  /** Resolves when everything added is stored; rejects with the first failure, and may then be called again. */
+  finish(): Promise<void>
+}
 
 /**
  * Writes the chunk files of a batch, many at a time, so that their syncs share the disk's journal. A file of the same name
  * can only be what an earlier attempt of this owner left uncommitted (the position has not moved): it is replaced.
  */
-export async function writeChunks(
+export function createChunkWriter(
   objects: ObjectStore,
-  chunks: LoadedChunk[],
   atOnce: number,
   written: () => void | Promise<void>,
-): Promise<void> {
-  let next = 0
-  const write = async () => {
-    for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
-      await put(objects, chunk)
-      await written()
+): ChunkWriter {
+  const waiting: ChunkFile[] = []
+  const writers = new Set<Promise<void>>()
+  let failed: { file: ChunkFile; error: unknown }[] = []
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      try {
+        await put(objects, file)
+        await written()
+      } catch (error) {
+        failed.push({ file, error })
+      }
     }
   }
-  const writers = Array.from({ length: Math.min(atOnce, chunks.length) }, write)
-  // All must have ended before an error rises: a straggler would write after the files were removed.
-  for (const outcome of await Promise.allSettled(writers))
-    if (outcome.status === 'rejected') throw outcome.reason
+  const add = (file: ChunkFile) => {
+    waiting.push(file)
+    if (writers.size >= atOnce) return
+    const writer: Promise<void> = work().finally(() => writers.delete(writer))
+    writers.add(writer)
+  }
+  return {
+    add,
+    async finish() {
+      const again = failed
+      failed = []
+      for (const { file } of again) add(file)
+      // All must have ended before an error rises: a straggler would write after the files were removed.
+      while (writers.size > 0) await Promise.all(writers)
+      if (failed.length > 0) throw failed[0]!.error
+    },
+  }
 }
 
-async function put(objects: ObjectStore, { path, bytes }: LoadedChunk): Promise<void> {
+async function put(objects: ObjectStore, { path, content }: ChunkFile): Promise<void> {
   try {
-    await objects.put(path, bytes)
+    await objects.put(path, content)
   } catch (error) {
     if ((error as { code?: string }).code !== 'object_exists') throw error
     await objects.remove(path)
-    await objects.put(path, bytes)
+    await objects.put(path, content)
   }
 }
 

@@ -13,7 +13,7 @@ import { buildBatch } from './build.ts'
 import { commitBatch } from './commit.ts'
 import type { LoadSettings } from './config.ts'
 import { loadErrors } from './errors.ts'
-import { removeChunks, sweepOrphans, writeChunks } from './files.ts'
+import { type ChunkWriter, createChunkWriter, removeChunks, sweepOrphans } from './files.ts'
 import { type LoadMetrics, loadMetrics } from './metrics.ts'
 import { claimSpool } from './store.ts'
 import { lookUp } from './targets.ts'
@@ -169,9 +169,10 @@ async function commitPatiently(
     )
     if (payloads === undefined) return 0
     await faultPoint('looked-up')
-    const batch = await decode(context, owned, poison ? setAside(payloads) : payloads)
+    const files = createChunkWriter(objects, settings.filesAtOnce, () => faultPoint('file-written'))
+    const batch = await decode(context, owned, poison ? setAside(payloads) : payloads, files)
     const wrote = await patiently(context, signal, async () => {
-      await writeChunks(objects, batch.chunks, settings.filesAtOnce, () => faultPoint('file-written'))
+      await files.finish()
       return true
     })
     if (!wrote) return 0
@@ -202,12 +203,17 @@ async function commitPatiently(
   throw loadErrors.load_conflict(`${MOST_CONFLICTS} times in a row`)
 }
 
-async function decode(context: Context, owned: Owned, payloads: Payload[]): Promise<BuiltBatch> {
+async function decode(
+  context: Context,
+  owned: Owned,
+  payloads: Payload[],
+  files: ChunkWriter,
+): Promise<BuiltBatch> {
   const { attempts, faultPoint, spoolName, settings, clock, log } = context
   await attempts.begin(owned.position, payloads.length)
   await faultPoint('attempt-noted')
   const place = { spool: spoolName, epoch: owned.epoch, from: owned.position }
-  const batch = await buildBatch(payloads, { ...place, settings, clock, log, faultPoint })
+  const batch = await buildBatch(payloads, { ...place, settings, clock, log, faultPoint, emit: files.add })
   await attempts.survived()
   await faultPoint('decoded')
   return batch

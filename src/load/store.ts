@@ -147,7 +147,7 @@ export async function insertChunks(sql: Sql, owner: string, chunks: LoadedChunk[
     time_from: timeMin,
     time_to: timeMax + 1,
     rows: count,
-    bytes: bytes.length,
+    bytes,
     path,
     columns,
   }))

@@ -39,15 +39,19 @@ export type Payload = SpooledRecord & {
   repeated: boolean
 }
 
+/** A chunk as the catalog is told of it. */
 export type LoadedChunk = {
   tableId: bigint
   path: string
-  bytes: Buffer
+  bytes: number
   rows: number
   timeMin: number
   timeMax: number
   columns: ChunkColumns
 }
+
+/** A chunk on its way to the object store. */
+export type ChunkFile = { path: string; content: Buffer }
 
 export type TableChange = {
   table: LoadTable
