@@ -20,10 +20,18 @@ export const jobSettings = defineSettings('jobs', {
   submitWaitMs: {
     env: 'MILLRACE_JOBS_SUBMIT_WAIT_MS',
     type: 'integer',
-    default: 3000,
+    default: 2000,
     least: 0,
     most: 60_000,
-    help: 'How long a new job waits for the main database before it is accepted into the local queue.',
+    help: 'How long a new job waits for a held database before it is accepted into the local queue. While it is away nobody waits.',
+  },
+  readDeadlineMs: {
+    env: 'MILLRACE_JOBS_READ_WAIT_MS',
+    type: 'integer',
+    default: 2000,
+    least: 0,
+    most: 60_000,
+    help: 'How long a look at jobs waits for a held database before it is answered from the snapshot.',
   },
   reservedIds: {
     env: 'MILLRACE_JOBS_RESERVED_IDS',

@@ -1,11 +1,13 @@
 import type { Database } from '../database/index.ts'
 import { type Channel, isRetryable, type Log } from '../kernel/index.ts'
+import { type GateView, patientUpTo } from './patience.ts'
 import type { LocalQueue } from './queue.ts'
 import { domainKeyUsed, insertJob } from './store.ts'
 import type { JobHeads, NewJob } from './types.ts'
 
 export type IssueDeps = {
   database: Database
+  gate: GateView
   queue: LocalQueue
   heads: JobHeads
   channel: Channel
@@ -25,7 +27,7 @@ export async function issueJob(deps: IssueDeps, job: NewJob): Promise<bigint> {
   // The id of the last try: when the reply to its COMMIT was lost, the queue goes on with the same one.
   let tried: bigint | undefined
   try {
-    const admission = { class: 'submit', deadlineMs: deps.submitWaitMs } as const
+    const admission = patientUpTo(deps.gate, 'submit', deps.submitWaitMs)
     const id = await deps.database.write(admission, async (sql) => {
       tried = await insertJob(sql, job)
       return tried

@@ -4,6 +4,7 @@ import { requestKill } from './end-store.ts'
 import { jobErrors } from './errors.ts'
 import { isFinished, type JobStatus } from './life.ts'
 import { type JobSources, rememberedJob } from './lookup.ts'
+import { patientUpTo } from './patience.ts'
 import type { QueueService } from './queue-service.ts'
 
 /** What a worker says to a kill of a job it runs: taken = it will end killed, late = it had just ended by itself. */
@@ -13,10 +14,10 @@ export type KillDeps = JobSources & {
   database: Database
   channel: Channel
   log: Log
+  submitWaitMs: number
   queueService: Pick<QueueService, 'entering'>
 }
 
-const WRITE_DEADLINE_MS = 3_000
 const WORKER_DEADLINE_MS = 2_000
 
 /**
@@ -35,7 +36,7 @@ export async function killJob(deps: KillDeps, accountId: bigint, id: bigint): Pr
   }
   let former: JobStatus | undefined
   try {
-    const admission = { class: 'submit', deadlineMs: WRITE_DEADLINE_MS } as const
+    const admission = patientUpTo(deps.gate, 'submit', deps.submitWaitMs)
     former = await deps.database.write(admission, (sql) => requestKill(sql, accountId, id))
   } catch (error) {
     if (!isRetryable(error)) throw error

@@ -3,6 +3,7 @@ import { isRetryable } from '../kernel/index.ts'
 import type { EndsReader, KnownEnd } from './ends.ts'
 import { jobErrors } from './errors.ts'
 import { isFinished, LIFE, stepOfEnd } from './life.ts'
+import { type GateView, patientUpTo } from './patience.ts'
 import type { LocalQueue } from './queue.ts'
 import { jobFromRow } from './row.ts'
 import { findDomainKey, findJob, type JobFilter, listJobs, listJobsOfSchedule } from './store.ts'
@@ -11,6 +12,7 @@ import type { Job, JobHeads } from './types.ts'
 /** Where jobs are looked up, nearest truth first. */
 export type JobSources = {
   database: Database
+  gate: GateView
   queue: LocalQueue
   heads: JobHeads
   ends: EndsReader
@@ -52,7 +54,7 @@ export async function rememberedJob(
   return { value: withEnd(job, known), asOfMs: sources.heads.ageMs }
 }
 
-const reading = ({ readDeadlineMs }: JobSources) => ({ class: 'read', deadlineMs: readDeadlineMs }) as const
+const reading = ({ gate, readDeadlineMs }: JobSources) => patientUpTo(gate, 'read', readDeadlineMs)
 
 /** The head with an end that has happened but may not have reached the main database. */
 export function withEnd(job: Job, known: KnownEnd | undefined): Job {

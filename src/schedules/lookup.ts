@@ -1,23 +1,29 @@
 import type { Database } from '../database/index.ts'
+import { type GateView, patientUpTo } from '../jobs/index.ts'
 import { isRetryable } from '../kernel/index.ts'
 import type { SnapshotSchedule } from '../snapshot/index.ts'
 import { scheduleErrors } from './errors.ts'
 import { findSchedule, listSchedules } from './store.ts'
 import type { Schedule, ScheduleHeads } from './types.ts'
 
-export type ScheduleSources = { database: Database; heads: ScheduleHeads; readDeadlineMs: number }
+export type ScheduleSources = {
+  database: Database
+  gate: GateView
+  heads: ScheduleHeads
+  readDeadlineMs: number
+}
 /** `asOfMs`: from the snapshot, so many milliseconds old. */
 type Answer<T> = { value: T; asOfMs?: number }
 
 /** @throws schedule_unknown (404, final) only when the main database said so · schedule_away (503, retry) */
 export async function lookUpSchedule(
-  { database, heads, readDeadlineMs }: ScheduleSources,
+  { database, gate, heads, readDeadlineMs }: ScheduleSources,
   accountId: bigint,
   name: string,
 ): Promise<Answer<Schedule>> {
   let found: Schedule | undefined
   try {
-    const admission = { class: 'read', deadlineMs: readDeadlineMs } as const
+    const admission = patientUpTo(gate, 'read', readDeadlineMs)
     found = await database.read(admission, (sql) => findSchedule(sql, accountId, name))
   } catch (error) {
     if (!isRetryable(error)) throw error
@@ -30,11 +36,11 @@ export async function lookUpSchedule(
 }
 
 export async function lookUpSchedules(
-  { database, heads, readDeadlineMs }: ScheduleSources,
+  { database, gate, heads, readDeadlineMs }: ScheduleSources,
   accountId: bigint,
 ): Promise<Answer<Schedule[]>> {
   try {
-    const admission = { class: 'read', deadlineMs: readDeadlineMs } as const
+    const admission = patientUpTo(gate, 'read', readDeadlineMs)
     return { value: await database.read(admission, (sql) => listSchedules(sql, accountId)) }
   } catch (error) {
     if (!isRetryable(error) || !heads.usable) throw error
