@@ -72,11 +72,20 @@ async function serveEdge(): Promise<void> {
   const directory = join(root, 'spool', 'ingest-0')
   const common = { clock: systemClock, log: silentLog }
   const registry = createRegistry('ingest-0')
+  const metrics = spoolMetrics(registry)
+  const commits = { batches: 0, records: 0, seconds: 0 }
   const spool = await openSpoolWriter({
     ...common,
     directory,
     settings: readSpoolSettings({}),
-    observer: spoolMetrics(registry),
+    observer: {
+      committed(records, bytes, seconds) {
+        metrics.committed(records, bytes, seconds)
+        commits.batches++
+        commits.records += records
+        commits.seconds += seconds
+      },
+    },
     onFatal: (error) => {
       throw error
     },
@@ -106,7 +115,7 @@ async function serveEdge(): Promise<void> {
     await rm(root, { recursive: true, force: true })
     process.exit()
   })
-  await listen(edgeServer(edge, readIngestSettings({})) as http.Server)
+  await listen(edgeServer(edge, readIngestSettings({})) as http.Server, commits)
 }
 
 function knownTable(): Directory {
@@ -129,10 +138,10 @@ function knownTable(): Directory {
   }
 }
 
-async function listen(server: http.Server): Promise<void> {
+async function listen(server: http.Server, commits = { batches: 0, records: 0, seconds: 0 }): Promise<void> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  process.on('message', () => process.send!({ cpu: process.cpuUsage() }))
+  process.on('message', () => process.send!({ cpu: process.cpuUsage(), commits } satisfies Figures))
   process.send!({ port: (server.address() as AddressInfo).port })
 }
 
@@ -190,10 +199,11 @@ async function compare(): Promise<void> {
   const edge = await start('edge', values.profile)
   const load = await start('load')
   const measure = async ({ child, port }: Started, connections: number) => {
-    const before = await cpuMicroseconds(child)
+    const before = await figuresOf(child)
     load.child.send({ port: port!, connections, seconds: Number(values.seconds) } satisfies Round)
     const [{ perSecond, answered }] = (await once(load.child, 'message')) as [Measured]
-    return { perSecond, cpuMicroseconds: ((await cpuMicroseconds(child)) - before) / answered }
+    const after = await figuresOf(child)
+    return { perSecond, words: inWords(perSecond, answered, before, after) }
   }
   for (const server of [bare, edge]) await measure(server, 64)
   const results: string[] = []
@@ -202,7 +212,7 @@ async function compare(): Promise<void> {
     for (let round = 1; round <= Number(values.rounds); round++) {
       const [plain, accepted] = [await measure(bare, connections), await measure(edge, connections)]
       rates.push({ bare: plain.perSecond, edge: accepted.perSecond })
-      console.log(`${name} round ${round}: bare ${inWords(plain)}, accepted ${inWords(accepted)}`)
+      console.log(`${name} round ${round}: bare ${plain.words}; accepted ${accepted.words}`)
     }
     const ratio = median(rates.map((each) => each.edge)) / median(rates.map((each) => each.bare))
     results.push(`${name} ratio=${ratio.toFixed(2)} goal=${goal} ${ratio >= goal ? 'ok' : 'short'}`)
@@ -214,14 +224,24 @@ async function compare(): Promise<void> {
 type Started = { child: ChildProcess; port?: number }
 type Measured = { perSecond: number; answered: number }
 
-async function cpuMicroseconds(child: ChildProcess): Promise<number> {
+/** What a server has used and done since it started. */
+type Figures = { cpu: NodeJS.CpuUsage; commits: { batches: number; records: number; seconds: number } }
+
+async function figuresOf(child: ChildProcess): Promise<Figures> {
   child.send({})
-  const [{ cpu }] = (await once(child, 'message')) as [{ cpu: NodeJS.CpuUsage }]
-  return cpu.user + cpu.system
+  const [figures] = (await once(child, 'message')) as [Figures]
+  return figures
 }
 
-function inWords({ perSecond, cpuMicroseconds }: { perSecond: number; cpuMicroseconds: number }): string {
-  return `${perSecond.toFixed(0)}/s (${cpuMicroseconds.toFixed(0)} µs of CPU each)`
+function inWords(perSecond: number, answered: number, before: Figures, after: Figures): string {
+  const cpuMicroseconds = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system
+  const batches = after.commits.batches - before.commits.batches
+  const syncs =
+    batches === 0
+      ? ''
+      : `, ${(((after.commits.seconds - before.commits.seconds) / batches) * 1000).toFixed(1)} ms a sync of ` +
+        `${((after.commits.records - before.commits.records) / batches).toFixed(0)}`
+  return `${perSecond.toFixed(0)}/s (${(cpuMicroseconds / answered).toFixed(0)} µs of CPU each${syncs})`
 }
 
 async function start(name: string, profile?: string): Promise<Started> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { type FileHandle, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -13,7 +13,12 @@ import { aRecord, aWriter, replay, withSpoolDirectory } from './testing.ts'
 import type { SpooledRecord, SpoolPosition } from './types.ts'
 
 /** Nothing here is lost for want of a sync, and many small spools are made. */
-const disk = { ...realDisk, sync: async () => undefined }
+const disk = {
+  ...realDisk,
+  commitFlags: constants.O_RDWR,
+  commit: realDisk.write,
+  sync: async () => undefined,
+}
 
 const batches = fc.array(fc.array(fc.integer({ min: 0, max: 9000 }), { minLength: 1, maxLength: 6 }), {
   minLength: 1,

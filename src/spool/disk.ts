@@ -1,4 +1,4 @@
-import { fdatasync, write, writev } from 'node:fs'
+import { constants, fdatasync, write, writev } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { SpoolDisk } from './types.ts'
 
@@ -30,10 +30,22 @@ async function writeAll(fd: number, buffers: Buffer[], at: number): Promise<void
   }
 }
 
+const sync = (fd: number): Promise<void> =>
+  new Promise((resolve, reject) => fdatasync(fd, (error) => (error === null ? resolve() : reject(error))))
+
+/** Not defined outside Linux. */
+const SYNCED_WRITES: number | undefined = constants.O_DSYNC
+
 export const realDisk: SpoolDisk = {
+  commitFlags: constants.O_RDWR | (SYNCED_WRITES ?? 0),
+  // With O_DSYNC a write is a write and its fdatasync in one call: one turn of the event loop to wait for instead of two,
+  // and a turn takes as long as all the requests in it.
+  commit: async (fd, buffers, at) => {
+    await writeAll(fd, buffers, at)
+    if (SYNCED_WRITES === undefined) await sync(fd)
+  },
   write: writeAll,
-  sync: (fd) =>
-    new Promise((resolve, reject) => fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))),
+  sync,
   freeBytes: async (directory) => {
     const { bavail, bsize } = await statfs(directory)
     return bavail * bsize

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -14,7 +14,15 @@ describe('reading a spool', () => {
   test('never gives out a record that is written but not yet synced', () =>
     withSpoolDirectory(async (directory) => {
       let hold: Promise<void> = Promise.resolve()
-      const disk = { ...realDisk, sync: (fd: number) => hold.then(() => realDisk.sync(fd)) }
+      const disk = {
+        ...realDisk,
+        commitFlags: constants.O_RDWR,
+        async commit(fd: number, buffers: Buffer[], at: number) {
+          await realDisk.write(fd, buffers, at)
+          await hold
+          await realDisk.sync(fd)
+        },
+      }
       const writer = await aWriter(directory, { disk })
       const reader = aReader(directory)
       await writer.append(aRecord('synced'))

@@ -52,7 +52,11 @@ export type SpoolDamage = { generation: number; from: number; to: number; reason
 
 /** The few disk operations durability rests on; tests make them fail. */
 export type SpoolDisk = {
-  /** Writes all bytes at the position. */
+  /** How files that `commit` writes to have to be opened. */
+  commitFlags: number
+  /** Writes all bytes at the position; resolves when they are on disk. */
+  commit(fd: number, buffers: Buffer[], at: number): Promise<void>
+  /** Writes all bytes at the position, into the page cache. */
   write(fd: number, buffers: Buffer[], at: number): Promise<void>
   /** fdatasync. */
   sync(fd: number): Promise<void>

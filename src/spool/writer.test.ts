@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { realDisk } from './disk.ts'
 import { compareSpoolPositions } from './position.ts'
 import { aReader, aRecord, aWriter, replay, smallSettings, withSpoolDirectory } from './testing.ts'
+import type { SpoolDisk } from './types.ts'
 
 const noSpace = Object.assign(new Error('no space'), { code: 'ENOSPC' })
 const broken = Object.assign(new Error('i/o error'), { code: 'EIO' })
@@ -160,10 +161,10 @@ describe('appending to a spool', () => {
       let full = false
       const disk = {
         ...realDisk,
-        write: async (fd: number, buffers: Buffer[], at: number) => {
-          if (!full) return realDisk.write(fd, buffers, at)
+        commit: async (fd: number, buffers: Buffer[], at: number) => {
+          if (!full) return realDisk.commit(fd, buffers, at)
           full = false
-          await realDisk.write(fd, [Buffer.concat(buffers).subarray(0, 250)], at)
+          await realDisk.commit(fd, [Buffer.concat(buffers).subarray(0, 250)], at)
           throw noSpace
         },
       }
@@ -187,10 +188,9 @@ describe('appending to a spool', () => {
   test('whose sync fails is not acknowledged, ends the process, and nothing is accepted any more', () =>
     withSpoolDirectory(async (directory) => {
       let failing = false
-      const disk = {
-        ...realDisk,
-        sync: (fd: number) => (failing ? Promise.reject(broken) : realDisk.sync(fd)),
-      }
+      const commit: SpoolDisk['commit'] = (...batch) =>
+        failing ? Promise.reject(broken) : realDisk.commit(...batch)
+      const disk = { ...realDisk, commit }
       const fatal: unknown[] = []
       const writer = await aWriter(directory, { disk, onFatal: (error) => fatal.push(error) })
       await writer.append(aRecord('kept'))

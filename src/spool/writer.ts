@@ -11,7 +11,13 @@ import { openDurableMark, readReleased } from './marks.ts'
 import { createPending } from './pending.ts'
 import { openSegmentPool, type SegmentPool } from './pool.ts'
 import { recoverSegments } from './recover.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentLink, segmentName } from './segment.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentFile,
+  type SegmentLink,
+  segmentName,
+} from './segment.ts'
 import type { SpoolDisk, SpoolObserver, SpoolPosition, SpoolRecord, SpoolWriter } from './types.ts'
 
 export type SpoolWriterOptions = {
@@ -70,7 +76,7 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
 
   const context = { directory, disk, pool, clock, ids }
   let { link } = recovered
-  let active = recovered.unused === undefined ? undefined : await reopen(recovered.unused)
+  let active = recovered.unused === undefined ? undefined : await reopen(recovered.unused, disk)
   const durable = openDurableMark(directory)
   // Without room for a first segment it opens all the same: what is there can be read, and appends are told to come back.
   active ??= await firstSegment(context, link)
@@ -128,14 +134,13 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
   const commit = async (segment: ActiveSegment, batch: Batch) => {
     const startedMs = clock.monotonicMs()
     try {
-      await disk.write(segment.handle.fd, batch.buffers, segment.end)
+      await disk.commit(segment.handle.fd, batch.buffers, segment.end)
     } catch (error) {
       if (!isOutOfSpace(error)) throw error
       segment.abandoned = true
       const full = spoolErrors.spool_full('its disk is full', error)
       return settle(batch.positions.length, ({ reject }) => reject(full))
     }
-    await disk.sync(segment.handle.fd)
     pending.appended(batch.positions[0]!, batch.bytes, waiting[0]!.record.receivedAtMs)
     segment.end += batch.bytes
     durable.publish({ generation: segment.mark.generation, offset: segment.end })
@@ -207,13 +212,8 @@ async function openLocked(options: SpoolWriterOptions, unlock: () => void): Prom
 
 type Context = { directory: string; disk: SpoolDisk; pool: SegmentPool; clock: Clock; ids: Ids }
 
-async function reopen(file: {
-  path: string
-  bytes: number
-  header: (SegmentMark & { createdAtMs: number }) | undefined
-}): Promise<ActiveSegment> {
-  const { path, bytes, header } = file
-  const handle = await open(path, 'r+')
+async function reopen({ path, bytes, header }: SegmentFile, disk: SpoolDisk): Promise<ActiveSegment> {
+  const handle = await open(path, disk.commitFlags)
   const { createdAtMs } = header!
   return { mark: header!, path, bytes, createdAtMs, handle, end: SEGMENT_HEADER_BYTES, abandoned: false }
 }
@@ -247,10 +247,9 @@ async function nextSegment(
   const { generation: before } = link.previous
   const generation = before === 0 ? Math.max(1, createdAtMs) : before + 1
   const mark = { generation, marker: Buffer.from(ids.hex128().slice(0, 16), 'hex') }
-  const handle = await open(spare, 'r+')
+  const handle = await open(spare, disk.commitFlags)
   const header = encodeSegmentHeader({ ...mark, createdAtMs, ...link })
-  await disk.write(handle.fd, [header], 0)
-  await disk.sync(handle.fd)
+  await disk.commit(handle.fd, [header], 0)
   const path = join(directory, segmentName(generation))
   await rename(spare, path)
   await syncDirectory(directory)
