@@ -26,6 +26,15 @@ export type QueryCatalog = {
   ageMs: number | undefined
 }
 
+/** Live chunks from the database, or from the snapshot while it is away: for reads that need no names. */
+export async function liveChunks(
+  sources: { database: Database; gate: Pick<Gate, 'current'>; snapshot: Snapshot },
+  tables: { tableId: bigint; ranges: TimeRange[] }[],
+): Promise<SnapshotChunk[]> {
+  const catalog = await catalogFor(sources, { accountId: 0n, userId: 0n })
+  return catalog.chunksOf(tables)
+}
+
 const PLAN_DEADLINE_MS = 5_000
 
 /**

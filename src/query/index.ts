@@ -1,6 +1,6 @@
 export type { ListLookup, SchemaLookup, TableColumn, TableLookup } from './analyze/index.ts'
 export { bindTables } from './bind.ts'
-export { catalogFor, type QueryCatalog } from './catalog.ts'
+export { catalogFor, liveChunks, type QueryCatalog } from './catalog.ts'
 export {
   type Compiled,
   type CompiledQuery,
@@ -16,3 +16,4 @@ export { engineParts } from './engine-parts.ts'
 export * from './errors.ts'
 export * from './presto-type.ts'
 export { createQueryRunner, type QueryRunnerOptions } from './runner.ts'
+export { createTail } from './tail.ts'

@@ -17,8 +17,16 @@ import {
 } from '../../jobs/index.ts'
 import { createApp } from '../../kernel/http/index.ts'
 import { isRetryable, randomIds, type Service } from '../../kernel/index.ts'
+import {
+  createEnginePool,
+  createTail,
+  engineParts,
+  liveChunks,
+  readEngineSettings,
+} from '../../query/index.ts'
 import { renderResult } from '../../query/results/index.ts'
 import { addScheduleRoutes, createScheduler } from '../../schedules/index.ts'
+import { openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore } from '../../storage/index.ts'
 import { runInBackground } from './background.ts'
 import { createHousekeeping } from './housekeeping.ts'
@@ -54,6 +62,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   })
   const publicUrl = env.MILLRACE_PUBLIC_URL ?? ''
   const jobDeps = {
+    gate,
     database,
     queue,
     ends,
@@ -71,7 +80,20 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   }
   const page = await consoleDeps({ catalog, dataDir, clock, gate })
   const app = createApp({ log, authenticate: withConsoleSessions(catalog.authenticate, page) })
-  catalogRoutes(app, catalog.routeDeps)
+  const snapshot = await openSnapshot({ dataDir, clock, log, withManifests: true })
+  // None is kept warm here: a tail may wait for a process to start.
+  const engines = await createEnginePool({
+    size: 0,
+    clock,
+    log,
+    settings: readEngineSettings(env),
+    dataDir,
+    ...engineParts(),
+  })
+  const chunksOf = (tables: Parameters<typeof liveChunks>[1]) =>
+    liveChunks({ database, gate, snapshot }, tables)
+  const tail = createTail({ engines, objects, dataDir, chunksOf, clock, ids })
+  catalogRoutes(app, { ...catalog.routeDeps, tail })
   addJobRoutes(app, jobDeps)
   addScheduleRoutes(app, jobDeps)
   notOfferedRoutes(app)
@@ -100,6 +122,8 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     async drain() {
       await app.close()
       await background.stop()
+      await engines.close()
+      await snapshot.close()
       await queue.close()
       await catalog.close()
       await database.close()
