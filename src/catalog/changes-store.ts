@@ -10,10 +10,12 @@ export type Reading = {
   /** ISO instant of the database's clock. */
   at: string
   changes: Change[]
+  /** The highest id of a change that was ever visible. */
+  lastChange: number
 }
 
 const PAGE = 5000
-type Head = { source: string; snapshot: string; at: string }
+type Head = { source: string; snapshot: string; at: string; lastChange: number }
 type Line = { kind: string; id: string; op: string; body: string }
 
 /**
@@ -24,7 +26,8 @@ export async function readEverything(sql: Sql): Promise<Reading> {
   const lines = await sql<Line>`
     SELECT 'head' AS kind, '0' AS id, 'put' AS op, jsonb_build_object(
              'source', (SELECT system_identifier::text FROM pg_control_system()),
-             'snapshot', pg_current_snapshot()::text, 'at', clock_timestamp())::text AS body
+             'snapshot', pg_current_snapshot()::text, 'at', clock_timestamp(),
+             'lastChange', (SELECT coalesce(max(id), 0) FROM changes))::text AS body
     UNION ALL SELECT 'accounts', '0', 'put', to_jsonb(r)::text FROM accounts r
     UNION ALL SELECT 'users', '0', 'put', to_jsonb(r)::text FROM users r
     UNION ALL SELECT 'api_keys', '0', 'put', to_jsonb(r)::text FROM api_keys r
@@ -45,18 +48,24 @@ export async function readEverything(sql: Sql): Promise<Reading> {
 }
 
 /**
- * The changes of exactly those transactions that were committed since `since` (a snapshot's text), in the order of
- * their ids: a transaction that commits late is reported late, never skipped, and none is reported twice.
+ * The changes of exactly those transactions that were committed since an earlier reading, in the order of their
+ * ids: a transaction that commits late is reported late, never skipped, and none is reported twice. A crash of the
+ * server may give the ids of transactions it forgot to new ones, which the earlier reading then calls visible; they
+ * are told by the ids of their changes, which come from a sequence and are never given twice.
  */
-export async function readSince(sql: Sql, since: string): Promise<Reading> {
-  type Page = Head & { id: string | null; kind: string; op: string; body: string }
+export async function readSince(
+  sql: Sql,
+  { snapshot: since, lastChange }: Pick<Reading, 'snapshot' | 'lastChange'>,
+): Promise<Reading> {
+  type Page = Omit<Head, 'lastChange'> & { id: string | null; kind: string; op: string; body: string }
   const first = await sql<Page>`
     SELECT (SELECT system_identifier::text FROM pg_control_system()) AS source,
            pg_current_snapshot()::text AS snapshot, to_jsonb(clock_timestamp()) #>> '{}' AS at, c.*
       FROM (SELECT 1) one LEFT JOIN (
            SELECT id::text AS id, kind, op, body::text AS body FROM changes
-            WHERE xid >= pg_snapshot_xmin(${since}::pg_snapshot)
-              AND NOT pg_visible_in_snapshot(xid, ${since}::pg_snapshot)
+            WHERE (xid >= pg_snapshot_xmin(${since}::pg_snapshot)
+                   AND NOT pg_visible_in_snapshot(xid, ${since}::pg_snapshot))
+               OR changes.id > ${lastChange}
             ORDER BY changes.id LIMIT ${PAGE}) c ON true
      ORDER BY c.id::bigint`
   const { source, snapshot, at } = first[0]!
@@ -65,14 +74,28 @@ export async function readSince(sql: Sql, since: string): Promise<Reading> {
     const after = changes.at(-1)!.id
     const lines = await sql<Line>`
       SELECT id::text AS id, kind, op, body::text AS body FROM changes
-       WHERE xid >= pg_snapshot_xmin(${since}::pg_snapshot)
-         AND NOT pg_visible_in_snapshot(xid, ${since}::pg_snapshot)
+       WHERE ((xid >= pg_snapshot_xmin(${since}::pg_snapshot)
+               AND NOT pg_visible_in_snapshot(xid, ${since}::pg_snapshot))
+              OR changes.id > ${lastChange})
          AND pg_visible_in_snapshot(xid, ${snapshot}::pg_snapshot) AND changes.id > ${after}
        ORDER BY changes.id LIMIT ${PAGE}`
     page = lines.map(changeOf)
     changes.push(...page)
   }
-  return { source, snapshot, at, changes }
+  return { source, snapshot, at, changes, lastChange: Math.max(lastChange, changes.at(-1)?.id ?? 0) }
+}
+
+/**
+ * Which of these transactions have ended, one way or the other; also those that the server lost in a crash and knows
+ * nothing of. What they committed is visible to every statement after this one.
+ */
+export async function readEnded(sql: Sql, xids: string[]): Promise<Set<string>> {
+  const ended = await sql<{ xid: string }>`
+    SELECT xid FROM unnest(${xids}::text[]) xid
+     WHERE NOT EXISTS (SELECT 1 FROM pg_locks
+                        WHERE locktype = 'transactionid'
+                          AND transactionid::text = (xid::numeric % 4294967296)::bigint::text)`
+  return new Set(ended.map(({ xid }) => xid))
 }
 
 /** What the transaction at work has changed so far. */

@@ -1,8 +1,14 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
 import { type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
-import { type Change, isKind, type SnapshotBroadcast, type SnapshotWriter } from '../snapshot/index.ts'
-import { readEverything, readSince } from './changes-store.ts'
+import {
+  type Change,
+  type Cut,
+  isKind,
+  type SnapshotBroadcast,
+  type SnapshotWriter,
+} from '../snapshot/index.ts'
+import { readEnded, readEverything, readSince } from './changes-store.ts'
 import { catalogErrors } from './errors.ts'
 import { applyChunkChanges, exportManifests, verifyManifests } from './manifests.ts'
 import { containsTransaction } from './pg-snapshot.ts'
@@ -66,26 +72,35 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
     const startedMs = clock.monotonicMs()
     await writer.rebase(async () => {
       const reading = await ask(readEverything)
-      const { source, snapshot, at } = reading
+      const { source, snapshot, at, lastChange } = reading
       const sums = await exportManifests({ ask, manifests: writer.manifests, n: writer.position + 1 })
       const contains = (xid: string, of: number) => of < epoch || containsTransaction(snapshot, xid)
-      return { changes: reading.changes, sums, cut: { source, epoch, snapshot }, at, contains }
+      return { changes: reading.changes, sums, cut: { source, epoch, snapshot, lastChange }, at, contains }
     })
     const elapsedMs = Math.round(clock.monotonicMs() - startedMs)
     log.info({ epoch, elapsedMs, position: writer.position }, 'the snapshot was exported anew')
   }
 
-  async function tail(since: string, epoch: number): Promise<boolean> {
-    const { source, snapshot, at, changes } = await ask((sql) => readSince(sql, since))
-    if (source !== writer.cut?.source || isBefore(snapshot, since)) return false
-    const settles = [...writer.pending]
-      .filter(([xid, denial]) => denial.epoch < epoch || containsTransaction(snapshot, xid))
-      .map(([xid]) => xid)
+  /** False when the server is not the one we know, or has been set back: then nothing was done. */
+  async function tail(cut: Cut, epoch: number): Promise<boolean> {
+    const pending = [...writer.pending]
+    const xids = pending.map(([xid]) => xid)
+    const ended = xids.length === 0 ? new Set<string>() : await ask((sql) => readEnded(sql, xids))
+    const { source, snapshot, at, changes, lastChange } = await ask((sql) => readSince(sql, cut))
+    if (source !== cut.source || isBefore(snapshot, cut.snapshot)) return false
+    const settles = pending.filter(([xid, of]) => of.epoch < epoch || ended.has(xid)).map(([xid]) => xid)
     const beatDue = clock.monotonicMs() - beatMs >= BEAT_MS
     if (changes.length === 0 && settles.length === 0 && !beatDue) return true
     const { sums, dropped } = await applyChunkChanges({ changes, writer, ask })
     const kept = changes.filter(({ kind }) => isKind(kind))
-    writer.append({ t: 'batch', changes: kept, sums, settles, cut: { source, epoch, snapshot }, at })
+    writer.append({
+      t: 'batch',
+      changes: kept,
+      sums,
+      settles,
+      cut: { source, epoch, snapshot, lastChange },
+      at,
+    })
     beatMs = clock.monotonicMs()
     for (const tableId of dropped) await writer.manifests.remove(tableId)
     return true
@@ -101,7 +116,7 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
     const { cut } = writer
     const startedMs = clock.monotonicMs()
     const usable = cut !== undefined && cut.epoch === epoch && writer.ageMs < LONGEST_GAP_MS && !writer.behind
-    if (!usable || !(await tail(cut.snapshot, epoch))) await exportEverything(epoch)
+    if (!usable || !(await tail(cut, epoch))) await exportEverything(epoch)
     if (gate.current().epoch !== epoch) throw new Error('the main database changed during the reading')
     lastInSyncMs = startedMs
     await verifyManifests(unchecked, { writer, ask })
@@ -166,7 +181,8 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
     async applyOwnCommit(xid, changes) {
       const kept = changes.filter(({ kind }) => isKind(kind))
       if (writer.cut === undefined || kept.length === 0) return
-      const told = containsTransaction(writer.cut.snapshot, String(xid))
+      const { snapshot, lastChange } = writer.cut
+      const told = containsTransaction(snapshot, String(xid)) && changes.every(({ id }) => id <= lastChange)
       const position = told
         ? writer.append({ t: 'settle', xids: [String(xid)] })
         : writer.append({ t: 'batch', changes: kept, xid: String(xid), settles: [String(xid)] })

@@ -80,7 +80,7 @@ export function exportOf(changes: Change[], { before = 0, epoch = 1 } = {}): Exp
   return {
     changes,
     sums: {},
-    cut: { source: 'test', epoch, snapshot: `${before}:${before}:` },
+    cut: { source: 'test', epoch, snapshot: `${before}:${before}:`, lastChange: 0 },
     at: new Date().toISOString(),
     contains: (xid) => Number(xid) < before,
   }

@@ -26,21 +26,24 @@ export function viewOf(source: Source): SnapshotView {
     const members = (state.indexes[group] as Map<string, Map<string, Row>>).get(String(of))
     return [...(members?.values() ?? [])].map((row) => read(row, state))
   }
-  const byId = (kind: Kind, id: bigint) => (state: State) => state.rows[kind].get(String(id))?.row
+  const rowById = (kind: Kind, id: bigint) => (state: State) => state.rows[kind].get(String(id))?.row
 
   return {
-    findAccount: (id) => lookUp('accounts', byId('accounts', id), rows.accountOf),
+    findAccount: (id) => lookUp('accounts', rowById('accounts', id), rows.accountOf),
     findKey: (sha256) => lookUp('api_keys', (s) => s.indexes.keyBySha.get(sha256), rows.keyOf),
-    listKeys: (userId) => listed('keysOfUser', userId, rows.keyOf),
-    findUser: (id) => lookUp('users', byId('users', id), rows.userOf),
+    listKeys: (userId) => listed('keysOfUser', userId, rows.keyOf).sort(byId),
+    findUser: (id) => lookUp('users', rowById('users', id), rows.userOf),
     findUserByEmail: (email, accountId) =>
       lookUp('users', (s) => userByEmail(s, email.toLowerCase(), accountId), rows.userOf),
-    listUsers: (accountId) => listed('usersOf', accountId, rows.userOf).filter((user) => !user.removed),
+    listUsers: (accountId) =>
+      listed('usersOf', accountId, rows.userOf)
+        .filter((user) => !user.removed)
+        .sort(byId),
     findDatabase: (accountId, name) =>
       lookUp('databases', (s) => s.indexes.databaseByName.get(`${accountId}/${name}`), rows.databaseOf),
     listDatabases: (accountId) => listed('databasesOf', accountId, rows.databaseOf).sort(byName),
     findTable: (accountId, database, table) => findTable(source.state(), accountId, database, table),
-    findTableById: (id) => lookUp('tables', byId('tables', id), tableIn),
+    findTableById: (id) => lookUp('tables', rowById('tables', id), tableIn),
     listTables: (databaseId) => listed('tablesOf', databaseId, tableIn).sort(byName),
     sumsOf: (databaseId) => sumsOf(usable(), databaseId),
     permissionOf: (userId, databaseId) =>
@@ -58,7 +61,7 @@ export function viewOf(source: Source): SnapshotView {
     findSchedule: (accountId, name) =>
       lookUp('schedules', (s) => s.indexes.scheduleByName.get(`${accountId}/${name}`), rows.scheduleOf),
     listSchedules: (accountId) => listed('schedulesOf', accountId, rows.scheduleOf).sort(byName),
-    jobHead: (id) => lookUp('jobs', byId('jobs', id), rows.jobOf),
+    jobHead: (id) => lookUp('jobs', rowById('jobs', id), rows.jobOf),
     jobByDomainKey: (accountId, key) =>
       lookUp('jobs', (s) => s.indexes.jobByDomainKey.get(`${accountId}/${key}`), rows.jobOf),
     recentJobs: (accountId, limit) => recentJobs(usable(), accountId, limit),
@@ -147,5 +150,6 @@ function recentJobs(state: State | undefined, accountId: bigint, limit: number) 
   return mine.slice(0, limit).map(rows.jobOf)
 }
 
+const byId = (a: { id: bigint }, b: { id: bigint }) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 const byName = (a: { name: string }, b: { name: string }) => compare(a.name, b.name)
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
