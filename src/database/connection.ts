@@ -43,8 +43,8 @@ export type ConnectOptions = {
 /** One connection; `alive` turns false by itself when it breaks. */
 export type Connection = {
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
-  /** Several statements in one round trip, without parameters: what the last of them returned and its command tag. */
-  script<Row>(text: string): Promise<{ rows: Row[]; command: string }>
+  /** Several statements in one round trip, without parameters: what each of them returned, and its command tag. */
+  script<Row>(text: string): Promise<{ rows: Row[]; command: string }[]>
   readonly alive: boolean
   /** Process id at the server. */
   readonly backend: number
@@ -110,8 +110,8 @@ export async function connect(address: DatabaseAddress, options: ConnectOptions)
     },
     async script<Row>(text: string) {
       const results = (await orDestroy(client.query(text))) as unknown as pg.QueryResult | pg.QueryResult[]
-      const last = Array.isArray(results) ? results.at(-1)! : results
-      return { rows: last.rows as Row[], command: last.command }
+      const all = Array.isArray(results) ? results : [results]
+      return all.map(({ rows, command }) => ({ rows: rows as Row[], command }))
     },
     async close() {
       if (!alive) return

@@ -122,7 +122,7 @@ describe('a database that cannot be reached', () => {
       code: 'database_away',
     })
     const elapsedMs = systemClock.monotonicMs() - startedMs
-    assert.ok(elapsedMs >= 390 && elapsedMs < 1_500, `${elapsedMs} ms`)
+    assert.ok(elapsedMs >= 390 && elapsedMs < 5_000, `${elapsedMs} ms`)
     assert.ok(gate.unreachable().includes(1))
   })
 

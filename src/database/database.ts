@@ -19,6 +19,8 @@ import type { Database, WriteHooks } from './types.ts'
 /** A statement that takes its connection down twice is not tried a third time: it may be what brings it down. */
 const MOST_LOST = 2
 const MOST_CONFLICTS = 20
+/** Timers hold 31 bits; a deadline beyond 12 days is none. */
+const LONGEST_WAIT_MS = 2 ** 30
 
 export type DatabaseOptions = {
   gate: Gate
@@ -130,7 +132,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     run: (sql: Sql) => Promise<T>,
     hooks: WriteHooks,
   ): Promise<{ value: T; xid: bigint }> {
-    const untilMs = clock.monotonicMs() + deadlineMs
+    const untilMs = clock.monotonicMs() + Math.min(deadlineMs, LONGEST_WAIT_MS)
     const operationId = hooks.operationId ?? ids.hex128()
     let open: Extract<Attempt<T>, { kind: 'open' }> | undefined
     const onFirst = () => {
@@ -174,7 +176,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     async read(admission, run) {
-      const untilMs = clock.monotonicMs() + admission.deadlineMs
+      const untilMs = clock.monotonicMs() + Math.min(admission.deadlineMs, LONGEST_WAIT_MS)
       const done = timer('read', admission.class)
       const sql: Sql = (text, ...values) => readStatement(admission.class, untilMs, numbered(text), values)
       try {

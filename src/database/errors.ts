@@ -14,6 +14,12 @@ export const databaseErrors = errorTable('database', {
     message: (d) => `this operation was committed before: ${d}`,
     help: 'A write with an operation id of its own was sent a second time. Its effect is stored, once; nothing was changed now.',
   },
+  operation_under_way: {
+    status: 503,
+    advice: 'retry',
+    message: (d) => `the same operation is still being carried out: ${d}`,
+    help: 'Another transaction with this operation id has not ended yet. Nothing was changed by this one; send it again.',
+  },
   database_full: {
     status: 503,
     advice: 'retry',

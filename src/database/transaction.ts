@@ -1,6 +1,11 @@
 import { numbered, type Sql } from '../kernel/index.ts'
 import type { Connection } from './connection.ts'
-import { leavesCommitOpen, statementFailure } from './failures.ts'
+import { databaseErrors } from './errors.ts'
+import { leavesCommitOpen, serverCode, statementFailure } from './failures.ts'
+
+/** The largest timeout PostgreSQL takes. */
+const LONGEST_MS = 2_147_483_647
+const LOCK_NOT_AVAILABLE = '55P03'
 
 /** How one attempt at a write ended, when it did not throw. */
 export type Attempt<T> =
@@ -44,25 +49,33 @@ export async function attemptWrite<T>(
   }
 }
 
-/** The transaction's id, or undefined when the operation id was there already. */
+/**
+ * The transaction's id, or undefined when the operation id was there already. One round trip.
+ * @throws operation_under_way (503, retry) when an earlier transaction with this id does not end in time.
+ */
 async function begin<T>(
   connection: Connection,
   { operationId, patienceMs }: AttemptOptions<T>,
 ): Promise<bigint | undefined> {
-  const lockTimeoutMs = Math.max(1, Math.ceil(patienceMs))
-  const { rows } = await connection.script<{ xid: bigint }>(
-    `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-     SET LOCAL lock_timeout = ${lockTimeoutMs};
-     INSERT INTO operations (id) VALUES (${literal(operationId)}) ON CONFLICT DO NOTHING
-     RETURNING pg_current_xact_id() AS xid`,
-  )
-  if (rows[0] === undefined) return undefined
-  return rows[0].xid
+  const lockTimeoutMs = Math.min(LONGEST_MS, Math.max(1, Math.ceil(patienceMs)))
+  try {
+    const results = await connection.script<{ xid: bigint }>(
+      `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+       SET LOCAL lock_timeout = ${lockTimeoutMs};
+       INSERT INTO operations (id) VALUES (${literal(operationId)}) ON CONFLICT DO NOTHING
+       RETURNING pg_current_xact_id() AS xid;
+       SET LOCAL lock_timeout = DEFAULT`,
+    )
+    return results[2]!.rows[0]?.xid
+  } catch (error) {
+    if (serverCode(error) === LOCK_NOT_AVAILABLE) throw databaseErrors.operation_under_way(operationId, error)
+    throw error
+  }
 }
 
 /** Runs the caller's statements one after the other; afterwards its `sql` is dead. */
 async function runOnce<T>(connection: Connection, run: (sql: Sql) => Promise<T>) {
-  let last: Promise<unknown> = connection.script('SET LOCAL lock_timeout = DEFAULT')
+  let last: Promise<unknown> = Promise.resolve()
   let ended = false
   let failed: unknown
   const sql: Sql = <Row>(text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
@@ -93,9 +106,8 @@ async function commit<T>(
   // PostgreSQL answers COMMIT with ROLLBACK when a statement failed and the caller did not let the error rise.
   if (failed !== undefined) throw failed
   try {
-    const { command } = await connection.script('COMMIT')
-    if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}`)
-    return { kind: 'committed', value, xid }
+    const [answer] = await connection.script('COMMIT')
+    if (answer!.command === 'COMMIT') return { kind: 'committed', value, xid }
   } catch (error) {
     if (!connection.alive || leavesCommitOpen(error)) {
       connection.destroy()
@@ -103,6 +115,7 @@ async function commit<T>(
     }
     throw error
   }
+  throw new Error('COMMIT was answered with ROLLBACK although no statement had failed')
 }
 
 /** A connection that cannot be rolled back is not used again. */

@@ -35,6 +35,8 @@ async function throughProxy(cuts: Cut[] | (() => Cut)) {
     ids: randomIds,
     maxConnections: 4,
   })
+  // Connected before anything is timed.
+  await database.read(READ, (sql) => sql`SELECT 1`)
   const stop = async () => {
     await database.close()
     await proxy.stop()
@@ -142,6 +144,52 @@ describe('a write', () => {
   })
 })
 
+describe('two writes with the same operation id at once', () => {
+  test('take effect once: the second waits for the first and is told', async () => {
+    const hooks = { operationId: 'at once' }
+    const begun = Promise.withResolvers<void>()
+    const mayEnd = Promise.withResolvers<void>()
+    const slowly = db.database.write(
+      WRITE,
+      async (sql) => {
+        await addAccount('at once')(sql)
+        begun.resolve()
+        await mayEnd.promise
+      },
+      hooks,
+    )
+    await begun.promise
+    const impatient = db.database.write({ class: 'write', deadlineMs: 500 }, addAccount('at once'), hooks)
+    await assert.rejects(impatient, { code: 'operation_under_way', advice: 'retry' })
+    const patient = db.database.write(WRITE, addAccount('at once'), hooks)
+    const refused = assert.rejects(patient, { code: 'operation_repeated' })
+    mayEnd.resolve()
+    await Promise.all([slowly, refused])
+    assert.equal(await stored('at once'), 1)
+  })
+
+  test('take effect once when the first fails: then the second runs', async () => {
+    const hooks = { operationId: 'second wins' }
+    const failing = db.database.write(
+      WRITE,
+      async () => {
+        await systemClock.sleep(100)
+        throw new Error('no')
+      },
+      hooks,
+    )
+    failing.catch(() => undefined)
+    await systemClock.sleep(30)
+    await db.database.write(
+      { class: 'write', deadlineMs: Number.POSITIVE_INFINITY },
+      addAccount('second wins'),
+      hooks,
+    )
+    await assert.rejects(failing, /no/)
+    assert.equal(await stored('second wins'), 1)
+  })
+})
+
 describe('a write whose reply to COMMIT is lost', () => {
   for (const cut of ['before', 'after', 'reply', 'late'] as const)
     test(`is stored once and returns its value when the connection is cut: ${cut}`, async () => {
@@ -195,7 +243,7 @@ describe('a write whose reply to COMMIT is lost', () => {
 
   test('says that it does not know when the database cannot be asked in time', async () => {
     const { proxy, database, stop } = await throughProxy(['after'])
-    const writing = database.write({ class: 'write', deadlineMs: 600 }, async (sql) => {
+    const writing = database.write({ class: 'write', deadlineMs: 1_000 }, async (sql) => {
       await addAccount('unknown')(sql)
       proxy.refuse(true)
     })
@@ -213,7 +261,7 @@ describe('a write whose reply to COMMIT is lost', () => {
   test('does not run again while the earlier transaction may still commit', async () => {
     const { database, stop } = await throughProxy(['never'])
     let runs = 0
-    const writing = database.write({ class: 'write', deadlineMs: 700 }, async (sql) => {
+    const writing = database.write({ class: 'write', deadlineMs: 1_000 }, async (sql) => {
       runs++
       await addAccount('in between')(sql)
     })

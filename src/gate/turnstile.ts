@@ -3,6 +3,9 @@ import { MOST_WAITING, mostInside } from './admission.ts'
 import { databaseAway } from './errors.ts'
 import { type Admission, type GateState, type Pass, WORK_CLASSES, type WorkClass } from './types.ts'
 
+/** Timers hold 31 bits; a deadline beyond 12 days is none. */
+const LONGEST_WAIT_MS = 2 ** 30
+
 type Waiting = {
   work: WorkClass
   admit(pass: Pass): void
@@ -82,7 +85,7 @@ export function createTurnstile({
       const refuse = (detail: string) => reject(databaseAway(state, detail))
       const caller: Waiting = { work, admit, refuse, stop: new AbortController() }
       waiting.add(caller)
-      void clock.sleep(deadlineMs, caller.stop.signal).then(() => {
+      void clock.sleep(Math.min(deadlineMs, LONGEST_WAIT_MS), caller.stop.signal).then(() => {
         if (waiting.delete(caller)) caller.refuse(state.reason)
       })
     })
