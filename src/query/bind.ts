@@ -27,7 +27,9 @@ function bindStatement(
 ): EngineQuery {
   const byTable = Map.groupBy(chunks, ({ tableId }) => tableId)
   const chosen = compiled.references.map(({ reference, ranges }) =>
-    (byTable.get(reference.tableId) ?? []).filter(({ timeMin, timeMax }) => overlaps(ranges, timeMin, timeMax)),
+    (byTable.get(reference.tableId) ?? []).filter(({ timeMin, timeMax }) =>
+      overlaps(ranges, timeMin, timeMax),
+    ),
   )
   const { columns } = compiled
   if (compiled.countsOnly) {
@@ -37,7 +39,10 @@ function bindStatement(
   }
   const sql = compiled.sql.replace(/\0(\d+)\0/g, (_, index: string) => {
     const { reference } = compiled.references[Number(index)]!
-    const files = chosen[Number(index)]!.map((chunk) => ({ path: locate(chunk.path), columns: chunk.columns }))
+    const files = chosen[Number(index)]!.map((chunk) => ({
+      path: locate(chunk.path),
+      columns: chunk.columns,
+    }))
     return tableSql(reference, files)
   })
   const files = new Set(chosen.flat().map(({ path }) => locate(path)))

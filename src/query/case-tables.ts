@@ -14,7 +14,13 @@ export const caseTables: Record<string, CaseTable> = {
     ],
     chunks: [1, 2, 3].map((n) => ({
       sql: `SELECT * FROM (VALUES (${n * 10 + 1}::BIGINT, 'ann', ${n}.5::DOUBLE, '["x","y"]', 'first', ${day(n)}::BIGINT), (${n * 10 + 2}::BIGINT, 'bob', ${n * 2}::DOUBLE, NULL, NULL, ${day(n) + 3600}::BIGINT)) v(id, customer, amount, tags, "order", time)`,
-      physical: { id: 'INT64', customer: 'BYTE_ARRAY', amount: 'DOUBLE', tags: 'BYTE_ARRAY', order: 'BYTE_ARRAY' },
+      physical: {
+        id: 'INT64',
+        customer: 'BYTE_ARRAY',
+        amount: 'DOUBLE',
+        tags: 'BYTE_ARRAY',
+        order: 'BYTE_ARRAY',
+      },
     })),
   },
   customers: {
@@ -37,11 +43,26 @@ export const caseTables: Record<string, CaseTable> = {
       { name: 's', type: 'string' },
     ],
     chunks: [
-      { sql: `SELECT 1::BIGINT AS n, 1.5::DOUBLE AS x, 'text' AS s, ${day(1)}::BIGINT AS time`, physical: { n: 'INT64', x: 'DOUBLE', s: 'BYTE_ARRAY' } },
-      { sql: `SELECT '12' AS n, 'abc' AS x, 7::BIGINT AS s, ${day(2)}::BIGINT AS time`, physical: { n: 'BYTE_ARRAY', x: 'BYTE_ARRAY', s: 'INT64' } },
+      {
+        sql: `SELECT 1::BIGINT AS n, 1.5::DOUBLE AS x, 'text' AS s, ${day(1)}::BIGINT AS time`,
+        physical: { n: 'INT64', x: 'DOUBLE', s: 'BYTE_ARRAY' },
+      },
+      {
+        sql: `SELECT '12' AS n, 'abc' AS x, 7::BIGINT AS s, ${day(2)}::BIGINT AS time`,
+        physical: { n: 'BYTE_ARRAY', x: 'BYTE_ARRAY', s: 'INT64' },
+      },
       { sql: `SELECT 'abc' AS n, ${day(3)}::BIGINT AS time`, physical: { n: 'BYTE_ARRAY' } },
-      { sql: `SELECT 9007199254740993::BIGINT AS n, 2::BIGINT AS x, ${day(4)}::BIGINT AS time`, physical: { n: 'INT64', x: 'INT64' } },
+      {
+        sql: `SELECT 9007199254740993::BIGINT AS n, 2::BIGINT AS x, ${day(4)}::BIGINT AS time`,
+        physical: { n: 'INT64', x: 'INT64' },
+      },
     ],
   },
-  empty: { columns: [{ name: 'a', type: 'long' }, { name: 'm', type: 'map<string,long>' }], chunks: [] },
+  empty: {
+    columns: [
+      { name: 'a', type: 'long' },
+      { name: 'm', type: 'map<string,long>' },
+    ],
+    chunks: [],
+  },
 }

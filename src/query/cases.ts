@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { decodeMulti } from '@msgpack/msgpack'
+import type { SnapshotChunk } from '../snapshot/index.ts'
 import type { SchemaLookup, TableColumn } from './analyze/index.ts'
 import { bindTables, compileQuery } from './compile.ts'
 import { failureOf } from './engine/errors.ts'
@@ -14,7 +15,6 @@ import type { CallContext } from './functions/types.ts'
 import { typeText } from './presto-type.ts'
 import { cellWriter } from './results/cells.ts'
 import { createSink, drain, writeArrayHeader } from './results/msgpack.ts'
-import type { SnapshotChunk } from '../snapshot/index.ts'
 
 /**
  * Support for tests: facts about SQL as data. A case is a statement with the rows it answers, as JSON (whole numbers beyond 2^53 as
@@ -24,6 +24,8 @@ export type Case = {
   sql: string
   columns?: string[]
   rows?: unknown[][]
+  /** How many chunk files may be read. */
+  opened?: number
   /** Rows may come in any order. */
   unordered?: boolean
   error?: { name: string; line?: number; column?: number; message?: string }
@@ -33,7 +35,10 @@ export type Case = {
 }
 
 /** `sql` makes the rows that are written to one Parquet chunk; several chunks may differ in what they hold. */
-export type CaseTable = { columns: TableColumn[]; chunks: { sql: string; physical: Record<string, string> }[] }
+export type CaseTable = {
+  columns: TableColumn[]
+  chunks: { sql: string; physical: Record<string, string> }[]
+}
 
 export type CaseAnswer =
   | { columns: string[]; rows: unknown[][]; opened: number }
@@ -83,22 +88,37 @@ function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLoo
   }
 }
 
-async function writeChunks(connection: DuckDBConnection, directory: string, tableId: bigint, table: CaseTable): Promise<SnapshotChunk[]> {
+async function writeChunks(
+  connection: DuckDBConnection,
+  directory: string,
+  tableId: bigint,
+  table: CaseTable,
+): Promise<SnapshotChunk[]> {
   const chunks: SnapshotChunk[] = []
   for (const [index, { sql, physical }] of table.chunks.entries()) {
     const path = join(directory, `${tableId}-${index}.parquet`)
     await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`)
-    const facts = await connection.runAndReadAll(`SELECT min(time)::BIGINT, max(time)::BIGINT, count(*) FROM read_parquet('${path}')`)
+    const facts = await connection.runAndReadAll(
+      `SELECT min(time)::BIGINT, max(time)::BIGINT, count(*) FROM read_parquet('${path}')`,
+    )
     const [timeMin, timeMax, rows] = facts.getRows()[0] as [bigint, bigint, bigint]
     const columns = Object.fromEntries(
-      Object.entries({ time: 'INT64', ...physical }).map(([name, kind]) => [name, { key: name, type: '', physical: kind, nulls: 0 }]),
+      Object.entries({ time: 'INT64', ...physical }).map(([name, kind]) => [
+        name,
+        { key: name, type: '', physical: kind, nulls: 0 },
+      ]),
     )
     chunks.push({ id: BigInt(index), tableId, timeMin, timeMax, rows: Number(rows), bytes: 0, path, columns })
   }
   return chunks
 }
 
-async function runCase(connection: DuckDBConnection, lookup: SchemaLookup, chunks: SnapshotChunk[], test: Case): Promise<CaseAnswer> {
+async function runCase(
+  connection: DuckDBConnection,
+  lookup: SchemaLookup,
+  chunks: SnapshotChunk[],
+  test: Case,
+): Promise<CaseAnswer> {
   const context: CallContext = {
     zone: test.zone ?? 'UTC',
     scheduledTime: BigInt(test.scheduledTime ?? 1_706_704_496),
@@ -123,9 +143,14 @@ async function runCase(connection: DuckDBConnection, lookup: SchemaLookup, chunk
         writeArrayHeader(sink, types.length)
         for (const write of writers) write(sink, row)
       }
-      for (const row of decodeMulti(drain(sink), { useBigInt64: true })) rows.push((row as unknown[]).map(plain))
+      for (const row of decodeMulti(drain(sink), { useBigInt64: true }))
+        rows.push((row as unknown[]).map(plain))
     }
-    return { columns: query.columns.map(({ name, type }) => `${name} ${typeText(type)}`), rows, opened: query.files?.length ?? 0 }
+    return {
+      columns: query.columns.map(({ name, type }) => `${name} ${typeText(type)}`),
+      rows,
+      opened: query.files?.length ?? 0,
+    }
   } catch (error) {
     return { error: failed(error, sql) }
   }

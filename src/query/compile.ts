@@ -1,13 +1,20 @@
 export { bindTables } from './bind.ts'
 
-import { type Analyzer, analyzeQuery, type OutputColumn, type QueryPlan, type SchemaLookup, type TableReference } from './analyze/index.ts'
+import {
+  type Analyzer,
+  analyzeQuery,
+  type OutputColumn,
+  type QueryPlan,
+  type SchemaLookup,
+  type TableReference,
+} from './analyze/index.ts'
+import { constantQuery } from './constant-query.ts'
 import type { CallContext } from './functions/index.ts'
 import { generateSql } from './generate/index.ts'
 import type { MagicComment, Statement } from './parse/ast.ts'
 import { parseScript } from './parse/index.ts'
 import type { PrestoType } from './presto-type.ts'
 import { pruneTimes, type TimeRange, union } from './prune/index.ts'
-import { constantQuery } from './constant-query.ts'
 import { showStatement } from './show.ts'
 import { lookUpTables } from './table-names.ts'
 
@@ -37,7 +44,9 @@ export type CompiledQuery = {
   /** The whole answer is the number of rows of the one table. */
   countsOnly: boolean
 }
-export type CompiledStatement = CompiledQuery | { kind: 'set-session'; name: string; value: string | undefined }
+export type CompiledStatement =
+  | CompiledQuery
+  | { kind: 'set-session'; name: string; value: string | undefined }
 
 export type Compiled = {
   /** To be run in order; the last one's rows are the result. */
@@ -74,7 +83,10 @@ async function compileStatement(statement: Statement, request: CompileRequest): 
   }
 }
 
-function compilePlan({ plan, analyzer }: { plan: QueryPlan; analyzer: Analyzer }, context: CallContext): CompiledQuery {
+function compilePlan(
+  { plan, analyzer }: { plan: QueryPlan; analyzer: Analyzer },
+  context: CallContext,
+): CompiledQuery {
   const sql = generateSql(plan, context, analyzer.references)
   const times = pruneTimes(plan)
   return {
@@ -96,7 +108,14 @@ function namedColumns(columns: OutputColumn[]): CompiledQuery['columns'] {
 
 /** `SELECT count(*) FROM t`, whose answer the catalog knows. */
 function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean {
-  if (body.kind !== 'select' || ctes.length > 0 || orderBy.length > 0 || limit !== undefined || offset !== undefined) return false
+  if (
+    body.kind !== 'select' ||
+    ctes.length > 0 ||
+    orderBy.length > 0 ||
+    limit !== undefined ||
+    offset !== undefined
+  )
+    return false
   const { items, from, where, groupBy, having } = body.select
   if (where !== undefined || groupBy !== undefined || having !== undefined) return false
   if (from.length !== 1 || from[0]!.kind !== 'table') return false
@@ -117,7 +136,12 @@ function tablesOf(statements: CompiledStatement[]): TableUse[] {
     for (const { reference, ranges } of statement.references) {
       const { tableId, database, table } = reference
       const known = uses.get(tableId)
-      uses.set(tableId, { tableId, database, table, ranges: [...(known === undefined ? ranges : union([known.ranges, ranges]))] })
+      uses.set(tableId, {
+        tableId,
+        database,
+        table,
+        ranges: [...(known === undefined ? ranges : union([known.ranges, ranges]))],
+      })
     }
   }
   return [...uses.values()]
@@ -136,9 +160,13 @@ function sessionValue({ value }: Extract<Statement, { kind: 'set-session' }>): s
 }
 
 /** EXPLAIN answers our own plan: the tables with their times and the text the engine gets. */
-async function explain(statement: Extract<Statement, { kind: 'explain' }>, request: CompileRequest): Promise<CompiledQuery> {
+async function explain(
+  statement: Extract<Statement, { kind: 'explain' }>,
+  request: CompileRequest,
+): Promise<CompiledQuery> {
   const compiled = await compileStatement(statement.statement, request)
-  if (statement.type === 'validate') return constantQuery([{ name: 'Valid', type: { kind: 'boolean' } }], [[true]])
+  if (statement.type === 'validate')
+    return constantQuery([{ name: 'Valid', type: { kind: 'boolean' } }], [[true]])
   return constantQuery([{ name: 'Query Plan', type: { kind: 'varchar' } }], [[planText(compiled)]])
 }
 

@@ -10,7 +10,10 @@ type Show = Extract<Statement, { kind: `show-${string}` }>
 const VARCHAR = { kind: 'varchar' } as const
 
 /** SHOW and DESCRIBE, answered from the catalog at once. */
-export async function showStatement(statement: Show | Exclude<Statement, Show>, request: CompileRequest): Promise<CompiledQuery> {
+export async function showStatement(
+  statement: Show | Exclude<Statement, Show>,
+  request: CompileRequest,
+): Promise<CompiledQuery> {
   switch (statement.kind) {
     case 'show-catalogs':
       return names('Catalog', [CATALOG], statement.like)
@@ -42,14 +45,20 @@ function names(title: string, values: string[], like: LikePattern | undefined): 
   return constantQuery([{ name: title, type: VARCHAR }], rows)
 }
 
-async function showColumns(statement: Extract<Show, { kind: 'show-columns' }>, request: CompileRequest): Promise<CompiledQuery> {
+async function showColumns(
+  statement: Extract<Show, { kind: 'show-columns' }>,
+  request: CompileRequest,
+): Promise<CompiledQuery> {
   const tables = await lookUpName(statement.table, request)
   const { found } = requireTable(tables, statement.table, request.defaultDatabase)
   const rows = tableColumns(found)
     .filter(({ name }) => matches(name, statement.like))
     .map(({ name, type }) => [name, typeText(type), '', ''])
   const titles = ['Column', 'Type', 'Extra', 'Comment']
-  return constantQuery(titles.map((name) => ({ name, type: VARCHAR })), rows)
+  return constantQuery(
+    titles.map((name) => ({ name, type: VARCHAR })),
+    rows,
+  )
 }
 
 /** SQL's LIKE on one name. */
@@ -59,7 +68,9 @@ function matches(value: string, like: LikePattern | undefined): boolean {
   for (let i = 0; i < like.pattern.length; i += 1) {
     const character = like.pattern[i]!
     if (character === like.escape) expression += RegExp.escape(like.pattern[++i] ?? '')
-    else expression += character === '%' ? '[\\s\\S]*' : character === '_' ? '[\\s\\S]' : RegExp.escape(character)
+    else
+      expression +=
+        character === '%' ? '[\\s\\S]*' : character === '_' ? '[\\s\\S]' : RegExp.escape(character)
   }
   return new RegExp(`^${expression}$`).test(value)
 }

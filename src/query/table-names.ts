@@ -6,17 +6,26 @@ import type { QualifiedName, Statement } from './parse/ast.ts'
  * Asks the lookup for every table name in a statement, once each. Names of WITH queries are asked for too: whether such a name is
  * a table is the analyzer's to decide, and it uses only the answers it needs.
  */
-export async function lookUpTables(statement: Statement, request: CompileRequest): Promise<ReadonlyMap<string, TableLookup>> {
+export async function lookUpTables(
+  statement: Statement,
+  request: CompileRequest,
+): Promise<ReadonlyMap<string, TableLookup>> {
   const names: QualifiedName[] = []
   collect(statement, names)
   return lookUp(names, request)
 }
 
-export function lookUpName(name: QualifiedName, request: CompileRequest): Promise<ReadonlyMap<string, TableLookup>> {
+export function lookUpName(
+  name: QualifiedName,
+  request: CompileRequest,
+): Promise<ReadonlyMap<string, TableLookup>> {
   return lookUp([name], request)
 }
 
-async function lookUp(names: QualifiedName[], request: CompileRequest): Promise<ReadonlyMap<string, TableLookup>> {
+async function lookUp(
+  names: QualifiedName[],
+  request: CompileRequest,
+): Promise<ReadonlyMap<string, TableLookup>> {
   const answers = new Map<string, TableLookup>()
   for (const name of names) {
     const { database, table } = tablePath(name, request.defaultDatabase)

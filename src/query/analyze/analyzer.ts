@@ -41,7 +41,12 @@ export type Environment = {
   met: { aggregates: Typed[]; windows: Typed[] }
 }
 
-export function environment(analyzer: Analyzer, scope: Scope, around: Pick<Around, 'ctes'>, clause: string): Environment {
+export function environment(
+  analyzer: Analyzer,
+  scope: Scope,
+  around: Pick<Around, 'ctes'>,
+  clause: string,
+): Environment {
   return {
     analyzer,
     scope,

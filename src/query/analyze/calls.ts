@@ -20,10 +20,21 @@ export function call(env: Environment, node: ExpressionOf<'call'>): Typed {
   if (form !== undefined) return form
   const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
   const args = node.call.args.map((arg) => argumentOf(env, arg))
-  const resolved = resolve(env, name, args.map((arg) => arg.argument), node.at)
+  const resolved = resolve(
+    env,
+    name,
+    args.map((arg) => arg.argument),
+    node.at,
+  )
   checkClauses(name, node.call, resolved, node.at)
   const clauses = clausesOf(env, node.call, name)
-  const typed = build(name, resolved, args.map((arg, i) => arg.typed(resolved, i)), clauses, node.at)
+  const typed = build(
+    name,
+    resolved,
+    args.map((arg, i) => arg.typed(resolved, i)),
+    clauses,
+    node.at,
+  )
   if (typed.kind === 'call') recordUse(env, typed, before)
   return typed
 }
@@ -31,10 +42,22 @@ export function call(env: Environment, node: ExpressionOf<'call'>): Typed {
 /** A call that the analyzer itself makes, of plain arguments. */
 export function plainCall(env: Environment, name: string, args: Typed[], at: Position): Typed {
   const resolved = resolve(env, name, args.map(argumentFor), at)
-  return build(name, resolved, args.map((arg, i) => widenArgument(arg, resolved, i)), NO_CLAUSES, at)
+  return build(
+    name,
+    resolved,
+    args.map((arg, i) => widenArgument(arg, resolved, i)),
+    NO_CLAUSES,
+    at,
+  )
 }
 
-function build(name: string, resolved: ResolvedCall, args: Typed[], clauses: CallClauses, at: Position): Typed {
+function build(
+  name: string,
+  resolved: ResolvedCall,
+  args: Typed[],
+  clauses: CallClauses,
+  at: Position,
+): Typed {
   if (resolved.constant !== undefined) return constant(resolved.result, resolved.constant.value, at)
   return { kind: 'call', name, call: resolved, args, clauses, type: resolved.result, at }
 }
@@ -81,7 +104,12 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
     const parameters = new Map(env.parameters)
     for (const [i, parameter] of node.parameters.entries()) {
       const type: PrestoType = types[i] ?? { kind: 'unknown' }
-      parameters.set(parameter.text.toLowerCase(), { kind: 'parameter', name: names[i]!, type, at: parameter.at })
+      parameters.set(parameter.text.toLowerCase(), {
+        kind: 'parameter',
+        name: names[i]!,
+        type,
+        at: parameter.at,
+      })
     }
     const clause = 'Lambda expression'
     const inner: Environment = { ...env, parameters, clause, allowAggregates: false, allowWindows: false }
@@ -99,20 +127,30 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
 }
 
 function checkClauses(name: string, node: FunctionCall, { kind }: ResolvedCall, at: Position): void {
-  const fail = (error: 'FUNCTION_NOT_AGGREGATE' | 'FUNCTION_NOT_WINDOW' | 'MISSING_OVER', text: string): never => {
+  const fail = (
+    error: 'FUNCTION_NOT_AGGREGATE' | 'FUNCTION_NOT_WINDOW' | 'MISSING_OVER',
+    text: string,
+  ): never => {
     throw new QueryError(error, text, at)
   }
   if (kind === 'scalar') {
     if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`)
-    if (node.filter !== undefined) fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
-    if (node.distinct) fail('FUNCTION_NOT_AGGREGATE', 'DISTINCT is not supported for non-aggregation functions')
-    if (node.orderBy.length > 0) fail('FUNCTION_NOT_AGGREGATE', 'ORDER BY is only valid for aggregation functions')
+    if (node.filter !== undefined)
+      fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
+    if (node.distinct)
+      fail('FUNCTION_NOT_AGGREGATE', 'DISTINCT is not supported for non-aggregation functions')
+    if (node.orderBy.length > 0)
+      fail('FUNCTION_NOT_AGGREGATE', 'ORDER BY is only valid for aggregation functions')
   }
   if (kind === 'window' && node.over === undefined) {
     fail('MISSING_OVER', `Window function ${name} requires an OVER clause`)
   }
   if (node.over !== undefined && node.distinct) {
-    throw new QueryError('NOT_SUPPORTED', `DISTINCT in window function parameters not yet supported: ${name}`, at)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `DISTINCT in window function parameters not yet supported: ${name}`,
+      at,
+    )
   }
 }
 
@@ -121,18 +159,30 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
   const filter =
     node.filter === undefined
       ? undefined
-      : requireBoolean(env.analyzer.expression({ ...inner, allowAggregates: false }, node.filter), 'Filter expression')
+      : requireBoolean(
+          env.analyzer.expression({ ...inner, allowAggregates: false }, node.filter),
+          'Filter expression',
+        )
   return {
     distinct: node.distinct,
     orderBy: sortKeys(inner, node.orderBy),
     ...(filter === undefined ? {} : { filter }),
     ...(node.over === undefined ? {} : { over: windowPlan(env, node.over, name) }),
-    nullTreatment: node.nullTreatment === undefined ? '' : node.nullTreatment === 'ignore' ? 'IGNORE NULLS' : 'RESPECT NULLS',
+    nullTreatment:
+      node.nullTreatment === undefined
+        ? ''
+        : node.nullTreatment === 'ignore'
+          ? 'IGNORE NULLS'
+          : 'RESPECT NULLS',
   }
 }
 
 /** Checks that an aggregate or window call may stand here and notes it for the select around it. */
-function recordUse(env: Environment, typed: Extract<Typed, { kind: 'call' }>, before: { aggregates: number; windows: number }): void {
+function recordUse(
+  env: Environment,
+  typed: Extract<Typed, { kind: 'call' }>,
+  before: { aggregates: number; windows: number },
+): void {
   const { name, at } = typed
   const windowed = typed.clauses.over !== undefined
   if (typed.call.kind === 'scalar') return

@@ -14,9 +14,18 @@ export function currentValue(env: Environment, node: ExpressionOf<'current'>): T
   const { context, defaultDatabase } = env.analyzer
   const zone = zoneOf(context.zone).name
   const precision = node.precision ?? 3
-  if (precision > 6) throw new QueryError('NOT_SUPPORTED', `precision ${precision} is not supported: the largest is 6`, node.at)
+  if (precision > 6)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `precision ${precision} is not supported: the largest is 6`,
+      node.at,
+    )
   const local = localText(context.startedAtMs, zone)
-  const text = `${local.text}.${String(local.milliseconds).padStart(3, '0').padEnd(6, '0').slice(0, precision)}`.replace(/\.$/, '')
+  const text =
+    `${local.text}.${String(local.milliseconds).padStart(3, '0').padEnd(6, '0').slice(0, precision)}`.replace(
+      /\.$/,
+      '',
+    )
   const forms: Record<CurrentName, () => Typed> = {
     current_date: () => constant({ kind: 'date' }, text.slice(0, 10), node.at),
     current_timestamp: () => constant({ kind: 'timestamp with time zone', precision, zone }, text, node.at),
@@ -39,15 +48,30 @@ function localText(atMs: number, zone: string): { text: string; milliseconds: nu
 }
 
 const EXTRACTED: Record<string, string> = {
-  year: 'year', quarter: 'quarter', month: 'month', week: 'week', day: 'day', day_of_month: 'day', day_of_week: 'day_of_week',
-  dow: 'day_of_week', day_of_year: 'day_of_year', doy: 'day_of_year', year_of_week: 'year_of_week', yow: 'year_of_week', hour: 'hour',
-  minute: 'minute', second: 'second', timezone_minute: 'timezone_minute', timezone_hour: 'timezone_hour',
+  year: 'year',
+  quarter: 'quarter',
+  month: 'month',
+  week: 'week',
+  day: 'day',
+  day_of_month: 'day',
+  day_of_week: 'day_of_week',
+  dow: 'day_of_week',
+  day_of_year: 'day_of_year',
+  doy: 'day_of_year',
+  year_of_week: 'year_of_week',
+  yow: 'year_of_week',
+  hour: 'hour',
+  minute: 'minute',
+  second: 'second',
+  timezone_minute: 'timezone_minute',
+  timezone_hour: 'timezone_hour',
 }
 
 /** EXTRACT(field FROM x) is the function of that name. */
 export function extract(env: Environment, node: ExpressionOf<'extract'>, value: Typed): Typed {
   const name = Object.hasOwn(EXTRACTED, node.field) ? EXTRACTED[node.field]! : undefined
-  if (name === undefined) throw new QueryError('SYNTAX_ERROR', `Invalid EXTRACT field: ${node.field}`, node.at)
+  if (name === undefined)
+    throw new QueryError('SYNTAX_ERROR', `Invalid EXTRACT field: ${node.field}`, node.at)
   return plainCall(env, name, [value], node.at)
 }
 
@@ -55,13 +79,18 @@ export function extract(env: Environment, node: ExpressionOf<'extract'>, value: 
 export function atTimeZone(env: Environment, value: Typed, zone: Typed, at: Position): Typed {
   const precision = momentPrecision(value.type)
   if (precision === undefined) {
-    throw mismatch(`Type of value must be a time or timestamp with or without time zone (actual ${typeText(value.type)})`, at)
+    throw mismatch(
+      `Type of value must be a time or timestamp with or without time zone (actual ${typeText(value.type)})`,
+      at,
+    )
   }
   const name = zoneName(zone)
   const session = zoneOf(env.analyzer.context.zone).name
   const zoned: PrestoType = { kind: 'timestamp with time zone', precision, zone: session }
   const instant: Typed =
-    value.type.kind === zoned.kind ? value : { kind: 'cast', value, type: zoned, safe: false, implicit: true, at }
+    value.type.kind === zoned.kind
+      ? value
+      : { kind: 'cast', value, type: zoned, safe: false, implicit: true, at }
   const type: PrestoType = { kind: 'timestamp with time zone', precision, zone: name }
   // Two values of one physical type: the cast changes nothing but the type we keep.
   return { kind: 'cast', value: instant, type, safe: false, implicit: true, at }
@@ -83,7 +112,11 @@ function zoneName(zone: Typed): string {
   }
   const name = typeof zone.value === 'string' ? findZone(zone.value)?.name : undefined
   if (name === undefined) {
-    throw new QueryError('INVALID_FUNCTION_ARGUMENT', `'${String(zone.value)}' is not a valid time zone`, zone.at)
+    throw new QueryError(
+      'INVALID_FUNCTION_ARGUMENT',
+      `'${String(zone.value)}' is not a valid time zone`,
+      zone.at,
+    )
   }
   return name
 }

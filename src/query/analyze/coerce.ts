@@ -24,7 +24,11 @@ export function widen(value: Typed, type: PrestoType): Typed {
 }
 
 /** Widens the values to the type common to all; `what` begins the message when there is none. */
-export function unifyAll(values: Typed[], what: (types: PrestoType[]) => string, at: Position): { type: PrestoType; values: Typed[] } {
+export function unifyAll(
+  values: Typed[],
+  what: (types: PrestoType[]) => string,
+  at: Position,
+): { type: PrestoType; values: Typed[] } {
   const types = values.map((value) => value.type)
   const type = commonTypeOf(types)
   if (type === undefined) throw mismatch(what(types), at)
@@ -34,7 +38,10 @@ export function unifyAll(values: Typed[], what: (types: PrestoType[]) => string,
 /** A value where a type is wanted: widened, or TYPE_MISMATCH with the given text before the type it has. */
 export function requireType(value: Typed, type: PrestoType, what: string): Typed {
   if (!canCoerce(value.type, type)) {
-    throw mismatch(`${what} must evaluate to a ${typeText(type)}: actual type ${typeText(value.type)}`, value.at)
+    throw mismatch(
+      `${what} must evaluate to a ${typeText(type)}: actual type ${typeText(value.type)}`,
+      value.at,
+    )
   }
   return widen(value, type)
 }

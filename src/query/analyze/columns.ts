@@ -48,7 +48,8 @@ function fieldOf(base: Typed, field: Identifier, at: Position): Typed {
   if (base.type.kind !== 'row') throw mismatch(`Expression is not of type ROW: ${typeText(base.type)}`, at)
   const name = field.text.toLowerCase()
   const indexes = base.type.fields.flatMap((f, i) => (f.name?.toLowerCase() === name ? [i] : []))
-  if (indexes.length === 0) throw new QueryError('COLUMN_NOT_FOUND', `Column '${field.text}' cannot be resolved`, field.at)
+  if (indexes.length === 0)
+    throw new QueryError('COLUMN_NOT_FOUND', `Column '${field.text}' cannot be resolved`, field.at)
   if (indexes.length > 1) {
     throw new QueryError('AMBIGUOUS_NAME', `Ambiguous row field reference: ${field.text}`, field.at)
   }
@@ -69,10 +70,18 @@ export function subscript(base: Typed, index: Typed, at: Position): Typed {
 
 function rowSubscript(base: Typed, fields: { type: Typed['type'] }[], index: Typed, at: Position): Typed {
   if (index.kind !== 'constant' || typeof index.value !== 'bigint') {
-    throw new QueryError('EXPRESSION_NOT_CONSTANT', 'Subscript expression on ROW requires a constant index', index.at)
+    throw new QueryError(
+      'EXPRESSION_NOT_CONSTANT',
+      'Subscript expression on ROW requires a constant index',
+      index.at,
+    )
   }
   if (index.value < 1n) {
-    throw new QueryError('INVALID_FUNCTION_ARGUMENT', `Invalid subscript index: ${index.value}. ROW indices start at 1`, index.at)
+    throw new QueryError(
+      'INVALID_FUNCTION_ARGUMENT',
+      `Invalid subscript index: ${index.value}. ROW indices start at 1`,
+      index.at,
+    )
   }
   if (index.value > fields.length) {
     throw new QueryError(

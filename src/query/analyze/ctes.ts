@@ -18,12 +18,18 @@ export function withQueries(
   for (const named of node.with.queries) {
     const name = named.name.text.toLowerCase()
     if (own.has(name)) {
-      throw new QueryError('DUPLICATE_NAMED_QUERY', `WITH query name '${named.name.text}' specified more than once`, named.at)
+      throw new QueryError(
+        'DUPLICATE_NAMED_QUERY',
+        `WITH query name '${named.name.text}' specified more than once`,
+        named.at,
+      )
     }
     own.add(name)
     const inside: Around = { scope: around.scope, ctes }
     const recursive = node.with.recursive && mentions(named.query, name)
-    const plan = recursive ? recursiveQuery(analyzer, named, name, inside) : plainQuery(analyzer, named, inside)
+    const plan = recursive
+      ? recursiveQuery(analyzer, named, name, inside)
+      : plainQuery(analyzer, named, inside)
     ctes.set(name, plan)
     plans.push(plan)
   }
@@ -61,10 +67,19 @@ function recursiveQuery(analyzer: Analyzer, named: NamedQuery, name: string, aro
     return fail('recursive query must be of the form: anchor UNION [ALL] step', named.at)
   }
   if (named.columns === undefined) {
-    throw new QueryError('MISMATCHED_COLUMN_ALIASES', 'missing column aliases in recursive WITH query', named.at)
+    throw new QueryError(
+      'MISMATCHED_COLUMN_ALIASES',
+      'missing column aliases in recursive WITH query',
+      named.at,
+    )
   }
   const [anchor, step] = body.inputs as [QueryBody, QueryBody]
-  if (mentions(anchor, name)) throw new QueryError('NESTED_RECURSIVE', 'WITH table name is referenced in the base relation of recursion', anchor.at)
+  if (mentions(anchor, name))
+    throw new QueryError(
+      'NESTED_RECURSIVE',
+      'WITH table name is referenced in the base relation of recursion',
+      anchor.at,
+    )
   const plan = analyzer.query(analyzer, asQuery(anchor), around)
   analyzer.ctes += 1
   const cte: CtePlan = { id: analyzer.ctes, columns: renamed(named, plan.columns), plan }
@@ -80,7 +95,10 @@ function asQuery(body: QueryBody): Query {
 
 function checkStep(base: OutputColumn[], step: OutputColumn[], at: Position): void {
   if (base.length !== step.length) {
-    throw mismatch(`base and step relations of recursion have different number of fields: ${base.length}, ${step.length}`, at)
+    throw mismatch(
+      `base and step relations of recursion have different number of fields: ${base.length}, ${step.length}`,
+      at,
+    )
   }
   for (const [i, { type }] of step.entries()) {
     if (canCoerce(type, base[i]!.type)) continue

@@ -1,11 +1,12 @@
 import { QueryError } from '../errors.ts'
 import { isText } from '../functions/coercion.ts'
+import { zoneOf } from '../functions/index.ts'
 import type { Expression, ExpressionOf } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { call, plainCall } from './calls.ts'
+import { atTimeZone, currentValue, extract } from './clock.ts'
 import { BOOLEAN, requireBoolean, requireType, unifyAll, VARCHAR, widen } from './coerce.ts'
-import { currentValue, extract, atTimeZone } from './clock.ts'
 import { columnReference, dereference, subscript } from './columns.ts'
 import { constant, intervalLiteral, numberLiteral, textConstant, typedLiteral } from './literals.ts'
 import { arithmetic, comparable, comparison, sign } from './operators.ts'
@@ -28,11 +29,18 @@ export function expression(env: Environment, node: Expression): Typed {
     case 'number':
       return numberLiteral(node)
     case 'typed-literal':
-      return typedLiteral(node) ?? explicitCast(textConstant(node.value, node.at), resolveType(node.type), false)
+      return (
+        typedLiteral(node) ??
+        explicitCast(env, textConstant(node.value, node.at), resolveType(node.type), false)
+      )
     case 'interval':
       return intervalLiteral(node)
     case 'parameter':
-      throw new QueryError('INVALID_ARGUMENTS', 'Incorrect number of parameters: expected 1 but found 0', node.at)
+      throw new QueryError(
+        'INVALID_ARGUMENTS',
+        'Incorrect number of parameters: expected 1 but found 0',
+        node.at,
+      )
     case 'column':
       return columnReference(env, node)
     case 'dereference':
@@ -48,7 +56,7 @@ export function expression(env: Environment, node: Expression): Typed {
     case 'lambda':
       throw mismatch('Lambda expression should always be used inside a function', node.at)
     case 'cast':
-      return explicitCast(of(node.value), resolveType(node.type), node.safe, node.at)
+      return explicitCast(env, of(node.value), resolveType(node.type), node.safe, node.at)
     case 'current':
       return currentValue(env, node)
     case 'extract':
@@ -75,7 +83,9 @@ export function expression(env: Environment, node: Expression): Typed {
   }
 }
 
-type Rest = ExpressionOf<'case' | 'and' | 'or' | 'not' | 'between' | 'in-list' | 'like' | 'is-null' | 'distinct-from' | 'concat'>
+type Rest = ExpressionOf<
+  'case' | 'and' | 'or' | 'not' | 'between' | 'in-list' | 'like' | 'is-null' | 'distinct-from' | 'concat'
+>
 
 function predicate(env: Environment, node: Rest): Typed {
   const of = (inner: Expression): Typed => expression(env, inner)
@@ -84,10 +94,20 @@ function predicate(env: Environment, node: Rest): Typed {
     case 'and':
     case 'or': {
       const what = `Logical expression term`
-      return { kind: node.kind, terms: node.terms.map((term) => requireBoolean(of(term), what)), type: BOOLEAN, at }
+      return {
+        kind: node.kind,
+        terms: node.terms.map((term) => requireBoolean(of(term), what)),
+        type: BOOLEAN,
+        at,
+      }
     }
     case 'not':
-      return { kind: 'not', value: requireBoolean(of(node.value), 'Value of logical NOT expression'), type: BOOLEAN, at }
+      return {
+        kind: 'not',
+        value: requireBoolean(of(node.value), 'Value of logical NOT expression'),
+        type: BOOLEAN,
+        at,
+      }
     case 'is-null':
       return { kind: 'is-null', value: of(node.value), type: BOOLEAN, at }
     case 'distinct-from': {
@@ -108,11 +128,17 @@ function predicate(env: Environment, node: Rest): Typed {
 }
 
 function rowOf(items: Typed[], node: ExpressionOf<'row'>): Typed {
-  return { kind: 'row', items, type: { kind: 'row', fields: items.map(({ type }) => ({ type })) }, at: node.at }
+  return {
+    kind: 'row',
+    items,
+    type: { kind: 'row', fields: items.map(({ type }) => ({ type })) },
+    at: node.at,
+  }
 }
 
 function arrayOf(items: Typed[], node: ExpressionOf<'array'>): Typed {
-  const what = (types: PrestoType[]): string => `All ARRAY elements must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
+  const what = (types: PrestoType[]): string =>
+    `All ARRAY elements must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
   const { type, values } = unifyAll(items, what, node.at)
   return { kind: 'array', items: values, type: { kind: 'array', element: type }, at: node.at }
 }
@@ -135,12 +161,24 @@ function inList(value: Typed, items: Typed[], node: ExpressionOf<'in-list'>): Ty
 function like(env: Environment, node: ExpressionOf<'like'>): Typed {
   const value = expression(env, node.value)
   if (!isText(value.type) && value.type.kind !== 'unknown') {
-    throw mismatch(`Left side of LIKE expression must evaluate to a varchar (actual: ${typeText(value.type)})`, node.value.at)
+    throw mismatch(
+      `Left side of LIKE expression must evaluate to a varchar (actual: ${typeText(value.type)})`,
+      node.value.at,
+    )
   }
   const pattern = requireType(expression(env, node.pattern), VARCHAR, 'Pattern for LIKE expression')
-  const escape =
-    node.escape === undefined ? undefined : requireType(expression(env, node.escape), VARCHAR, 'Escape for LIKE expression')
-  return { kind: 'like', value: widen(value, VARCHAR), pattern, ...(escape === undefined ? {} : { escape }), type: BOOLEAN, at: node.at }
+  const escaping =
+    node.escape === undefined
+      ? undefined
+      : requireType(expression(env, node.escape), VARCHAR, 'Escape for LIKE expression')
+  return {
+    kind: 'like',
+    value: widen(value, VARCHAR),
+    pattern,
+    ...(escaping === undefined ? {} : { escape: escaping }),
+    type: BOOLEAN,
+    at: node.at,
+  }
 }
 
 function caseOf(env: Environment, node: ExpressionOf<'case'>): Typed {
@@ -154,7 +192,11 @@ function caseOf(env: Environment, node: ExpressionOf<'case'>): Typed {
   const results = node.whens.map(({ result }) => expression(env, result))
   const what = (types: PrestoType[]): string =>
     `All CASE results must be the same type or coercible to a common type. Cannot find common type between ${typeText(types[0]!)} and ${typeText(types.find((t) => typeText(t) !== typeText(types[0]!)) ?? types[0]!)}, all types (without duplicates): [${[...new Set(types.map(typeText))].join(', ')}]`
-  const { type, values } = unifyAll(otherwise === undefined ? results : [...results, otherwise], what, node.at)
+  const { type, values } = unifyAll(
+    otherwise === undefined ? results : [...results, otherwise],
+    what,
+    node.at,
+  )
   return {
     kind: 'case',
     whens: whens.map((when, i) => ({ when, result: values[i]! })),
@@ -176,6 +218,33 @@ function concatenation(env: Environment, parts: Typed[], node: ExpressionOf<'con
 }
 
 /** CAST and TRY_CAST. Whether the two types have a cast is known to the generator's table, which throws TYPE_MISMATCH. */
-export function explicitCast(value: Typed, type: PrestoType, safe: boolean, at = value.at): Typed {
+function explicitCast(
+  env: Environment,
+  value: Typed,
+  wanted: PrestoType,
+  safe: boolean,
+  at = value.at,
+): Typed {
+  const kept = value.type.kind === 'timestamp with time zone' ? value.type.zone : undefined
+  const type = inZone(wanted, kept ?? zoneOf(env.analyzer.context.zone).name)
   return { kind: 'cast', value, type, safe, implicit: false, at }
+}
+
+/** A type as written names no zone; ours has one wherever there are instants. */
+function inZone(type: PrestoType, zone: string): PrestoType {
+  switch (type.kind) {
+    case 'timestamp with time zone':
+      return { ...type, zone }
+    case 'array':
+      return { kind: 'array', element: inZone(type.element, zone) }
+    case 'map':
+      return { kind: 'map', key: inZone(type.key, zone), value: inZone(type.value, zone) }
+    case 'row':
+      return {
+        kind: 'row',
+        fields: type.fields.map((field) => ({ ...field, type: inZone(field.type, zone) })),
+      }
+    default:
+      return type
+  }
 }

@@ -29,7 +29,8 @@ function wrongCount(name: string, text: string, at: Position): QueryError {
 }
 
 function sameTypes(form: string): (types: PrestoType[]) => string {
-  return (types) => `All ${form} operands must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
+  return (types) =>
+    `All ${form} operands must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
 }
 
 function ifForm(args: Typed[], at: Position): Typed {
@@ -42,7 +43,13 @@ function ifForm(args: Typed[], at: Position): Typed {
     `Result types for IF must be the same: ${types.map(typeText).join(', ')}`
   const { type, values } = unifyAll(otherwise === undefined ? [result] : [result, otherwise], what, at)
   const last = values[1]
-  return { kind: 'case', whens: [{ when, result: values[0]! }], ...(last === undefined ? {} : { otherwise: last }), type, at }
+  return {
+    kind: 'case',
+    whens: [{ when, result: values[0]! }],
+    ...(last === undefined ? {} : { otherwise: last }),
+    type,
+    at,
+  }
 }
 
 function coalesce(args: Typed[], at: Position): Typed {
@@ -59,5 +66,11 @@ function nullIf(args: Typed[], at: Position): Typed {
   }
   const [left, right] = comparable('=', first, second, at)
   const when: Typed = { kind: 'comparison', operator: '=', left, right, type: { kind: 'boolean' }, at }
-  return { kind: 'case', whens: [{ when, result: constant(first.type, null, at) }], otherwise: first, type: first.type, at }
+  return {
+    kind: 'case',
+    whens: [{ when, result: constant(first.type, null, at) }],
+    otherwise: first,
+    type: first.type,
+    at,
+  }
 }

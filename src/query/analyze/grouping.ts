@@ -33,10 +33,16 @@ function elementSets(element: GroupingElement): Expression[][] {
   if (element.kind === 'set') return [element.items]
   if (element.kind === 'sets') return element.sets
   if (element.kind === 'rollup') {
-    return [...element.sets.keys(), element.sets.length].reverse().map((length) => element.sets.slice(0, length).flat())
+    return [...element.sets.keys(), element.sets.length]
+      .reverse()
+      .map((length) => element.sets.slice(0, length).flat())
   }
   if (element.sets.length > 12) {
-    throw new QueryError('NOT_SUPPORTED', `GROUP BY has more than ${MAX_SETS} grouping sets`, element.sets[0]?.[0]?.at)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `GROUP BY has more than ${MAX_SETS} grouping sets`,
+      element.sets[0]?.[0]?.at,
+    )
   }
   const subsets: Expression[][] = []
   for (let mask = 2 ** element.sets.length - 1; mask >= 0; mask -= 1) {
@@ -46,15 +52,26 @@ function elementSets(element: GroupingElement): Expression[][] {
 }
 
 function groupingKey(env: Environment, node: Expression, outputs: Typed[]): Typed {
-  const key = node.kind === 'number' && node.form === 'integer' ? ordinal(node.text, outputs, 'GROUP BY', node.at) : env.analyzer.expression(env, node)
+  const key =
+    node.kind === 'number' && node.form === 'integer'
+      ? ordinal(node.text, outputs, 'GROUP BY', node.at)
+      : env.analyzer.expression(env, node)
   if (!isComparable(key.type)) {
-    throw mismatch(`${typeText(key.type)} is not comparable, and therefore cannot be used in GROUP BY`, node.at)
+    throw mismatch(
+      `${typeText(key.type)} is not comparable, and therefore cannot be used in GROUP BY`,
+      node.at,
+    )
   }
   return key
 }
 
 /** What a column number of GROUP BY or ORDER BY stands for. */
-export function ordinal(text: string, outputs: Typed[], clause: 'GROUP BY' | 'ORDER BY', at: Position): Typed {
+export function ordinal(
+  text: string,
+  outputs: Typed[],
+  clause: 'GROUP BY' | 'ORDER BY',
+  at: Position,
+): Typed {
   const found = outputs[Number(text) - 1]
   if (found === undefined) {
     throw new QueryError('INVALID_COLUMN_REFERENCE', `${clause} position ${text} is not in select list`, at)
@@ -66,7 +83,12 @@ export function ordinal(text: string, outputs: Typed[], clause: 'GROUP BY' | 'OR
  * Checks an expression of a grouped query: each column of the query's own sources must be (part of) a grouping key or inside
  * an aggregate. `own` are the relations of the query's FROM.
  */
-export function checkGrouped(typed: Typed, keys: ReadonlySet<string>, own: ReadonlySet<number>, nameOf: (column: Typed) => string): void {
+export function checkGrouped(
+  typed: Typed,
+  keys: ReadonlySet<string>,
+  own: ReadonlySet<number>,
+  nameOf: (column: Typed) => string,
+): void {
   if (keys.has(keyOf(typed))) return
   if (typed.kind === 'column' && own.has(typed.relation)) {
     throw new QueryError(
@@ -78,7 +100,11 @@ export function checkGrouped(typed: Typed, keys: ReadonlySet<string>, own: Reado
   if (typed.kind === 'grouping') {
     for (const key of typed.keys) {
       if (keys.has(keyOf(key))) continue
-      throw new QueryError('INVALID_ARGUMENTS', 'The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level', typed.at)
+      throw new QueryError(
+        'INVALID_ARGUMENTS',
+        'The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level',
+        typed.at,
+      )
     }
     return
   }

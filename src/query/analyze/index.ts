@@ -23,6 +23,7 @@ export function analyzeQuery(
   return { plan: query(analyzer, node, { scope: undefined, ctes: new Map() }), analyzer }
 }
 
+export type { Analyzer } from './analyzer.ts'
 export * from './lookup.ts'
 export type * from './plan.ts'
 export { compileErrors, requireTable, tableColumns, tablePath } from './tables.ts'

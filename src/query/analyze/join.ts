@@ -12,7 +12,13 @@ type JoinNode = Extract<Relation, { kind: 'join' }>
 type Source = { plan: RelationPlan; fields: Field[] }
 type RelationRule = (analyzer: Analyzer, node: Relation, around: Around, left: Field[]) => Source
 
-export function join(analyzer: Analyzer, node: JoinNode, around: Around, outer: Field[], relation: RelationRule): Source {
+export function join(
+  analyzer: Analyzer,
+  node: JoinNode,
+  around: Around,
+  outer: Field[],
+  relation: RelationRule,
+): Source {
   const left = relation(analyzer, node.left, around, outer)
   const right = relation(analyzer, node.right, around, [...outer, ...left.fields])
   const { criteria, type } = node
@@ -30,7 +36,8 @@ export function join(analyzer: Analyzer, node: JoinNode, around: Around, outer: 
     const on = requireBoolean(analyzer.expression(env, criteria.condition), 'JOIN ON clause')
     return { plan: plan(on), fields }
   }
-  const columns = criteria.kind === 'using' ? criteria.columns : sharedColumns(left.fields, right.fields, node)
+  const columns =
+    criteria.kind === 'using' ? criteria.columns : sharedColumns(left.fields, right.fields, node)
   return using(plan, type, left.fields, right.fields, columns)
 }
 
@@ -54,27 +61,54 @@ function using(
     const l = keyField(left, column, 'left')
     const r = keyField(right, column, 'right')
     if (commonType(l.value.type, r.value.type) === undefined) {
-      throw mismatch(`Column '${column.text}' has no common type: ${typeText(l.value.type)} and ${typeText(r.value.type)}`, column.at)
+      throw mismatch(
+        `Column '${column.text}' has no common type: ${typeText(l.value.type)} and ${typeText(r.value.type)}`,
+        column.at,
+      )
     }
     return { l, r, at: column.at }
   })
   const conditions = pairs.map(({ l, r, at }) => comparison('=', l.value, r.value, at))
   const [first] = conditions
   const on: Typed | undefined =
-    first === undefined || conditions.length === 1 ? first : { kind: 'and', terms: conditions, type: BOOLEAN, at: first.at }
-  const keys = pairs.map(({ l, r }): Field => ({ name: l.name, qualifier: undefined, value: keyValue(type, l.value, r.value) }))
+    first === undefined || conditions.length === 1
+      ? first
+      : { kind: 'and', terms: conditions, type: BOOLEAN, at: first.at }
+  const keys = pairs.map(
+    ({ l, r }): Field => ({ name: l.name, qualifier: undefined, value: keyValue(type, l.value, r.value) }),
+  )
   const rest = (fields: Field[], used: Field[]): Field[] => fields.filter((field) => !used.includes(field))
   return {
-    plan: plan(on ?? (type === 'cross' ? undefined : { kind: 'constant', value: true, type: BOOLEAN, at: { line: 1, column: 1 } })),
-    fields: [...keys, ...rest(left, pairs.map(({ l }) => l)), ...rest(right, pairs.map(({ r }) => r))],
+    plan: plan(
+      on ??
+        (type === 'cross'
+          ? undefined
+          : { kind: 'constant', value: true, type: BOOLEAN, at: { line: 1, column: 1 } }),
+    ),
+    fields: [
+      ...keys,
+      ...rest(
+        left,
+        pairs.map(({ l }) => l),
+      ),
+      ...rest(
+        right,
+        pairs.map(({ r }) => r),
+      ),
+    ],
   }
 }
 
 function keyField(fields: Field[], column: Identifier, side: 'left' | 'right'): Field {
   const found = fields.filter(({ name }) => name?.toLowerCase() === column.text.toLowerCase())
-  if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${column.text}' is ambiguous`, column.at)
+  if (found.length > 1)
+    throw new QueryError('AMBIGUOUS_NAME', `Column '${column.text}' is ambiguous`, column.at)
   if (found.length === 0) {
-    throw new QueryError('COLUMN_NOT_FOUND', `Column '${column.text}' is missing from ${side} side of join`, column.at)
+    throw new QueryError(
+      'COLUMN_NOT_FOUND',
+      `Column '${column.text}' is missing from ${side} side of join`,
+      column.at,
+    )
   }
   return found[0]!
 }

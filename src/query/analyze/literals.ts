@@ -44,7 +44,8 @@ function decimalConstant(text: string, at: Position): Typed {
   }
   const [, sign, whole = '', fraction = ''] = found
   const precision = Math.max(1, whole.length + fraction.length)
-  if (precision > 38) throw new QueryError('INVALID_LITERAL', `Invalid decimal literal '${text}': more than 38 digits`, at)
+  if (precision > 38)
+    throw new QueryError('INVALID_LITERAL', `Invalid decimal literal '${text}': more than 38 digits`, at)
   const digits = `${sign}${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`
   return constant({ kind: 'decimal', precision, scale: fraction.length }, digits, at)
 }
@@ -87,18 +88,28 @@ function invalid(what: string, value: string, at: Position): QueryError {
 
 function dateLiteral(value: string, at: Position): Typed {
   const moment = readMoment(value)
-  if (moment === undefined || moment.time !== undefined || moment.zone !== undefined) throw invalid('date', value, at)
+  if (moment === undefined || moment.time !== undefined || moment.zone !== undefined)
+    throw invalid('date', value, at)
   return constant({ kind: 'date' }, moment.date, at)
 }
 
 function timestampLiteral(value: string, at: Position): Typed {
   const moment = readMoment(value)
   if (moment === undefined) throw invalid('timestamp', value, at)
-  const { precision, zone } = moment
-  if (precision > 6) throw new QueryError('NOT_SUPPORTED', `timestamp(${precision}) is not supported: the largest precision is 6`, at)
+  const { zone } = moment
+  // At least milliseconds, as the hosted service shows them, although newer Trino would say timestamp(0) here.
+  const precision = Math.max(3, moment.precision)
+  if (precision > 6)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `timestamp(${precision}) is not supported: the largest precision is 6`,
+      at,
+    )
   const text = `${moment.date} ${moment.time ?? '00:00:00'}`
   const type: PrestoType =
-    zone === undefined ? { kind: 'timestamp', precision } : { kind: 'timestamp with time zone', precision, zone }
+    zone === undefined
+      ? { kind: 'timestamp', precision }
+      : { kind: 'timestamp with time zone', precision, zone }
   return constant(type, text, at)
 }
 
@@ -144,7 +155,8 @@ const MILLISECONDS = { day: 86_400_000n, hour: 3_600_000n, minute: 60_000n, seco
 export function intervalLiteral(node: ExpressionOf<'interval'>): Typed {
   const type = intervalType(node.from)
   const amount = type.kind === 'interval year to month' ? months(node) : milliseconds(node)
-  if (amount === undefined) throw new QueryError('INVALID_LITERAL', `Invalid INTERVAL value: ${node.value}`, node.at)
+  if (amount === undefined)
+    throw new QueryError('INVALID_LITERAL', `Invalid INTERVAL value: ${node.value}`, node.at)
   return constant(type, node.negative ? -amount : amount, node.at)
 }
 
@@ -163,9 +175,9 @@ function milliseconds({ value, from, to }: ExpressionOf<'interval'>): bigint | u
   const fields = fieldsBetween(from, to)
   if (fields.length === 0) return undefined
   const separators: Record<string, string> = { day: ' +', hour: ':', minute: ':' }
-  const pattern = fields.map((f) => (f === 'second' ? '(\\d+(?:\\.\\d{1,3})?)' : '(\\d+)')).reduce(
-    (text, part, i) => text + separators[fields[i - 1]!] + part,
-  )
+  const pattern = fields
+    .map((f): string => (f === 'second' ? '(\\d+(?:\\.\\d{1,3})?)' : '(\\d+)'))
+    .reduce((text, part, i) => text + separators[fields[i - 1]!] + part)
   const found = new RegExp(`^\\s*([+-]?)${pattern}\\s*$`).exec(value)
   if (found === null) return undefined
   let total = 0n

@@ -11,7 +11,10 @@ export type TableLookup =
 /** `type` as the REST API names it: int long float double string array<…> map<…>. The column `time` is not listed. */
 export type TableColumn = { name: string; type: string }
 
-export type ListLookup = { kind: 'found'; names: string[] } | { kind: 'absent' } | { kind: 'unknown'; reason: string }
+export type ListLookup =
+  | { kind: 'found'; names: string[] }
+  | { kind: 'absent' }
+  | { kind: 'unknown'; reason: string }
 
 export type SchemaLookup = {
   findTable(database: string, table: string): TableLookup | Promise<TableLookup>

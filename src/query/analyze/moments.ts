@@ -11,7 +11,8 @@ export type MomentText = {
   zone: string | undefined
 }
 
-const MOMENT = /^\s*([+-]?\d{4,6})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*(\S.*?)?\s*$/
+const MOMENT =
+  /^\s*([+-]?\d{4,6})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?)?\s*(\S.*?)?\s*$/
 const TIME = /^\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,12}))?)?\s*$/
 
 /** Reads `2024-1-31[ 10:00[:00[.000]]][ zone]`; undefined when it is no such text or no such day exists. */
@@ -37,7 +38,12 @@ export function readTime(text: string): { time: string; precision: number } | un
 
 const pad = (digits: string): string => digits.padStart(2, '0')
 
-function clock(hour: string, minute: string, second: string, fraction: string | undefined): string | undefined {
+function clock(
+  hour: string,
+  minute: string,
+  second: string,
+  fraction: string | undefined,
+): string | undefined {
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
   return `${pad(hour)}:${pad(minute)}:${pad(second)}${fraction === undefined ? '' : `.${fraction}`}`
 }

@@ -1,4 +1,4 @@
-import { type Position, QueryError } from '../errors.ts'
+import type { Position, QueryError } from '../errors.ts'
 import { asDecimal, commonType, isInteger, isNumeric } from '../functions/coercion.ts'
 import { isOrderable } from '../functions/resolve.ts'
 import type { ArithmeticOperator, ComparisonOperator } from '../parse/ast.ts'
@@ -63,7 +63,11 @@ function numberResult(operator: ArithmeticOperator, a: PrestoType, b: PrestoType
   const { precision: p1, scale: s1 } = asDecimal(a)
   const { precision: p2, scale: s2 } = asDecimal(b)
   const max = Math.max(s1, s2)
-  const decimal = (precision: number, scale: number): PrestoType => ({ kind: 'decimal', precision: Math.min(38, precision), scale })
+  const decimal = (precision: number, scale: number): PrestoType => ({
+    kind: 'decimal',
+    precision: Math.min(38, precision),
+    scale,
+  })
   switch (operator) {
     case '+':
     case '-':

@@ -21,7 +21,11 @@ export function query(analyzer: Analyzer, node: Query, around: Around): QueryPla
     throw new QueryError('MISSING_ORDER_BY', 'FETCH FIRST WITH TIES clause requires ORDER BY', node.limit!.at)
   }
   if (limit?.withTies === true && node.offset !== undefined) {
-    throw new QueryError('NOT_SUPPORTED', 'FETCH FIRST WITH TIES is not supported together with OFFSET', node.limit!.at)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      'FETCH FIRST WITH TIES is not supported together with OFFSET',
+      node.limit!.at,
+    )
   }
   const found = body(analyzer, node.body, inside, node.orderBy)
   return {
@@ -41,9 +45,15 @@ function limitOf({ limit }: Query): QueryPlan['limit'] {
 }
 
 function rowCount(node: Expression): bigint {
-  if (node.kind !== 'number') throw new QueryError('INVALID_ARGUMENTS', 'Incorrect number of parameters: expected 1 but found 0', node.at)
+  if (node.kind !== 'number')
+    throw new QueryError(
+      'INVALID_ARGUMENTS',
+      'Incorrect number of parameters: expected 1 but found 0',
+      node.at,
+    )
   const value = BigInt(node.text)
-  if (value > 9_223_372_036_854_775_807n) throw new QueryError('INVALID_LIMIT_CLAUSE', `Invalid row count: ${node.text}`, node.at)
+  if (value > 9_223_372_036_854_775_807n)
+    throw new QueryError('INVALID_LIMIT_CLAUSE', `Invalid row count: ${node.text}`, node.at)
   return value
 }
 
@@ -75,7 +85,13 @@ function body(analyzer: Analyzer, node: QueryBody, around: Around, orderBy: Sort
 type Plain = { plan: BodyPlan; columns: OutputColumn[] }
 
 /** ORDER BY of anything but a select sees the output columns only. */
-function ordered(analyzer: Analyzer, plan: BodyPlan, columns: OutputColumn[], around: Around, orderBy: SortItem[]): Body {
+function ordered(
+  analyzer: Analyzer,
+  plan: BodyPlan,
+  columns: OutputColumn[],
+  around: Around,
+  orderBy: SortItem[],
+): Body {
   if (orderBy.length === 0) return { plan, columns, orderBy: [] }
   const wrapper = nextRelation(analyzer)
   const fields = fieldsOf(wrapper, columns, undefined, orderBy[0]!.at)
@@ -87,7 +103,10 @@ function ordered(analyzer: Analyzer, plan: BodyPlan, columns: OutputColumn[], ar
         ? ordinal(item.value.text, outputs, 'ORDER BY', item.value.at)
         : analyzer.expression(env, item.value)
     if (!isOrderable(value.type)) {
-      throw mismatch(`Type ${typeText(value.type)} is not orderable, and therefore cannot be used in ORDER BY`, item.at)
+      throw mismatch(
+        `Type ${typeText(value.type)} is not orderable, and therefore cannot be used in ORDER BY`,
+        item.at,
+      )
     }
     return { value, descending: item.descending, nullsFirst: item.nulls === 'first' }
   })
@@ -100,12 +119,17 @@ function values(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'values' }>
     const typed = analyzer.expression(env, row)
     if (typed.type.kind !== 'row') return [typed]
     if (typed.kind === 'row') return typed.items
-    return typed.type.fields.map(({ type }, index): Typed => ({ kind: 'field', base: typed, index, type, at: typed.at }))
+    return typed.type.fields.map(
+      ({ type }, index): Typed => ({ kind: 'field', base: typed, index, type, at: typed.at }),
+    )
   })
   const width = rows[0]!.length
   const uneven = rows.findIndex((row) => row.length !== width)
   if (uneven !== -1) {
-    throw mismatch(`Values rows have mismatched sizes: ${width} vs ${rows[uneven]!.length}`, node.rows[uneven]!.at)
+    throw mismatch(
+      `Values rows have mismatched sizes: ${width} vs ${rows[uneven]!.length}`,
+      node.rows[uneven]!.at,
+    )
   }
   const types = rows[0]!.map(({ type }) => type)
   for (const row of rows) {
@@ -118,7 +142,10 @@ function values(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'values' }>
     }
   }
   const widened = rows.map((row) => row.map((value, i) => widen(value, types[i]!)))
-  return { plan: { kind: 'values', rows: widened }, columns: types.map((type) => ({ name: undefined, type })) }
+  return {
+    plan: { kind: 'values', rows: widened },
+    columns: types.map((type) => ({ name: undefined, type })),
+  }
 }
 
 /** All inputs must have the same number of columns; each column takes the type common to all. */
@@ -129,18 +156,29 @@ function setOperation(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'set'
   const types = first.map(({ type }) => type)
   for (const { found, at } of inputs) {
     if (found.columns.length !== types.length) {
-      throw mismatch(`${operation} query has different number of fields: ${types.length}, ${found.columns.length}`, at)
+      throw mismatch(
+        `${operation} query has different number of fields: ${types.length}, ${found.columns.length}`,
+        at,
+      )
     }
     for (const [i, { type }] of found.columns.entries()) types[i] = common(types[i]!, type, i, operation, at)
   }
-  const plans = inputs.map(({ found }): BodyInput => ({ body: found.plan, from: found.columns.map(({ type }) => type), types }))
+  const plans = inputs.map(
+    ({ found }): BodyInput => ({ body: found.plan, from: found.columns.map(({ type }) => type), types }),
+  )
   return {
     plan: { kind: 'set', operation: node.operation, all: node.all, inputs: plans },
     columns: first.map(({ name }, i) => ({ name, type: types[i]! })),
   }
 }
 
-function common(left: PrestoType, right: PrestoType, index: number, operation: string, at: Position): PrestoType {
+function common(
+  left: PrestoType,
+  right: PrestoType,
+  index: number,
+  operation: string,
+  at: Position,
+): PrestoType {
   const type = commonType(left, right)
   if (type !== undefined) return type
   throw mismatch(

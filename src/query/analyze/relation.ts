@@ -23,7 +23,10 @@ export function relation(analyzer: Analyzer, node: Relation, around: Around, lef
       const scope = newScope(left, around.scope)
       const plan = analyzer.query(analyzer, node.query, { ...around, scope })
       const id = nextRelation(analyzer)
-      return { plan: { kind: 'subquery', id, plan, lateral: true }, fields: fieldsOf(id, plan.columns, undefined, node.at) }
+      return {
+        plan: { kind: 'subquery', id, plan, lateral: true },
+        fields: fieldsOf(id, plan.columns, undefined, node.at),
+      }
     }
     case 'unnest': {
       const env = environment(analyzer, newScope(left, around.scope), around, 'UNNEST')
@@ -41,7 +44,10 @@ export function relation(analyzer: Analyzer, node: Relation, around: Around, lef
 function subquery(analyzer: Analyzer, node: Extract<Relation, { kind: 'subquery' }>, around: Around): Source {
   const plan = analyzer.query(analyzer, node.query, around)
   const id = nextRelation(analyzer)
-  return { plan: { kind: 'subquery', id, plan, lateral: false }, fields: fieldsOf(id, plan.columns, undefined, node.at) }
+  return {
+    plan: { kind: 'subquery', id, plan, lateral: false },
+    fields: fieldsOf(id, plan.columns, undefined, node.at),
+  }
 }
 
 /** A WITH query of that name, else a table. */
@@ -76,7 +82,11 @@ function aliased(source: Source, alias: Identifier, columns: Identifier[] | unde
     )
   }
   const qualifier = [alias.text.toLowerCase()]
-  const fields = source.fields.map((field, i) => ({ ...field, qualifier, name: columns?.[i]?.text ?? field.name }))
+  const fields = source.fields.map((field, i) => ({
+    ...field,
+    qualifier,
+    name: columns?.[i]?.text ?? field.name,
+  }))
   return { plan: source.plan, fields }
 }
 
@@ -84,12 +94,23 @@ function sample(analyzer: Analyzer, node: Extract<Relation, { kind: 'sample' }>,
   const typed = analyzer.expression(constantEnvironment(analyzer, 'TABLESAMPLE'), node.percentage)
   const value = typed.kind === 'constant' && isNumeric(typed.type) ? Number(typed.value) : Number.NaN
   if (Number.isNaN(value)) {
-    throw new QueryError('EXPRESSION_NOT_CONSTANT', 'Sample percentage must be a numeric constant', node.percentage.at)
+    throw new QueryError(
+      'EXPRESSION_NOT_CONSTANT',
+      'Sample percentage must be a numeric constant',
+      node.percentage.at,
+    )
   }
   if (value < 0 || value > 100) {
-    throw new QueryError('INVALID_ARGUMENTS', 'Sample percentage must be between 0 and 100', node.percentage.at)
+    throw new QueryError(
+      'INVALID_ARGUMENTS',
+      'Sample percentage must be between 0 and 100',
+      node.percentage.at,
+    )
   }
-  return { plan: { kind: 'sample', relation: source.plan, method: node.method, percentage: value }, fields: source.fields }
+  return {
+    plan: { kind: 'sample', relation: source.plan, method: node.method, percentage: value },
+    fields: source.fields,
+  }
 }
 
 /** Ids of the relations whose columns a source offers. */
@@ -97,4 +118,3 @@ export function relationIds(plan: RelationPlan): number[] {
   if (plan.kind === 'join') return [...relationIds(plan.left), ...relationIds(plan.right)]
   return plan.kind === 'sample' ? relationIds(plan.relation) : [plan.id]
 }
-

@@ -1,6 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import type { Identifier } from '../parse/ast.ts'
-import type { Typed, ColumnValue } from './plan.ts'
+import type { ColumnValue, Typed } from './plan.ts'
 
 /** A column that can be named. `qualifier` is the path before the name, lower case: [alias] or [catalog, database, table]. */
 export type Field = { name: string | undefined; qualifier: readonly string[] | undefined; value: Typed }
@@ -23,7 +23,8 @@ export function resolveName(scope: Scope, parts: Identifier[], at: Position): Fi
     const found = level.fields.filter((field) => matches(field, parts))
     if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${dotted(parts)}' is ambiguous`, at)
     if (found.length === 1) {
-      for (let inner: Scope = scope; inner !== level; inner = inner.parent!) inner.free.push(...columnsIn(found[0]!.value))
+      for (let inner: Scope = scope; inner !== level; inner = inner.parent!)
+        inner.free.push(...columnsIn(found[0]!.value, at))
       return found[0]
     }
   }
@@ -43,10 +44,10 @@ export function endsWith(qualifier: readonly string[] | undefined, path: Identif
 }
 
 /** Column nodes of a field's value: the column itself, or both sides of a key that USING merged. */
-function columnsIn(value: Typed): ColumnValue[] {
-  if (value.kind === 'column') return [value]
-  if (value.kind === 'coalesce') return value.items.flatMap(columnsIn)
-  return value.kind === 'cast' ? columnsIn(value.value) : []
+function columnsIn(value: Typed, at: Position): ColumnValue[] {
+  if (value.kind === 'column') return [{ ...value, at }]
+  if (value.kind === 'coalesce') return value.items.flatMap((item) => columnsIn(item, at))
+  return value.kind === 'cast' ? columnsIn(value.value, at) : []
 }
 
 export function dotted(parts: Identifier[]): string {

@@ -9,15 +9,12 @@ import { dotted, endsWith } from './scope.ts'
 export type Item = { name: string | undefined; value: Typed }
 
 export function selectItems(env: Environment, node: Select): Item[] {
-  return node.items.flatMap((item) => {
-    switch (item.kind) {
-      case 'expression':
-        return [{ name: item.alias?.text ?? ownName(item.value), value: env.analyzer.expression(env, item.value) }]
-      case 'all':
-        return all(env, node, item)
-      case 'all-of':
-        return allOf(env, item)
-    }
+  return node.items.flatMap((item): Item[] => {
+    if (item.kind === 'all') return all(env, node, item)
+    if (item.kind === 'all-of') return allOf(env, item)
+    return [
+      { name: item.alias?.text ?? ownName(item.value), value: env.analyzer.expression(env, item.value) },
+    ]
   })
 }
 
@@ -31,7 +28,12 @@ function all(env: Environment, node: Select, item: SelectItem): Item[] {
   if (node.from.length === 0) {
     throw new QueryError('COLUMN_NOT_FOUND', 'SELECT * not allowed in queries without FROM clause', item.at)
   }
-  if (env.scope.fields.length === 0) throw new QueryError('COLUMN_NOT_FOUND', 'SELECT * not allowed from relation that has no columns', item.at)
+  if (env.scope.fields.length === 0)
+    throw new QueryError(
+      'COLUMN_NOT_FOUND',
+      'SELECT * not allowed from relation that has no columns',
+      item.at,
+    )
   return env.scope.fields.map(({ name, value }) => ({ name, value: { ...value, at: item.at } }))
 }
 
@@ -62,7 +64,11 @@ function rowItems(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }
   const path = nameParts(item.base)
   const base = rowBase(env, item.base)
   if (base === undefined || base.type.kind !== 'row') {
-    throw new QueryError('TABLE_NOT_FOUND', `Unable to resolve reference ${path === undefined ? '' : dotted(path)}`.trim(), item.at)
+    throw new QueryError(
+      'TABLE_NOT_FOUND',
+      `Unable to resolve reference ${path === undefined ? '' : dotted(path)}`.trim(),
+      item.at,
+    )
   }
   return base.type.fields.map(({ name, type }, index) => ({
     name,

@@ -19,15 +19,22 @@ export function select(analyzer: Analyzer, node: Select, around: Around, orderBy
   const from = sources(analyzer, node, around)
   const scope = newScope(from.fields, around.scope)
   const plain = (clause: string): Environment => environment(analyzer, scope, around, clause)
-  const where = node.where === undefined ? undefined : requireBoolean(analyzer.expression(plain('WHERE clause'), node.where), 'WHERE clause')
+  const where =
+    node.where === undefined
+      ? undefined
+      : requireBoolean(analyzer.expression(plain('WHERE clause'), node.where), 'WHERE clause')
   const env = selectEnvironment(plain('SELECT clause'), node)
   const items = selectItems(env, node)
   const outputs = items.map(({ value }) => value)
-  const sets = node.groupBy === undefined ? undefined : groupingSets(plain('GROUP BY clause'), node.groupBy, outputs)
+  const sets =
+    node.groupBy === undefined ? undefined : groupingSets(plain('GROUP BY clause'), node.groupBy, outputs)
   const having =
     node.having === undefined
       ? undefined
-      : requireBoolean(analyzer.expression({ ...env, allowWindows: false, clause: 'HAVING clause' }, node.having), 'HAVING clause')
+      : requireBoolean(
+          analyzer.expression({ ...env, allowWindows: false, clause: 'HAVING clause' }, node.having),
+          'HAVING clause',
+        )
   const keys = orderKeys(env, items, orderBy, node.distinct)
   if (sets !== undefined || having !== undefined || env.met.aggregates.length > 0) {
     const values = keys.flatMap((key) => ('value' in key ? [key.value] : []))
@@ -61,7 +68,11 @@ function sources(analyzer: Analyzer, node: Select, around: Around): Sources {
 function selectEnvironment(env: Environment, node: Select): Environment {
   const windows = new Map(node.windows.map(({ name, window }) => [name.text.toLowerCase(), window]))
   if (windows.size < node.windows.length) {
-    throw new QueryError('INVALID_ARGUMENTS', 'WINDOW name specified more than once', node.windows[0]!.name.at)
+    throw new QueryError(
+      'INVALID_ARGUMENTS',
+      'WINDOW name specified more than once',
+      node.windows[0]!.name.at,
+    )
   }
   return { ...env, windows, allowAggregates: true, allowWindows: true }
 }
@@ -82,7 +93,11 @@ function orderKeys(env: Environment, items: Item[], orderBy: SortItem[], distinc
     const output = keys.indexOf(keyOf(value))
     if (output !== -1) return { ...direction, output: output + 1 }
     if (distinct) {
-      throw new QueryError('EXPRESSION_NOT_IN_DISTINCT', 'For SELECT DISTINCT, ORDER BY expressions must appear in select list', item.at)
+      throw new QueryError(
+        'EXPRESSION_NOT_IN_DISTINCT',
+        'For SELECT DISTINCT, ORDER BY expressions must appear in select list',
+        item.at,
+      )
     }
     return { ...direction, value }
   })
@@ -91,7 +106,8 @@ function orderKeys(env: Environment, items: Item[], orderBy: SortItem[], distinc
 function orderScope(source: Scope, items: Item[]): Scope {
   const fields = new Map<string, Field>()
   for (const { name, value } of items) {
-    if (name !== undefined) fields.set(`${name.toLowerCase()}\n${keyOf(value)}`, { name, qualifier: undefined, value })
+    if (name !== undefined)
+      fields.set(`${name.toLowerCase()}\n${keyOf(value)}`, { name, qualifier: undefined, value })
   }
   return newScope([...fields.values()], source)
 }
@@ -100,13 +116,17 @@ function checkAll(values: Typed[], sets: Typed[][], from: Sources): void {
   const keys = new Set(sets.flat().map(keyOf))
   const own = new Set(from.plans.flatMap(relationIds))
   const names = new Map(from.fields.map(({ name, value }) => [keyOf(value), name]))
-  for (const value of values) checkGrouped(value, keys, own, (column) => names.get(keyOf(column)) ?? '<expression>')
+  for (const value of values)
+    checkGrouped(value, keys, own, (column) => names.get(keyOf(column)) ?? '<expression>')
 }
 
 function checkDistinct(items: Item[]): void {
   for (const { value } of items) {
     if (!isComparable(value.type)) {
-      throw mismatch(`DISTINCT can only be applied to comparable types (actual: ${typeText(value.type)})`, value.at)
+      throw mismatch(
+        `DISTINCT can only be applied to comparable types (actual: ${typeText(value.type)})`,
+        value.at,
+      )
     }
   }
 }

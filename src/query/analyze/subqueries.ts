@@ -1,12 +1,12 @@
 import { QueryError } from '../errors.ts'
+import { commonType } from '../functions/coercion.ts'
 import type { ExpressionOf, Query } from '../parse/ast.ts'
+import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { BIGINT, BOOLEAN, widen } from './coerce.ts'
-import { commonType } from '../functions/coercion.ts'
-import { typeText } from '../presto-type.ts'
+import { columnReference, dereference } from './columns.ts'
 import { comparable } from './operators.ts'
 import type { ColumnValue, QueryPlan, Typed } from './plan.ts'
-import { dereference, columnReference } from './columns.ts'
 import { newScope, type Scope } from './scope.ts'
 
 type Inner = { plan: QueryPlan; free: ColumnValue[] }
@@ -21,7 +21,11 @@ function inner(env: Environment, query: Query): Inner {
 
 function oneColumn({ plan }: Inner, at: Query['at']): QueryPlan['columns'][number] {
   if (plan.columns.length !== 1) {
-    throw new QueryError('NOT_SUPPORTED', `Multiple columns returned by subquery are not yet supported. Found ${plan.columns.length}`, at)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `Multiple columns returned by subquery are not yet supported. Found ${plan.columns.length}`,
+      at,
+    )
   }
   return plan.columns[0]!
 }
@@ -59,7 +63,11 @@ export function grouping(env: Environment, node: ExpressionOf<'grouping'>): Type
   const keys = node.columns.map((name): Typed => {
     const [first, ...rest] = name.parts
     if (rest.length === 0) return columnReference(env, { kind: 'column', name: first!, at: name.at })
-    let chain: ExpressionOf<'column'> | ExpressionOf<'dereference'> = { kind: 'column', name: first!, at: name.at }
+    let chain: ExpressionOf<'column'> | ExpressionOf<'dereference'> = {
+      kind: 'column',
+      name: first!,
+      at: name.at,
+    }
     for (const field of rest) chain = { kind: 'dereference', base: chain, field, at: name.at }
     return dereference(env, chain as ExpressionOf<'dereference'>)
   })
@@ -70,7 +78,12 @@ export function grouping(env: Environment, node: ExpressionOf<'grouping'>): Type
       node.at,
     )
   }
-  const typed: Typed = { kind: 'grouping', keys, type: keys.length > 31 ? BIGINT : { kind: 'integer' }, at: node.at }
+  const typed: Typed = {
+    kind: 'grouping',
+    keys,
+    type: keys.length > 31 ? BIGINT : { kind: 'integer' },
+    at: node.at,
+  }
   env.met.aggregates.push(typed)
   return typed
 }

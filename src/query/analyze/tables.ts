@@ -20,9 +20,11 @@ export const compileErrors = errorTable('compile', {
 /** Database and table that a name of one to three parts means. Throws when the catalog is not ours. */
 export function tablePath(name: QualifiedName, defaultDatabase: string): { database: string; table: string } {
   const parts = name.parts.map((part) => part.text.toLowerCase())
-  if (parts.length > 3) throw new QueryError('SYNTAX_ERROR', `Too many dots in table name: ${parts.join('.')}`, name.at)
+  if (parts.length > 3)
+    throw new QueryError('SYNTAX_ERROR', `Too many dots in table name: ${parts.join('.')}`, name.at)
   const [table, database = defaultDatabase.toLowerCase(), catalog = CATALOG] = parts.toReversed()
-  if (catalog !== CATALOG) throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${catalog}' does not exist`, name.at)
+  if (catalog !== CATALOG)
+    throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${catalog}' does not exist`, name.at)
   return { database, table: table! }
 }
 
@@ -35,7 +37,9 @@ export function requireTable(
   const { database, table } = tablePath(name, defaultDatabase)
   const answer = tables.get(`${database}.${table}`)
   if (answer === undefined || answer.kind === 'unknown') {
-    throw compileErrors.catalog_unknown(answer === undefined ? `${database}.${table} was not asked for` : answer.reason)
+    throw compileErrors.catalog_unknown(
+      answer === undefined ? `${database}.${table} was not asked for` : answer.reason,
+    )
   }
   if (answer.kind === 'no-database') {
     throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${database}' does not exist`, name.at)
@@ -47,14 +51,19 @@ export function requireTable(
 }
 
 /** Declared columns in their order, then `time`, which every table has. */
-export function tableColumns(table: Extract<TableLookup, { kind: 'found' }>['table']): TableReference['columns'] {
+export function tableColumns(
+  table: Extract<TableLookup, { kind: 'found' }>['table'],
+): TableReference['columns'] {
   const declared = table.columns
     .filter(({ name }) => name.toLowerCase() !== 'time')
     .map(({ name, type }) => ({ name, type: columnType(type) }))
   return [...declared, { name: 'time', type: BIGINT }]
 }
 
-export function tableRelation(analyzer: Analyzer, name: QualifiedName): { plan: RelationPlan; fields: Field[] } {
+export function tableRelation(
+  analyzer: Analyzer,
+  name: QualifiedName,
+): { plan: RelationPlan; fields: Field[] } {
   const { database, table, found } = requireTable(analyzer.tables, name, analyzer.defaultDatabase)
   const id = nextRelation(analyzer)
   const reference: TableReference = {
@@ -66,10 +75,12 @@ export function tableRelation(analyzer: Analyzer, name: QualifiedName): { plan: 
     used: new Set(),
   }
   analyzer.references.push(reference)
-  const fields = reference.columns.map((column, i): Field => ({
-    name: column.name,
-    qualifier: [CATALOG, database, table],
-    value: { kind: 'column', relation: id, column: i + 1, type: column.type, at: name.at },
-  }))
+  const fields = reference.columns.map(
+    (column, i): Field => ({
+      name: column.name,
+      qualifier: [CATALOG, database, table],
+      value: { kind: 'column', relation: id, column: i + 1, type: column.type, at: name.at },
+    }),
+  )
   return { plan: { kind: 'table', id, reference }, fields }
 }

@@ -27,7 +27,10 @@ export function resolveType(name: TypeName): PrestoType {
     case 'row':
       return {
         kind: 'row',
-        fields: name.fields.map((f) => ({ ...(f.name === undefined ? {} : { name: f.name }), type: resolveType(f.type) })),
+        fields: name.fields.map((f) => ({
+          ...(f.name === undefined ? {} : { name: f.name }),
+          type: resolveType(f.type),
+        })),
       }
     case 'date-time':
       return dateTimeType(name.base, name.precision, name.zoned, name.at)
@@ -45,7 +48,11 @@ export function intervalType(from: string): PrestoType {
 function dateTimeType(base: string, given: number | undefined, zoned: boolean, at: Position): PrestoType {
   const precision = given ?? 3
   if (precision > MAX_TIME_PRECISION) {
-    throw new QueryError('NOT_SUPPORTED', `${base}(${precision}) is not supported: the largest precision is 6`, at)
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `${base}(${precision}) is not supported: the largest precision is 6`,
+      at,
+    )
   }
   if (base === 'timestamp') return { kind: zoned ? 'timestamp with time zone' : 'timestamp', precision }
   if (zoned) throw new QueryError('NOT_SUPPORTED', 'time with time zone is not supported', at)
@@ -57,11 +64,14 @@ function genericType(name: Extract<TypeName, { kind: 'generic' }>): PrestoType {
   const numbers = parameters.filter((p): p is number => typeof p === 'number')
   const simple = Object.hasOwn(SIMPLE, name.name) ? SIMPLE[name.name] : undefined
   if (simple !== undefined && parameters.length === 0) return { kind: simple }
-  const types = (): PrestoType[] => parameters.map((p) => (typeof p === 'number' ? fail(name) : resolveType(p)))
+  const types = (): PrestoType[] =>
+    parameters.map((p) => (typeof p === 'number' ? fail(name) : resolveType(p)))
   switch (name.name) {
     case 'varchar':
       if (parameters.length === 0) return { kind: 'varchar' }
-      return numbers.length === 1 && parameters.length === 1 ? { kind: 'varchar', length: numbers[0]! } : fail(name)
+      return numbers.length === 1 && parameters.length === 1
+        ? { kind: 'varchar', length: numbers[0]! }
+        : fail(name)
     case 'char':
       return numbers.length === parameters.length ? { kind: 'char', length: numbers[0] ?? 1 } : fail(name)
     case 'decimal':
@@ -85,14 +95,24 @@ function decimalType(precision: number, scale: number, at: Position): PrestoType
     throw new QueryError('TYPE_MISMATCH', `DECIMAL precision must be in range [1, 38]: ${precision}`, at)
   }
   if (scale > precision) {
-    throw new QueryError('TYPE_MISMATCH', `DECIMAL scale must be in range [0, precision (${precision})]: ${scale}`, at)
+    throw new QueryError(
+      'TYPE_MISMATCH',
+      `DECIMAL scale must be in range [0, precision (${precision})]: ${scale}`,
+      at,
+    )
   }
   return { kind: 'decimal', precision, scale }
 }
 
 function fail(name: Extract<TypeName, { kind: 'generic' }>): never {
-  const text = name.parameters.map((p) => (typeof p === 'number' ? String(p) : typeText(resolveType(p)))).join(', ')
-  throw new QueryError('TYPE_MISMATCH', `Unknown type: ${name.name}${text === '' ? '' : `(${text})`}`, name.at)
+  const text = name.parameters
+    .map((p) => (typeof p === 'number' ? String(p) : typeText(resolveType(p))))
+    .join(', ')
+  throw new QueryError(
+    'TYPE_MISMATCH',
+    `Unknown type: ${name.name}${text === '' ? '' : `(${text})`}`,
+    name.at,
+  )
 }
 
 /** Type of a stored column by the name the REST API gives it; what is not known reads as varchar. */
@@ -112,7 +132,11 @@ export function columnType(restType: string): PrestoType {
   const map = /^map<(.*)>$/.exec(text)
   const comma = map === null ? -1 : outerComma(map[1]!)
   if (map !== null && comma > 0) {
-    return { kind: 'map', key: columnType(map[1]!.slice(0, comma)), value: columnType(map[1]!.slice(comma + 1)) }
+    return {
+      kind: 'map',
+      key: columnType(map[1]!.slice(0, comma)),
+      value: columnType(map[1]!.slice(comma + 1)),
+    }
   }
   return { kind: 'varchar' }
 }

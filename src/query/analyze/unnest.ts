@@ -7,16 +7,21 @@ import type { RelationPlan } from './plan.ts'
 import type { Field } from './scope.ts'
 
 /** An array gives a column, a map two, an array of rows one for each field; ORDINALITY one more behind all. */
-export function unnest(env: Environment, node: Extract<Relation, { kind: 'unnest' }>): { plan: RelationPlan; fields: Field[] } {
+export function unnest(
+  env: Environment,
+  node: Extract<Relation, { kind: 'unnest' }>,
+): { plan: RelationPlan; fields: Field[] } {
   const items = node.items.map((item) => env.analyzer.expression(env, item))
   const columns = items.flatMap((item) => unnestedColumns(item.type, item.at))
   if (node.ordinality) columns.push({ name: undefined, type: BIGINT })
   const id = nextRelation(env.analyzer)
-  const fields = columns.map(({ name, type }, i): Field => ({
-    name,
-    qualifier: undefined,
-    value: { kind: 'column', relation: id, column: i + 1, type, at: node.at },
-  }))
+  const fields = columns.map(
+    ({ name, type }, i): Field => ({
+      name,
+      qualifier: undefined,
+      value: { kind: 'column', relation: id, column: i + 1, type, at: node.at },
+    }),
+  )
   return { plan: { kind: 'unnest', id, items, ordinality: node.ordinality }, fields }
 }
 

@@ -60,7 +60,9 @@ function present(typed: Typed | undefined): Typed[] {
 function clauseChildren(clauses: CallClauses): Typed[] {
   const { over } = clauses
   const window = over === undefined ? [] : [...over.partitionBy, ...over.orderBy.map(({ value }) => value)]
-  const bounds = [over?.frame?.start, over?.frame?.end].flatMap((b) => (b !== undefined && 'value' in b ? [b.value] : []))
+  const bounds = [over?.frame?.start, over?.frame?.end].flatMap((b) =>
+    b !== undefined && 'value' in b ? [b.value] : [],
+  )
   return [...clauses.orderBy.map(({ value }) => value), ...present(clauses.filter), ...window, ...bounds]
 }
 

@@ -17,12 +17,19 @@ export function sortKeys(env: Environment, items: SortItem[]): SortKey[] {
 
 export function orderable(value: Typed): Typed {
   if (!isOrderable(value.type)) {
-    throw mismatch(`Type ${typeText(value.type)} is not orderable, and therefore cannot be used in ORDER BY`, value.at)
+    throw mismatch(
+      `Type ${typeText(value.type)} is not orderable, and therefore cannot be used in ORDER BY`,
+      value.at,
+    )
   }
   return value
 }
 
-export function windowPlan(env: Environment, over: WindowSpecification | Identifier, name: string): WindowPlan {
+export function windowPlan(
+  env: Environment,
+  over: WindowSpecification | Identifier,
+  name: string,
+): WindowPlan {
   const inner: Environment = { ...env, allowWindows: false, clause: 'Window specification' }
   const merged = mergeNamed(env, over)
   if (['lag', 'lead'].includes(name)) {
@@ -30,7 +37,11 @@ export function windowPlan(env: Environment, over: WindowSpecification | Identif
       throw new QueryError('MISSING_ORDER_BY', `${name} function requires an ORDER BY window clause`, over.at)
     }
     if (merged.frame !== undefined) {
-      throw new QueryError('INVALID_WINDOW_FRAME', `Cannot specify window frame for ${name} function`, merged.frame.at)
+      throw new QueryError(
+        'INVALID_WINDOW_FRAME',
+        `Cannot specify window frame for ${name} function`,
+        merged.frame.at,
+      )
     }
   }
   return {
@@ -41,7 +52,11 @@ export function windowPlan(env: Environment, over: WindowSpecification | Identif
 }
 
 /** The specification with what it takes from the named windows it refers to. */
-function mergeNamed(env: Environment, over: WindowSpecification | Identifier, seen: string[] = []): WindowSpecification {
+function mergeNamed(
+  env: Environment,
+  over: WindowSpecification | Identifier,
+  seen: string[] = [],
+): WindowSpecification {
   const name = 'text' in over ? over : over.existing
   if (name === undefined) return over as WindowSpecification
   const key = name.text.toLowerCase()
@@ -52,10 +67,18 @@ function mergeNamed(env: Environment, over: WindowSpecification | Identifier, se
   const base = mergeNamed(env, found, [...seen, key])
   if ('text' in over) return base
   if (over.partitionBy.length > 0) {
-    throw new QueryError('INVALID_ARGUMENTS', 'WINDOW specification with named WINDOW reference cannot specify PARTITION BY', over.at)
+    throw new QueryError(
+      'INVALID_ARGUMENTS',
+      'WINDOW specification with named WINDOW reference cannot specify PARTITION BY',
+      over.at,
+    )
   }
   if (base.orderBy.length > 0 && over.orderBy.length > 0) {
-    throw new QueryError('INVALID_ARGUMENTS', 'Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY', over.at)
+    throw new QueryError(
+      'INVALID_ARGUMENTS',
+      'Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY',
+      over.at,
+    )
   }
   const frame = over.frame ?? base.frame
   return {
@@ -75,16 +98,22 @@ function framePlan(env: Environment, frame: WindowFrame, keys: number): FramePla
   if (end === 'unbounded preceding') invalid('Window frame end cannot be UNBOUNDED PRECEDING')
   const order = ['unbounded preceding', 'preceding', 'current row', 'following', 'unbounded following']
   if (order.indexOf(frame.start.kind) > order.indexOf(end)) {
-    invalid(`Window frame starting from ${frame.start.kind.toUpperCase()} cannot end with ${end.toUpperCase()}`)
+    invalid(
+      `Window frame starting from ${frame.start.kind.toUpperCase()} cannot end with ${end.toUpperCase()}`,
+    )
   }
   if (frame.unit === 'groups' && keys === 0) {
-    throw new QueryError('MISSING_ORDER_BY', 'Window frame of type GROUPS requires ORDER BY to be specified', frame.at)
+    throw new QueryError(
+      'MISSING_ORDER_BY',
+      'Window frame of type GROUPS requires ORDER BY to be specified',
+      frame.at,
+    )
   }
   const valued = [frame.start, frame.end].some((bound) => bound !== undefined && 'value' in bound)
   if (frame.unit === 'range' && valued && keys !== 1) {
     throw new QueryError(
       keys === 0 ? 'MISSING_ORDER_BY' : 'INVALID_ORDER_BY',
-      `Window frame of type RANGE PRECEDING or FOLLOWING requires ${keys === 0 ? 'ORDER BY' : 'single sort item in ORDER BY (actual: ' + keys + ')'}`,
+      `Window frame of type RANGE PRECEDING or FOLLOWING requires ${keys === 0 ? 'ORDER BY' : `single sort item in ORDER BY (actual: ${keys})`}`,
       frame.at,
     )
   }

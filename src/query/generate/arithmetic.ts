@@ -1,6 +1,13 @@
 import type { Typed, TypedOf } from '../analyze/plan.ts'
 import { QueryError } from '../errors.ts'
-import { duckType, instantTimestamp, isInteger, isNumeric, localTimestamp, raise } from '../functions/index.ts'
+import {
+  duckType,
+  instantTimestamp,
+  isInteger,
+  isNumeric,
+  localTimestamp,
+  raise,
+} from '../functions/index.ts'
 import type { Generator } from './generator.ts'
 
 type Arithmetic = TypedOf<'arithmetic'>
@@ -50,7 +57,8 @@ function decimalSql(typed: Arithmetic, left: string, right: string): string {
 
 /** DuckDB multiplies decimals only where the digits of both fit its 38. */
 function productSql({ type, left: a, right: b }: Arithmetic, left: string, right: string): string {
-  if (a.type.kind !== 'decimal' || b.type.kind !== 'decimal' || type.kind !== 'decimal') throw new TypeError('not decimals')
+  if (a.type.kind !== 'decimal' || b.type.kind !== 'decimal' || type.kind !== 'decimal')
+    throw new TypeError('not decimals')
   if (a.type.precision + b.type.precision <= 38) return `CAST(${left} * ${right} AS ${duckType(type)})`
   return `CAST(p_decimal_multiply(CAST(${left} AS VARCHAR), CAST(${right} AS VARCHAR), ${type.precision}, ${type.scale}) AS ${duckType(type)})`
 }
@@ -62,11 +70,26 @@ function differenceSql(moment: Typed, left: string, right: string): string {
 }
 
 /** A date stays a date; months move in the zone of the value. */
-function shiftSql(g: Generator, moment: Typed, sql: string, operator: string, by: string, interval: Typed): string {
+function shiftSql(
+  g: Generator,
+  moment: Typed,
+  sql: string,
+  operator: string,
+  by: string,
+  interval: Typed,
+): string {
   const { type } = moment
   if (type.kind === 'date') {
-    if (interval.kind === 'constant' && interval.type.kind === 'interval day to second' && !wholeDays(interval.value)) {
-      throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'Cannot add hour, minutes or seconds to a date', interval.at)
+    if (
+      interval.kind === 'constant' &&
+      interval.type.kind === 'interval day to second' &&
+      !wholeDays(interval.value)
+    ) {
+      throw new QueryError(
+        'INVALID_FUNCTION_ARGUMENT',
+        'Cannot add hour, minutes or seconds to a date',
+        interval.at,
+      )
     }
     return `CAST(${sql} ${operator} ${by} AS DATE)`
   }

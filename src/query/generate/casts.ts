@@ -1,5 +1,15 @@
 import { type Position, QueryError } from '../errors.ts'
-import { castText, duckType, instantTimestamp, isInteger, isNumeric, localTimestamp, raiseSql, rowField, sameType } from '../functions/index.ts'
+import {
+  castText,
+  duckType,
+  instantTimestamp,
+  isInteger,
+  isNumeric,
+  localTimestamp,
+  raiseSql,
+  rowField,
+  sameType,
+} from '../functions/index.ts'
 import type { CallContext } from '../functions/types.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
@@ -31,7 +41,9 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
     case 'varchar':
       return toText(sql, from, to.length, place)
     case 'char':
-      return from.kind === 'varchar' || from.kind === 'char' ? `rpad(left(${sql}, ${to.length}), ${to.length}, ' ')` : undefined
+      return from.kind === 'varchar' || from.kind === 'char'
+        ? `rpad(left(${sql}, ${to.length}), ${to.length}, ' ')`
+        : undefined
     case 'boolean':
       return toBoolean(sql, from)
     case 'tinyint':
@@ -64,7 +76,12 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
 const isText = (type: PrestoType): boolean => type.kind === 'varchar' || type.kind === 'char'
 
 /** Text that becomes longer than varchar(n) is cut when it was text before; a number that does not fit is an error. */
-function toText(sql: string, from: PrestoType, length: number | undefined, place: CastPlace): string | undefined {
+function toText(
+  sql: string,
+  from: PrestoType,
+  length: number | undefined,
+  place: CastPlace,
+): string | undefined {
   if (['varbinary', 'hyperloglog', 'array', 'map', 'row'].includes(from.kind)) return undefined
   const text = castText(sql, from, place.context)
   if (length === undefined || place.implicit) return text
@@ -72,19 +89,30 @@ function toText(sql: string, from: PrestoType, length: number | undefined, place
     const own = 'length' in from ? from.length : undefined
     return own !== undefined && own <= length ? text : `left(${text}, ${length})`
   }
-  const error = raiseSql('INVALID_CAST_ARGUMENT', `'Value ' || ${text} || ' cannot be represented as varchar(${length})'`, { kind: 'varchar' })
+  const error = raiseSql(
+    'INVALID_CAST_ARGUMENT',
+    `'Value ' || ${text} || ' cannot be represented as varchar(${length})'`,
+    { kind: 'varchar' },
+  )
   return `CASE WHEN length(${text}) > ${length} THEN ${error} ELSE ${text} END`
 }
 
 function cannotCast(sql: string, to: PrestoType): string {
-  const names: Record<string, string> = { integer: 'INT', bigint: 'BIGINT', smallint: 'SMALLINT', tinyint: 'TINYINT' }
+  const names: Record<string, string> = {
+    integer: 'INT',
+    bigint: 'BIGINT',
+    smallint: 'SMALLINT',
+    tinyint: 'TINYINT',
+  }
   const name = names[to.kind] ?? typeText(to).toUpperCase()
   return raiseSql('INVALID_CAST_ARGUMENT', `'Cannot cast ''' || ${sql} || ''' to ${name}'`, to)
 }
 
-/** Text that must match a pattern before DuckDB, which takes more than Presto does, may read it. */
-function fromText(sql: string, pattern: string, to: PrestoType, read = `CAST(trim(${sql}) AS ${duckType(to)})`): string {
-  return `CASE WHEN NOT regexp_full_match(${sql}, '${pattern}') THEN ${cannotCast(sql, to)} ELSE ${read} END`
+/** Text must match a pattern before DuckDB, which takes more than Presto does, may read it. */
+function fromText(sql: string, pattern: string, to: PrestoType, read = `trim(${sql})`): string {
+  const error = cannotCast(sql, to)
+  const value = `coalesce(TRY_CAST(${read} AS ${duckType(to)}), ${error})`
+  return `CASE WHEN NOT regexp_full_match(${sql}, '${pattern}') THEN ${error} WHEN ${sql} IS NOT NULL THEN ${value} END`
 }
 
 function toBoolean(sql: string, from: PrestoType): string | undefined {
@@ -99,7 +127,11 @@ function toInteger(sql: string, from: PrestoType, to: PrestoType): string | unde
   if (isText(from)) return fromText(sql, '\\s*[+-]?[0-9]+\\s*', to)
   if (from.kind === 'boolean' || isInteger(from) || from.kind === 'decimal') return `CAST(${sql} AS ${duck})`
   if (from.kind !== 'double' && from.kind !== 'real') return undefined
-  const error = raiseSql('INVALID_CAST_ARGUMENT', `'Cannot cast ' || p_double_text(CAST(${sql} AS DOUBLE)) || ' to ${to.kind}'`, to)
+  const error = raiseSql(
+    'INVALID_CAST_ARGUMENT',
+    `'Cannot cast ' || p_double_text(CAST(${sql} AS DOUBLE)) || ' to ${to.kind}'`,
+    to,
+  )
   return `CASE WHEN isnan(${sql}) OR isinf(${sql}) THEN ${error} ELSE CAST(round(${sql}) AS ${duck}) END`
 }
 
@@ -107,7 +139,7 @@ const FLOAT = '\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?\\s
 
 function toFloat(sql: string, from: PrestoType, to: PrestoType): string | undefined {
   const duck = duckType(to)
-  if (isText(from)) return fromText(sql, FLOAT, to, `CAST(rtrim(trim(${sql}), 'dDfF') AS ${duck})`)
+  if (isText(from)) return fromText(sql, FLOAT, to, `rtrim(trim(${sql}), 'dDfF')`)
   return from.kind === 'boolean' || isNumeric(from) ? `CAST(${sql} AS ${duck})` : undefined
 }
 
@@ -120,7 +152,8 @@ function toDecimal(sql: string, from: PrestoType, to: PrestoType): string | unde
 function toDate(sql: string, from: PrestoType, context: CallContext): string | undefined {
   if (isText(from)) return fromText(sql, '\\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\\s*', { kind: 'date' })
   if (from.kind === 'timestamp') return `CAST(${sql} AS DATE)`
-  if (from.kind === 'timestamp with time zone') return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS DATE)`
+  if (from.kind === 'timestamp with time zone')
+    return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS DATE)`
   return undefined
 }
 
@@ -128,18 +161,26 @@ function toTime(sql: string, from: PrestoType, to: PrestoType, context: CallCont
   if (isText(from)) return fromText(sql, '\\s*[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,12})?)?\\s*', to)
   if (from.kind === 'time') return sql
   if (from.kind === 'timestamp') return `CAST(${sql} AS TIME)`
-  if (from.kind === 'timestamp with time zone') return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS TIME)`
+  if (from.kind === 'timestamp with time zone')
+    return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS TIME)`
   return undefined
 }
 
-function toTimestamp(sql: string, from: PrestoType, precision: number, context: CallContext): string | undefined {
-  if (isText(from)) return rounded(timestampFromText(sql, cannotCast(sql, { kind: 'timestamp', precision })), 6, precision)
+function toTimestamp(
+  sql: string,
+  from: PrestoType,
+  precision: number,
+  context: CallContext,
+): string | undefined {
+  if (isText(from))
+    return rounded(timestampFromText(sql, cannotCast(sql, { kind: 'timestamp', precision })), 6, precision)
   if (from.kind === 'date') return `CAST(${sql} AS TIMESTAMP)`
   if (from.kind === 'timestamp') return rounded(sql, from.precision, precision)
   if (from.kind === 'timestamp with time zone') {
     return rounded(localTimestamp(sql, from.zone ?? context.zone), from.precision, precision)
   }
-  if (from.kind === 'time') return `(CAST('${new Date(context.startedAtMs).toISOString().slice(0, 10)}' AS DATE) + ${sql})`
+  if (from.kind === 'time')
+    return `(CAST('${new Date(context.startedAtMs).toISOString().slice(0, 10)}' AS DATE) + ${sql})`
   return undefined
 }
 
@@ -150,7 +191,12 @@ function rounded(sql: string, from: number, to: number): string {
   return `make_timestamp(CAST(floor((epoch_us(${sql}) + ${unit / 2}) / ${unit}) AS BIGINT) * ${unit})`
 }
 
-function toZoned(sql: string, from: PrestoType, to: Extract<PrestoType, { kind: 'timestamp with time zone' }>, context: CallContext): string | undefined {
+function toZoned(
+  sql: string,
+  from: PrestoType,
+  to: Extract<PrestoType, { kind: 'timestamp with time zone' }>,
+  context: CallContext,
+): string | undefined {
   if (from.kind === to.kind) return sql
   if (isText(from)) return zonedFromText(sql, context.zone, cannotCast(sql, to))
   const local = toTimestamp(sql, from, to.precision, context)

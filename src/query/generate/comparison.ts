@@ -9,7 +9,10 @@ type Operator = TypedOf<'comparison'>['operator']
  */
 export function comparisonSql(operator: Operator, left: string, right: string, type: PrestoType): string {
   if (operator === '=') return equalSql(left, right, type)
-  if (operator === '<>') return type.kind === 'row' ? `(NOT ${equalSql(left, right, type)})` : `(${plain(left, type)} <> ${plain(right, type)})`
+  if (operator === '<>')
+    return type.kind === 'row'
+      ? `(NOT ${equalSql(left, right, type)})`
+      : `(${plain(left, type)} <> ${plain(right, type)})`
   return `(${left} ${operator} ${right})`
 }
 
@@ -38,6 +41,10 @@ export function inSql(value: string, items: string[], type: PrestoType): string 
   return `(${value} IN (${items.join(', ')}))`
 }
 
-export function quantifiedSql({ operator, quantifier }: TypedOf<'quantified'>, value: string, query: string): string {
+export function quantifiedSql(
+  { operator, quantifier }: TypedOf<'quantified'>,
+  value: string,
+  query: string,
+): string {
   return `(${value} ${operator} ${quantifier.toUpperCase()} (${query}))`
 }

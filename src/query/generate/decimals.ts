@@ -43,7 +43,11 @@ export function divide(left: string, right: string, precision: number, scale: nu
 export function modulo(left: string, right: string, precision: number, scale: number): string {
   const [a, b] = [read(left), read(right)]
   requireDivisor(b)
-  return write((a.unscaled * power(scale - a.scale)) % (b.unscaled * power(scale - b.scale)), precision, scale)
+  return write(
+    (a.unscaled * power(scale - a.scale)) % (b.unscaled * power(scale - b.scale)),
+    precision,
+    scale,
+  )
 }
 
 export function multiply(left: string, right: string, precision: number, scale: number): string {

@@ -55,7 +55,9 @@ export function expressionSql(g: Generator, typed: Typed): string {
     case 'row':
       return `{${typed.items.map((item, i) => `'f${i + 1}': ${of(item)}`).join(', ')}}`
     case 'array':
-      return typed.items.length === 0 ? `CAST([] AS ${duckType(typed.type)})` : `[${typed.items.map(of).join(', ')}]`
+      return typed.items.length === 0
+        ? `CAST([] AS ${duckType(typed.type)})`
+        : `[${typed.items.map(of).join(', ')}]`
     case 'subscript':
       return subscriptSql(g, typed)
     case 'field':
@@ -105,7 +107,13 @@ export function sortSql(g: Generator, keys: SortKey[]): string {
   return keys.map(({ value, ...direction }) => `${sortable(g, value)}${directionSql(direction)}`).join(', ')
 }
 
-export function directionSql({ descending, nullsFirst }: { descending: boolean; nullsFirst: boolean }): string {
+export function directionSql({
+  descending,
+  nullsFirst,
+}: {
+  descending: boolean
+  nullsFirst: boolean
+}): string {
   return `${descending ? ' DESC' : ' ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`
 }
 
@@ -123,7 +131,8 @@ export function windowSql(g: Generator, window: WindowPlan): string {
   if (window.orderBy.length > 0) parts.push(`ORDER BY ${sortSql(g, window.orderBy)}`)
   if (window.frame !== undefined) {
     const { unit, start, end } = window.frame
-    const bounds = end === undefined ? boundSql(g, start) : `BETWEEN ${boundSql(g, start)} AND ${boundSql(g, end)}`
+    const bounds =
+      end === undefined ? boundSql(g, start) : `BETWEEN ${boundSql(g, start)} AND ${boundSql(g, end)}`
     parts.push(`${unit.toUpperCase()} ${bounds}`)
   }
   return `OVER (${parts.join(' ')})`
@@ -135,24 +144,38 @@ function boundSql(g: Generator, bound: BoundPlan): string {
 }
 
 function likeSql(g: Generator, typed: TypedOf<'like'>): string {
-  const { pattern, escape } = typed
+  const { pattern, escape: character } = typed
   const like = `${expressionSql(g, typed.value)} LIKE ${expressionSql(g, pattern)}`
-  if (escape === undefined) return `(${like})`
-  if (escape.kind === 'constant' && typeof escape.value === 'string') {
-    checkEscapes(escape.value, pattern.kind === 'constant' && typeof pattern.value === 'string' ? pattern.value : '', typed.at)
+  if (character === undefined) return `(${like})`
+  if (character.kind === 'constant' && typeof character.value === 'string') {
+    checkEscapes(
+      character.value,
+      pattern.kind === 'constant' && typeof pattern.value === 'string' ? pattern.value : '',
+      typed.at,
+    )
   }
-  return `(${like} ESCAPE ${expressionSql(g, escape)})`
+  return `(${like} ESCAPE ${expressionSql(g, character)})`
 }
 
-function checkEscapes(escape: string, pattern: string, at: Position): void {
-  if ([...escape].length !== 1) throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'Escape string must be a single character', at)
-  const rest = pattern.replaceAll(escape + escape, '').replaceAll(`${escape}%`, '').replaceAll(`${escape}_`, '')
-  if (!rest.includes(escape)) return
-  throw new QueryError('INVALID_FUNCTION_ARGUMENT', "Escape character must be followed by '%', '_' or the escape character itself", at)
+function checkEscapes(character: string, pattern: string, at: Position): void {
+  if ([...character].length !== 1)
+    throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'Escape string must be a single character', at)
+  const rest = pattern
+    .replaceAll(character + character, '')
+    .replaceAll(`${character}%`, '')
+    .replaceAll(`${character}_`, '')
+  if (!rest.includes(character)) return
+  throw new QueryError(
+    'INVALID_FUNCTION_ARGUMENT',
+    "Escape character must be followed by '%', '_' or the escape character itself",
+    at,
+  )
 }
 
 function caseSql(g: Generator, typed: TypedOf<'case'>): string {
-  const whens = typed.whens.map(({ when, result }) => `WHEN ${expressionSql(g, when)} THEN ${expressionSql(g, result)}`)
+  const whens = typed.whens.map(
+    ({ when, result }) => `WHEN ${expressionSql(g, when)} THEN ${expressionSql(g, result)}`,
+  )
   const otherwise = typed.otherwise === undefined ? '' : ` ELSE ${expressionSql(g, typed.otherwise)}`
   return `CASE ${whens.join(' ')}${otherwise} END`
 }
@@ -187,7 +210,15 @@ function subscriptSql(g: Generator, typed: TypedOf<'subscript'>): string {
   return `CASE WHEN ${index} > len(${base}) THEN ${error(`'Array subscript must be less than or equal to array length: ' || ${index} || ' > ' || len(${base})`)} WHEN ${index} = 0 THEN ${error("'SQL array indices start at 1'")} WHEN ${index} < 0 THEN ${error(`'Array subscript is negative: ' || ${index}`)} ELSE ${base}[${index}] END`
 }
 
-function mapSubscript(base: string, index: string, key: PrestoType, error: (message: string) => string): string {
-  const shown = key.kind === 'row' || key.kind === 'array' || key.kind === 'map' || key.kind === 'varbinary' ? "''" : `CAST(${index} AS VARCHAR)`
+function mapSubscript(
+  base: string,
+  index: string,
+  key: PrestoType,
+  error: (message: string) => string,
+): string {
+  const shown =
+    key.kind === 'row' || key.kind === 'array' || key.kind === 'map' || key.kind === 'varbinary'
+      ? "''"
+      : `CAST(${index} AS VARCHAR)`
   return `CASE WHEN NOT list_contains(map_keys(${base}), ${index}) THEN ${error(`'Key not present in map: ' || ${shown}`)} ELSE ${base}[${index}] END`
 }

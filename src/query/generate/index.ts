@@ -23,5 +23,5 @@ function exactTypes(g: Generator, plan: QueryPlan): string {
   return g.query({ ...g, expression }, plan)
 }
 
-export { tableSql, type TableFiles } from './tables.ts'
 export { generatorFunctions } from './javascript.ts'
+export { type TableFiles, tableSql } from './tables.ts'

@@ -10,7 +10,8 @@ function carried(run: (...args: never[]) => unknown): (...args: unknown[]) => un
     try {
       return run(...(args as never[]))
     } catch (error) {
-      if (error instanceof QueryError) throw new Error(`${error.errorName}: ${error.message}`, { cause: error })
+      if (error instanceof QueryError)
+        throw new Error(`${error.errorName}: ${error.message}`, { cause: error })
       throw error
     }
   }

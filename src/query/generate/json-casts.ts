@@ -51,20 +51,49 @@ function nullable(sql: string, type: PrestoType, context: CallContext, depth: nu
 function listText(sql: string, element: PrestoType, context: CallContext, depth: number): string | undefined {
   const name = `j${depth}`
   const text = nullable(name, element, context, depth + 1)
-  return text === undefined ? undefined : `('[' || array_to_string(list_transform(${sql}, lambda ${name}: ${text}), ',') || ']')`
+  return text === undefined
+    ? undefined
+    : `('[' || array_to_string(list_transform(${sql}, lambda ${name}: ${text}), ',') || ']')`
 }
 
-function mapText(sql: string, type: Extract<PrestoType, { kind: 'map' }>, context: CallContext, depth: number): string | undefined {
+function mapText(
+  sql: string,
+  type: Extract<PrestoType, { kind: 'map' }>,
+  context: CallContext,
+  depth: number,
+): string | undefined {
   const name = `j${depth}`
-  if (!['varchar', 'boolean', 'tinyint', 'smallint', 'integer', 'bigint', 'real', 'double', 'decimal', 'date', 'timestamp'].includes(type.key.kind)) return undefined
+  if (
+    ![
+      'varchar',
+      'boolean',
+      'tinyint',
+      'smallint',
+      'integer',
+      'bigint',
+      'real',
+      'double',
+      'decimal',
+      'date',
+      'timestamp',
+    ].includes(type.key.kind)
+  )
+    return undefined
   const key = `CAST(to_json(${castText(`struct_extract(${name}, 'key')`, type.key, context)}) AS VARCHAR)`
   const value = nullable(`struct_extract(${name}, 'value')`, type.value, context, depth + 1)
   if (value === undefined) return undefined
   return `('{' || array_to_string(list_sort(list_transform(map_entries(${sql}), lambda ${name}: ${key} || ':' || ${value})), ',') || '}')`
 }
 
-function rowText(sql: string, type: Extract<PrestoType, { kind: 'row' }>, context: CallContext, depth: number): string | undefined {
-  const parts = type.fields.map((field, i) => nullable(`struct_extract(${sql}, '${rowField(i)}')`, field.type, context, depth))
+function rowText(
+  sql: string,
+  type: Extract<PrestoType, { kind: 'row' }>,
+  context: CallContext,
+  depth: number,
+): string | undefined {
+  const parts = type.fields.map((field, i) =>
+    nullable(`struct_extract(${sql}, '${rowField(i)}')`, field.type, context, depth),
+  )
   if (parts.includes(undefined)) return undefined
   return `('[' || ${parts.join(` || ',' || `)} || ']')`
 }
@@ -81,12 +110,17 @@ export function fromJson(sql: string, to: PrestoType): string | undefined {
 }
 
 /** What the JavaScript function has to know of a type. */
-export type Shape = string | { array: Shape } | { map: Shape; key: Shape } | { row: [name: string | null, shape: Shape][] }
+export type Shape =
+  | string
+  | { array: Shape }
+  | { map: Shape; key: Shape }
+  | { row: [name: string | null, shape: Shape][] }
 
 function shapeOf(type: PrestoType): Shape {
   if (type.kind === 'array') return { array: shapeOf(type.element) }
   if (type.kind === 'map') return { map: shapeOf(type.value), key: shapeOf(type.key) }
-  if (type.kind === 'row') return { row: type.fields.map(({ name, type: field }) => [name ?? null, shapeOf(field)]) }
+  if (type.kind === 'row')
+    return { row: type.fields.map(({ name, type: field }) => [name ?? null, shapeOf(field)]) }
   return type.kind
 }
 
@@ -95,10 +129,25 @@ function castable(type: PrestoType): boolean {
     case 'array':
       return castable(type.element)
     case 'map':
-      return castable(type.value) && !['array', 'map', 'row', 'json'].includes(type.key.kind) && castable(type.key)
+      return (
+        castable(type.value) && !['array', 'map', 'row', 'json'].includes(type.key.kind) && castable(type.key)
+      )
     case 'row':
       return type.fields.every((field) => castable(field.type))
     default:
-      return ['boolean', 'tinyint', 'smallint', 'integer', 'bigint', 'real', 'double', 'decimal', 'varchar', 'json', 'date', 'timestamp'].includes(type.kind)
+      return [
+        'boolean',
+        'tinyint',
+        'smallint',
+        'integer',
+        'bigint',
+        'real',
+        'double',
+        'decimal',
+        'varchar',
+        'json',
+        'date',
+        'timestamp',
+      ].includes(type.kind)
   }
 }

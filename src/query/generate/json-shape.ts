@@ -50,9 +50,21 @@ function scalar(value: Json, kind: string, fail: Fail): string {
       return booleanText(value, fail)
     case 'real':
     case 'double':
-      return value instanceof Exact ? value.number : typeof value === 'boolean' ? (value ? '1' : '0') : matching(value, /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^-?(NaN|Infinity)$/, fail)
+      return value instanceof Exact
+        ? value.number
+        : typeof value === 'boolean'
+          ? value
+            ? '1'
+            : '0'
+          : matching(value, /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^-?(NaN|Infinity)$/, fail)
     case 'decimal':
-      return value instanceof Exact ? value.number : typeof value === 'boolean' ? (value ? '1' : '0') : matching(value, /^[+-]?(\d+\.?\d*|\.\d+)$/, fail)
+      return value instanceof Exact
+        ? value.number
+        : typeof value === 'boolean'
+          ? value
+            ? '1'
+            : '0'
+          : matching(value, /^[+-]?(\d+\.?\d*|\.\d+)$/, fail)
     case 'date':
     case 'timestamp':
       return typeof value === 'string' ? value : fail()
@@ -84,17 +96,23 @@ function integerText(value: Json, fail: Fail): string {
   const { number } = value as Exact
   if (/^-?\d+$/.test(number)) return number
   const parsed = Number(number)
-  return Number.isFinite(parsed) ? BigInt(Math.sign(parsed) * Math.round(Math.abs(parsed))).toString() : fail()
+  return Number.isFinite(parsed)
+    ? BigInt(Math.sign(parsed) * Math.round(Math.abs(parsed))).toString()
+    : fail()
 }
 
 /** JSON text in the shape DuckDB reads: rows as objects f1, f2, …; from arrays by place, from objects by name. */
 function nested(value: Json, shape: Exclude<Shape, string>, fail: Fail): string {
   if ('array' in shape) {
-    return Array.isArray(value) ? `[${value.map((item) => member(item, shape.array, fail)).join(',')}]` : fail()
+    return Array.isArray(value)
+      ? `[${value.map((item) => member(item, shape.array, fail)).join(',')}]`
+      : fail()
   }
   if ('map' in shape) {
     if (!isObject(value)) return fail()
-    const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${member(item, shape.map, fail)}`)
+    const entries = Object.entries(value).map(
+      ([key, item]) => `${JSON.stringify(key)}:${member(item, shape.map, fail)}`,
+    )
     return `{${entries.join(',')}}`
   }
   return `{${shape.row.map(([name, field], i) => `"f${i + 1}":${member(rowItem(value, name, i, shape.row.length, fail), field, fail)}`).join(',')}}`

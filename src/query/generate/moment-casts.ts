@@ -1,16 +1,18 @@
 import { instantTimestamp } from '../functions/index.ts'
 
-const MOMENT = '\\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,12})?)?)?'
+const MOMENT =
+  '\\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,12})?)?)?'
 /** DuckDB wants seconds where Presto takes `10:00`. */
 const TO_MINUTE = '^\\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{1,2}$'
 
 /** TIMESTAMP of a text without a zone; `error` is evaluated for any other text. */
 export function timestampFromText(sql: string, error: string): string {
-  return `CASE WHEN NOT regexp_full_match(${sql}, '${MOMENT}\\s*') THEN ${error} ELSE ${readMoment(`trim(${sql})`)} END`
+  const value = `coalesce(${readMoment(`trim(${sql})`)}, ${error})`
+  return `CASE WHEN NOT regexp_full_match(${sql}, '${MOMENT}\\s*') THEN ${error} WHEN ${sql} IS NOT NULL THEN ${value} END`
 }
 
 function readMoment(sql: string): string {
-  return `CAST(CASE WHEN regexp_matches(${sql}, '${TO_MINUTE}') THEN ${sql} || ':00' ELSE ${sql} END AS TIMESTAMP)`
+  return `TRY_CAST(CASE WHEN regexp_matches(${sql}, '${TO_MINUTE}') THEN ${sql} || ':00' ELSE ${sql} END AS TIMESTAMP)`
 }
 
 /** TIMESTAMPTZ of a text with or without a zone behind it, which the session's zone then replaces. */

@@ -18,7 +18,12 @@ function cteSql(g: Generator, cte: CtePlan): string {
   const columns = cte.columns.map((_, i) => `c${i + 1}`).join(', ')
   const anchor = g.query(g, cte.plan)
   if (cte.step === undefined) return `q${cte.id}(${columns}) AS (${anchor})`
-  const step = widenedSql(g, `(${g.query(g, cte.step.plan)})`, cte.step.plan.columns.map(({ type }) => type), cte.columns.map(({ type }) => type))
+  const step = widenedSql(
+    g,
+    `(${g.query(g, cte.step.plan)})`,
+    cte.step.plan.columns.map(({ type }) => type),
+    cte.columns.map(({ type }) => type),
+  )
   return `q${cte.id}(${columns}) AS (SELECT * FROM (${anchor}) AS a UNION ${cte.step.all ? 'ALL ' : ''}${step})`
 }
 
@@ -36,7 +41,9 @@ function orderedSql(g: Generator, plan: QueryPlan): string {
 }
 
 function orderSql(g: Generator, keys: OrderKey[]): string {
-  const parts = keys.map((key) => `${'output' in key ? key.output : keySql(g, key.value)}${directionSql(key)}`)
+  const parts = keys.map(
+    (key) => `${'output' in key ? key.output : keySql(g, key.value)}${directionSql(key)}`,
+  )
   return parts.length === 0 ? '' : ` ORDER BY ${parts.join(', ')}`
 }
 
@@ -48,7 +55,9 @@ function keySql(g: Generator, value: Typed): string {
 /** WITH TIES keeps every row that ranks like the last one. */
 function tiesSql(g: Generator, { limit, orderBy }: QueryPlan, outputs: Typed[]): string {
   if (limit === undefined || !limit.withTies) return ''
-  const keys = orderBy.map((key) => `${keySql(g, 'output' in key ? outputs[key.output - 1]! : key.value)}${directionSql(key)}`)
+  const keys = orderBy.map(
+    (key) => `${keySql(g, 'output' in key ? outputs[key.output - 1]! : key.value)}${directionSql(key)}`,
+  )
   return ` QUALIFY rank() OVER (ORDER BY ${keys.join(', ')}) <= ${limit.count}`
 }
 
@@ -87,7 +96,11 @@ function inputSql(g: Generator, { body, from, types }: BodyInput): string {
 /** A query in parentheses with its columns widened where their types differ from those wanted. */
 function widenedSql(g: Generator, query: string, from: PrestoType[], types: PrestoType[]): string {
   const place = { implicit: true, context: g.context, at: undefined }
-  const casts = from.map((type, i) => (type.kind === 'unknown' ? `CAST(NULL AS ${duckType(types[i]!)})` : castSql(`w.c${i + 1}`, type, types[i]!, place)))
+  const casts = from.map((type, i) =>
+    type.kind === 'unknown'
+      ? `CAST(NULL AS ${duckType(types[i]!)})`
+      : castSql(`w.c${i + 1}`, type, types[i]!, place),
+  )
   if (casts.every((sql, i) => sql === `w.c${i + 1}`)) return query
   return `(SELECT ${casts.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')} FROM ${query} AS w)`
 }
@@ -110,7 +123,9 @@ function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefine
 
 /** DISTINCT comes before the ranking: its order can only be by outputs. */
 function distinctTies(g: Generator, text: string, select: SelectPlan, query: QueryPlan): string {
-  const keys = query.orderBy.map((key) => `c${'output' in key ? key.output : 1}${directionSql(key)}`).join(', ')
+  const keys = query.orderBy
+    .map((key) => `c${'output' in key ? key.output : 1}${directionSql(key)}`)
+    .join(', ')
   const columns = select.items.map((_, i) => `d.c${i + 1} AS c${i + 1}`).join(', ')
   return `SELECT ${columns} FROM (${text}) AS d QUALIFY rank() OVER (ORDER BY ${keys}) <= ${query.limit!.count}${orderSql(g, query.orderBy)}`
 }

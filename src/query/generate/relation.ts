@@ -37,7 +37,10 @@ function unnestSql(g: Generator, plan: Extract<RelationPlan, { kind: 'unnest' }>
   const lists = plan.items.map((item) => listsOf(g, item))
   const inner = lists.flatMap(({ sources }) => sources)
   const columns = lists.flatMap(({ fields }) => fields)
-  if (plan.ordinality) inner.push(`range(CAST(1 AS BIGINT), greatest(${inner.map((sql) => `coalesce(len(${sql}), 0)`).join(', ')}) + 1)`)
+  if (plan.ordinality)
+    inner.push(
+      `range(CAST(1 AS BIGINT), greatest(${inner.map((sql) => `coalesce(len(${sql}), 0)`).join(', ')}) + 1)`,
+    )
   const selected = inner.map((sql, i) => `unnest(${sql}) AS u${i + 1}`)
   let source = 0
   const outputs: string[] = []
@@ -51,7 +54,9 @@ function unnestSql(g: Generator, plan: Extract<RelationPlan, { kind: 'unnest' }>
   }
   if (plan.ordinality) outputs.push(`u${inner.length}`)
   const list = outputs.map((sql, i) => `${sql} AS c${i + 1}`)
-  return columns.length === 0 ? 'SELECT NULL AS c1 WHERE false' : `SELECT ${list.join(', ')} FROM (SELECT ${selected.join(', ')}) AS u`
+  return columns.length === 0
+    ? 'SELECT NULL AS c1 WHERE false'
+    : `SELECT ${list.join(', ')} FROM (SELECT ${selected.join(', ')}) AS u`
 }
 
 type Lists = { sources: string[]; fields: ('whole' | 'field')[] }
@@ -59,10 +64,10 @@ type Lists = { sources: string[]; fields: ('whole' | 'field')[] }
 function listsOf(g: Generator, item: Typed): Lists {
   const sql = g.expression(g, item)
   const type: PrestoType = item.type
-  if (type.kind === 'map') return { sources: [`map_keys(${sql})`, `map_values(${sql})`], fields: ['whole', 'whole'] }
+  if (type.kind === 'map')
+    return { sources: [`map_keys(${sql})`, `map_values(${sql})`], fields: ['whole', 'whole'] }
   if (type.kind === 'array' && type.element.kind === 'row') {
     return { sources: [sql], fields: type.element.fields.map(() => 'field') }
   }
   return { sources: [sql], fields: ['whole'] }
 }
-

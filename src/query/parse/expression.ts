@@ -69,8 +69,14 @@ function keywordPredicate(p: Parser, value: Expression, position: Position): Exp
   }
   if (take(p, 'LIKE')) {
     const pattern = valueExpression(p)
-    const escape = take(p, 'ESCAPE') ? valueExpression(p) : undefined
-    return { kind: 'like', value, pattern, ...(escape === undefined ? {} : { escape }), at: position }
+    const escaping = take(p, 'ESCAPE') ? valueExpression(p) : undefined
+    return {
+      kind: 'like',
+      value,
+      pattern,
+      ...(escaping === undefined ? {} : { escape: escaping }),
+      at: position,
+    }
   }
   return value
 }

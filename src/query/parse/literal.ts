@@ -67,29 +67,29 @@ export function stringValue(p: Parser): string {
     p.index -= 1
     throw unexpected(p, '<string>')
   }
-  let escape = '\\'
+  let marker = '\\'
   if (take(p, 'UESCAPE')) {
     const character = next(p)
     if (character.kind !== 'string' || [...character.value].length !== 1) {
       throw new QueryError('SYNTAX_ERROR', 'Invalid Unicode escape character', character.at)
     }
-    escape = character.value
+    marker = character.value
   }
   try {
-    return decodeUnicode(token.value, escape)
+    return decodeUnicode(token.value, marker)
   } catch (error) {
     throw new QueryError('SYNTAX_ERROR', 'Invalid escaped character in a Unicode string', token.at, error)
   }
 }
 
-function decodeUnicode(text: string, escape: string): string {
+function decodeUnicode(text: string, marker: string): string {
   let result = ''
   for (let i = 0; i < text.length; ) {
-    if (text[i] !== escape) {
+    if (text[i] !== marker) {
       result += text[i]
       i += 1
-    } else if (text[i + 1] === escape) {
-      result += escape
+    } else if (text[i + 1] === marker) {
+      result += marker
       i += 2
     } else {
       const digits = text[i + 1] === '+' ? text.slice(i + 2, i + 8) : text.slice(i + 1, i + 5)

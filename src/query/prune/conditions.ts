@@ -38,7 +38,10 @@ function wholeNumber(typed: Typed): bigint | null | undefined {
 
 const MIRRORED = { '=': '=', '<>': '<>', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const
 
-function comparisonTimes(typed: TypedOf<'comparison'>, isTime: (typed: Typed) => boolean): readonly TimeRange[] {
+function comparisonTimes(
+  typed: TypedOf<'comparison'>,
+  isTime: (typed: Typed) => boolean,
+): readonly TimeRange[] {
   const straight = isTime(typed.left)
   if (!straight && !isTime(typed.right)) return EVERYTHING
   const value = wholeNumber(straight ? typed.right : typed.left)
@@ -72,5 +75,7 @@ function inTimes(typed: TypedOf<'in'>, isTime: (typed: Typed) => boolean): reado
   if (!isTime(typed.value)) return EVERYTHING
   const values = typed.items.map(wholeNumber)
   if (values.includes(undefined)) return EVERYTHING
-  return union(values.flatMap((value) => (value === null || value === undefined ? [] : [range(value, value + 1n)])))
+  return union(
+    values.flatMap((value) => (value === null || value === undefined ? [] : [range(value, value + 1n)])),
+  )
 }

@@ -1,4 +1,12 @@
-import type { BodyPlan, CtePlan, QueryPlan, RelationPlan, SelectPlan, TableReference, Typed } from '../analyze/plan.ts'
+import type {
+  BodyPlan,
+  CtePlan,
+  QueryPlan,
+  RelationPlan,
+  SelectPlan,
+  TableReference,
+  Typed,
+} from '../analyze/plan.ts'
 import { children, some } from '../analyze/walk.ts'
 import { timesOf } from './conditions.ts'
 import { EVERYTHING, intersect, type TimeRange, union } from './ranges.ts'
@@ -8,12 +16,17 @@ export { overlaps, type TimeRange, union } from './ranges.ts'
 /** The times each table reference has to be read for, by the index of the reference. */
 export function pruneTimes(plan: QueryPlan): ReadonlyMap<number, readonly TimeRange[]> {
   const pruner: Pruner = { times: new Map(), sources: new Map(), ctes: new Map(), alternatives: new Map() }
-  visitQuery(pruner, plan, [[]])
+  visitQuery(pruner, plan, NONE)
   return pruner.times
 }
 
-/** Conditions on a query's output of which at least one list holds for every row that matters. */
-type Alternatives = readonly (readonly Typed[])[]
+/**
+ * Conditions on a query's output that hold for every row of it that matters to one of its references; `path` are the relations
+ * by which that reference leads here. A WITH query that is mentioned twice has two.
+ */
+type Alternative = { conditions: readonly Typed[]; path: ReadonlySet<number> }
+type Alternatives = readonly Alternative[]
+const NONE: Alternatives = [{ conditions: [], path: new Set() }]
 
 type Pruner = {
   times: Map<number, readonly TimeRange[]>
@@ -21,7 +34,7 @@ type Pruner = {
   sources: Map<number, QueryPlan>
   ctes: Map<number, CtePlan>
   /** What the references to a WITH query, met so far, ask of it. */
-  alternatives: Map<number, (readonly Typed[])[]>
+  alternatives: Map<number, Alternative[]>
 }
 
 function visitQuery(pruner: Pruner, plan: QueryPlan, pushed: Alternatives): void {
@@ -31,26 +44,29 @@ function visitQuery(pruner: Pruner, plan: QueryPlan, pushed: Alternatives): void
   }
   const limited = plan.limit !== undefined || plan.offset !== undefined
   for (const key of plan.orderBy) if ('value' in key) visitExpression(pruner, key.value)
-  visitBody(pruner, plan.body, limited ? [[]] : pushed)
+  visitBody(pruner, plan.body, limited ? NONE : pushed)
   // Backwards: a WITH query is asked for by those after it, whose own needs are known by then.
   for (const cte of plan.ctes.toReversed()) {
     const asked = pruner.alternatives.get(cte.id)!
-    if (cte.step !== undefined) visitQuery(pruner, cte.step.plan, [[]])
-    visitQuery(pruner, cte.plan, cte.step !== undefined || asked.length === 0 ? [[]] : asked)
+    if (cte.step !== undefined) visitQuery(pruner, cte.step.plan, NONE)
+    visitQuery(pruner, cte.plan, cte.step !== undefined || asked.length === 0 ? NONE : asked)
   }
 }
 
 function visitBody(pruner: Pruner, body: BodyPlan, pushed: Alternatives): void {
   switch (body.kind) {
     case 'select':
-      return visitSelect(pruner, body.select, isTransparent(body.select) ? pushed : [[]])
+      visitSelect(pruner, body.select, isTransparent(body.select) ? pushed : NONE)
+      return
     case 'values':
       for (const value of body.rows.flat()) visitExpression(pruner, value)
       return
     case 'relation':
-      return visitRelation(pruner, body.relation, pushed, [])
+      visitRelation(pruner, body.relation, pushed, [])
+      return
     case 'nested':
-      return visitQuery(pruner, body.plan, pushed)
+      visitQuery(pruner, body.plan, pushed)
+      return
     case 'set':
       for (const input of body.inputs) visitBody(pruner, input.body, pushed)
   }
@@ -59,41 +75,58 @@ function visitBody(pruner: Pruner, body: BodyPlan, pushed: Alternatives): void {
 /** True when a condition on the output may as well be put to the rows that go in: no aggregate, no window, no grouping. */
 function isTransparent(select: SelectPlan): boolean {
   if (select.groupBy !== undefined || select.having !== undefined) return false
-  return !select.items.some((item) => some(item, (inner) => inner.kind === 'call' && inner.call.kind !== 'scalar'))
+  return !select.items.some((item) =>
+    some(item, (inner) => inner.kind === 'call' && inner.call.kind !== 'scalar'),
+  )
 }
 
 function visitSelect(pruner: Pruner, select: SelectPlan, pushed: Alternatives): void {
   const own = select.where === undefined ? [] : [select.where]
-  for (const expression of [...select.items, ...own, ...(select.groupBy?.sets.flat() ?? [])]) visitExpression(pruner, expression)
+  for (const expression of [...select.items, ...own, ...(select.groupBy?.sets.flat() ?? [])])
+    visitExpression(pruner, expression)
   if (select.having !== undefined) visitExpression(pruner, select.having)
   for (const relation of select.from) visitRelation(pruner, relation, pushed, own)
 }
 
-function visitRelation(pruner: Pruner, relation: RelationPlan, pushed: Alternatives, own: readonly Typed[]): void {
+function visitRelation(
+  pruner: Pruner,
+  relation: RelationPlan,
+  pushed: Alternatives,
+  own: readonly Typed[],
+): void {
   switch (relation.kind) {
     case 'table':
-      return noteTimes(pruner, relation.id, relation.reference, pushed, own)
+      noteTimes(pruner, relation.id, relation.reference, pushed, own)
+      return
     case 'subquery':
       pruner.sources.set(relation.id, relation.plan)
-      return visitQuery(pruner, relation.plan, combined(pushed, own))
+      visitQuery(pruner, relation.plan, combined(pushed, own, relation.id))
+      return
     case 'cte': {
       const cte = pruner.ctes.get(relation.cte)
       if (cte !== undefined) pruner.sources.set(relation.id, cte.plan)
-      pruner.alternatives.get(relation.cte)?.push(...combined(pushed, own))
+      pruner.alternatives.get(relation.cte)?.push(...combined(pushed, own, relation.id))
       return
     }
     case 'unnest':
       for (const item of relation.items) visitExpression(pruner, item)
       return
     case 'sample':
-      return visitRelation(pruner, relation.relation, [[]], [])
+      visitRelation(pruner, relation.relation, NONE, [])
+      return
     case 'join':
-      return visitJoin(pruner, relation, pushed, own)
+      visitJoin(pruner, relation, pushed, own)
+      return
   }
 }
 
 /** ON holds for the rows of a side that cannot come out padded with NULL on its behalf. */
-function visitJoin(pruner: Pruner, join: Extract<RelationPlan, { kind: 'join' }>, pushed: Alternatives, own: readonly Typed[]): void {
+function visitJoin(
+  pruner: Pruner,
+  join: Extract<RelationPlan, { kind: 'join' }>,
+  pushed: Alternatives,
+  own: readonly Typed[],
+): void {
   const on = join.on === undefined ? [] : [join.on]
   for (const condition of on) visitExpression(pruner, condition)
   const inner = join.type === 'inner' || join.type === 'cross'
@@ -101,35 +134,48 @@ function visitJoin(pruner: Pruner, join: Extract<RelationPlan, { kind: 'join' }>
   visitRelation(pruner, join.right, pushed, inner || join.type === 'left' ? [...own, ...on] : own)
 }
 
-function combined(pushed: Alternatives, own: readonly Typed[]): Alternatives {
-  return pushed.map((list) => [...list, ...own])
+function combined(pushed: Alternatives, own: readonly Typed[], through?: number): Alternatives {
+  return pushed.map(({ conditions, path }) => ({
+    conditions: [...conditions, ...own],
+    path: through === undefined ? path : new Set([...path, through]),
+  }))
 }
 
-function noteTimes(pruner: Pruner, id: number, reference: TableReference, pushed: Alternatives, own: readonly Typed[]): void {
+function noteTimes(
+  pruner: Pruner,
+  id: number,
+  reference: TableReference,
+  pushed: Alternatives,
+  own: readonly Typed[],
+): void {
   const time = reference.columns.findIndex(({ name }) => name === 'time') + 1
-  const isTime = (typed: Typed): boolean => reaches(pruner, typed, id, time)
-  const lists = combined(pushed, own).map((list) => list.map((condition) => timesOf(condition, isTime)).reduce(intersect, EVERYTHING))
+  const lists = combined(pushed, own).map(({ conditions, path }) => {
+    const isTime = (typed: Typed): boolean => reaches({ pruner, path, table: id, time }, typed)
+    return conditions.map((condition) => timesOf(condition, isTime)).reduce(intersect, EVERYTHING)
+  })
   pruner.times.set(reference.index, union(lists))
 }
 
+type Target = { pruner: Pruner; path: ReadonlySet<number>; table: number; time: number }
+
 /** True when the expression is the column `time` of the table relation, handed on unchanged through subqueries. */
-function reaches(pruner: Pruner, typed: Typed, table: number, time: number): boolean {
+function reaches(target: Target, typed: Typed): boolean {
   if (typed.kind !== 'column') return false
-  if (typed.relation === table) return typed.column === time
-  const source = pruner.sources.get(typed.relation)
-  return source !== undefined && bodyReaches(pruner, source.body, typed.column, table, time)
+  if (typed.relation === target.table) return typed.column === target.time
+  const source = target.path.has(typed.relation) ? target.pruner.sources.get(typed.relation) : undefined
+  return source !== undefined && bodyReaches(target, source.body, typed.column)
 }
 
-function bodyReaches(pruner: Pruner, body: BodyPlan, column: number, table: number, time: number): boolean {
+function bodyReaches(target: Target, body: BodyPlan, column: number): boolean {
   switch (body.kind) {
     case 'select':
-      return reaches(pruner, body.select.items[column - 1]!, table, time)
+      return reaches(target, body.select.items[column - 1]!)
     case 'relation':
-      return reaches(pruner, body.outputs[column - 1]!, table, time)
+      return reaches(target, body.outputs[column - 1]!)
     case 'nested':
-      return bodyReaches(pruner, body.plan.body, column, table, time)
+      return bodyReaches(target, body.plan.body, column)
     case 'set':
-      return body.inputs.some((input) => bodyReaches(pruner, input.body, column, table, time))
+      return body.inputs.some((input) => bodyReaches(target, input.body, column))
     case 'values':
       return false
   }
@@ -137,6 +183,6 @@ function bodyReaches(pruner: Pruner, body: BodyPlan, column: number, table: numb
 
 /** Tables in subqueries of an expression have conditions of their own only. */
 function visitExpression(pruner: Pruner, typed: Typed): void {
-  if ('plan' in typed) visitQuery(pruner, typed.plan, [[]])
+  if ('plan' in typed) visitQuery(pruner, typed.plan, NONE)
   for (const child of children(typed)) visitExpression(pruner, child)
 }

@@ -23,7 +23,8 @@ export function union(lists: readonly (readonly TimeRange[])[]): readonly TimeRa
   const merged: TimeRange[] = []
   for (const next of sorted) {
     const last = merged.at(-1)
-    if (last === undefined || (last.to !== null && next.from !== null && last.to < next.from)) merged.push({ ...next })
+    if (last === undefined || (last.to !== null && next.from !== null && last.to < next.from))
+      merged.push({ ...next })
     else if (last.to !== null && (next.to === null || next.to > last.to)) last.to = next.to
   }
   return merged.length <= MAX_RANGES ? merged : [{ from: merged[0]!.from, to: merged.at(-1)!.to }]
