@@ -1,24 +1,21 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
-import type { Authenticate, Principal } from '../kernel/http/index.ts'
+import type { Authenticate } from '../kernel/http/index.ts'
 import type { Channel, Clock, Ids, Log } from '../kernel/index.ts'
 import {
   answerQuestions,
   createSnapshotBroadcast,
-  type Lookup,
   openSnapshotWriter,
   type SnapshotView,
   type SnapshotWriter,
 } from '../snapshot/index.ts'
 import { type Access, createAccess } from './access.ts'
-import { createAuthenticate, createIdentifyKey, type IdentifyKey, principalOfUser } from './authenticate.ts'
-import { catalogErrors } from './errors.ts'
+import { createAuthenticate, createIdentifyKey, type IdentifyKey } from './authenticate.ts'
 import { createSnapshotExporter, type SnapshotExporter } from './exporter.ts'
 import { createDecider } from './lookups.ts'
 import { type CatalogReader, createCatalogReader } from './reading.ts'
 import type { CatalogRouteDeps } from './routes.ts'
 import { openSecretBox, type SecretBox } from './secret-box.ts'
-import { checkPassword } from './users.ts'
 import { type CatalogWrite, createCatalogWrite } from './write.ts'
 
 /** Everything of the catalog that core needs, put together. */
@@ -32,10 +29,6 @@ export type Catalog = {
   secrets: SecretBox
   identifyKey: IdentifyKey
   authenticate: Authenticate
-  /** For the console: whose credentials these are. @throws login_wrong, failed_to_login (401) · a 503 when uncertain */
-  signIn(credentials: { user: string; password: string } | { apikey: string }): Promise<Principal>
-  /** The user as known now; a no is confirmed while the database serves. */
-  findPrincipal(accountId: bigint, userId: bigint): Promise<Lookup<Principal>>
   /** For `catalogRoutes`; `tail` may be added. */
   routeDeps: CatalogRouteDeps
   close(): Promise<void>
@@ -80,31 +73,7 @@ export async function openCatalog({
     secrets,
     identifyKey,
     authenticate: createAuthenticate(identifyKey),
-    signIn: (credentials) => signIn({ reader, identifyKey }, credentials),
-    findPrincipal: async (accountId, userId) => {
-      const first = principalOfUser(writer, accountId, userId)
-      if (first.kind !== 'unknown' && exporter.inSync()) return first
-      try {
-        await exporter.catchUp({ deadlineMs: 1000 })
-      } catch (error) {
-        // What the snapshot has is trusted; only its no cannot be.
-        return first.kind === 'found' ? first : { kind: 'unknown', reason: (error as Error).message }
-      }
-      return principalOfUser(writer, accountId, userId)
-    },
     routeDeps: { database, write, access, reader, secrets, ids, waitMs },
     close: () => writer.close(),
   }
-}
-
-async function signIn(
-  { reader, identifyKey }: { reader: CatalogReader; identifyKey: IdentifyKey },
-  credentials: { user: string; password: string } | { apikey: string },
-): Promise<Principal> {
-  if ('apikey' in credentials) return identifyKey(credentials.apikey)
-  const user = await checkPassword(reader, credentials)
-  const principal = principalOfUser(reader.view, user.accountId, user.id)
-  if (principal.kind === 'unknown') throw catalogErrors.identity_unknown('', principal.reason)
-  if (principal.kind === 'absent') throw catalogErrors.login_wrong()
-  return principal.value
 }
