@@ -44,10 +44,11 @@ export function gunzipLimited(body: Buffer, limits: GunzipLimits): Gunzipped {
   }
 }
 
-/** The last four bytes say how much the last member holds (RFC 1952, ISIZE): one output buffer instead of hundreds. */
+/** The last four bytes say how much the last member holds (RFC 1952, ISIZE): one output buffer instead of hundreds, with
+ * room behind, so that the scanner may read it by words. */
 function guessExpandedBytes(body: Buffer, mostBytes: number): number {
   const claimed = body.length < 18 ? 0 : body.readUInt32LE(body.length - 4)
-  return Math.max(4096, Math.min(claimed + 1, mostBytes, LARGEST_GUESS_BYTES, body.length * 1032))
+  return Math.max(4096, Math.min(claimed + 8, mostBytes, LARGEST_GUESS_BYTES, body.length * 1032))
 }
 
 function trailingBytes(body: Buffer, consumed: number): Buffer | null {

@@ -29,7 +29,7 @@ const PAGE_BYTES = 1 << 20
 /** A dictionary must make the values smaller by a fifth before compression. */
 const MAX_DICTIONARY_SHARE = 0.8
 /** Below this size a zstd frame saves less than its call costs. */
-const MIN_COMPRESSED_BYTES = 256
+const MIN_COMPRESSED_BYTES = 512
 
 /** One column of one row group, encoded, with what the footer says about it. */
 export type ColumnChunk = {
@@ -57,7 +57,6 @@ export type ChunkEncoder = (column: ParquetColumn, span: Span) => ColumnChunk
 export function createChunkEncoder(rowGroupRows: number, zstdLevel: number): ChunkEncoder {
   const scratch = createDictionaryScratch(rowGroupRows)
   const sourcesOf = createTextSources()
-  const zstd = { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel } }
 
   function findDictionary(values: ColumnValues, from: number, to: number): Dictionary | null {
     if (values.physical === 'BOOLEAN' || to - from < 2) return null
@@ -70,13 +69,19 @@ export function createChunkEncoder(rowGroupRows: number, zstdLevel: number): Chu
     return codedBytes < plainSize(values, from, to) * MAX_DICTIONARY_SHARE ? found : null
   }
 
+  function compress(body: Buffer): Buffer {
+    // Pages mostly shrink to less than half: one output buffer of that size instead of many of 16 KiB.
+    const chunkSize = 1024 + (body.length >> 1)
+    return zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: zstdLevel }, chunkSize })
+  }
+
   return (column, span) => {
     const dictionary = findDictionary(column.values, span.valueFrom, span.valueTo)
     const pages = dictionary === null ? [] : [dictionaryPage(column.values, dictionary)]
     for (const page of splitPages(column, span, dictionary !== null)) {
       pages.push(dataPage(column, page, span.valueFrom, dictionary))
     }
-    return assemble(column, span, pages, dictionary, zstd)
+    return assemble(column, span, pages, dictionary, compress)
   }
 }
 
@@ -184,7 +189,7 @@ function assemble(
   span: Span,
   pages: readonly Page[],
   dictionary: Dictionary | null,
-  zstd: Parameters<typeof zstdCompressSync>[1],
+  compress: (body: Buffer) => Buffer,
 ): ColumnChunk {
   // The codec belongs to the whole column chunk, not to a page.
   const codec = pages.some((page) => page.body.length >= MIN_COMPRESSED_BYTES)
@@ -207,7 +212,7 @@ function assemble(
     ),
   }
   for (const page of pages) {
-    const stored = codec === CODEC.ZSTD ? zstdCompressSync(page.body, zstd) : page.body
+    const stored = codec === CODEC.ZSTD ? compress(page.body) : page.body
     const header = pageHeader(page, stored)
     chunk.pieces.push(header, stored)
     chunk.bytes += header.length + stored.length

@@ -91,21 +91,27 @@ function doubleBounds(words: Int32Array, from: number, to: number, pick: Int32Ar
   return exact(bytes.subarray(0, 8), bytes.subarray(8))
 }
 
-function compareTexts(
-  a: Uint8Array,
-  aOffset: number,
-  aLength: number,
-  b: Uint8Array,
-  bOffset: number,
-  bLength: number,
-): number {
-  const shared = aLength < bLength ? aLength : bLength
+function compareTexts(bytes: Uint8Array, offset: number, length: number, bound: TextBound): number {
+  const shared = length < bound.length ? length : bound.length
   for (let i = 0; i < shared; i++) {
-    const difference = a[aOffset + i]! - b[bOffset + i]!
+    const difference = bytes[offset + i]! - bound.bytes[bound.offset + i]!
     if (difference !== 0) return difference
   }
-  return aLength - bLength
+  return length - bound.length
 }
+
+/** The first four bytes as a number that orders as they do. */
+function prefixOf(bytes: Uint8Array, offset: number, length: number): number {
+  if (length >= 4) {
+    const low = (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
+    return bytes[offset]! * 0x1000000 + low
+  }
+  let prefix = 0
+  for (let i = 0; i < 4; i++) prefix = prefix * 256 + (i < length ? bytes[offset + i]! : 0)
+  return prefix
+}
+
+type TextBound = { bytes: Uint8Array; offset: number; length: number; prefix: number }
 
 function textBounds(
   words: Int32Array,
@@ -115,28 +121,30 @@ function textBounds(
   pick: Int32Array | null,
 ): Bounds | null {
   const count = pick === null ? to - from : pick.length
+  let min: TextBound | null = null
+  let max: TextBound | null = null
   let part = findPart(parts, pick === null ? from : pick[0]!)
-  let [min, max] = [pick === null ? from : pick[0]!, pick === null ? from : pick[0]!]
-  let minBytes = parts[part]!.bytes
-  let maxBytes = minBytes
-  for (let n = 1; n < count; n++) {
+  for (let n = 0; n < count; n++) {
     const i = pick === null ? from + n : pick[n]!
     while (part + 1 < parts.length && parts[part + 1]!.from <= i) part++
     const bytes = parts[part]!.bytes
     const offset = words[2 * i]!
     const length = words[2 * i + 1]!
-    if (compareTexts(bytes, offset, length, minBytes, words[2 * min]!, words[2 * min + 1]!) < 0) {
-      min = i
-      minBytes = bytes
-    } else if (compareTexts(bytes, offset, length, maxBytes, words[2 * max]!, words[2 * max + 1]!) > 0) {
-      max = i
-      maxBytes = bytes
+    const prefix = prefixOf(bytes, offset, length)
+    if (min === null || max === null) {
+      min = { bytes, offset, length, prefix }
+      max = min
+    } else if (prefix <= min.prefix && compareTexts(bytes, offset, length, min) < 0) {
+      min = { bytes, offset, length, prefix }
+    } else if (prefix >= max.prefix && compareTexts(bytes, offset, length, max) > 0) {
+      max = { bytes, offset, length, prefix }
     }
   }
-  return cutTextBounds(
-    Buffer.from(minBytes.subarray(words[2 * min]!, words[2 * min]! + words[2 * min + 1]!)),
-    Buffer.from(maxBytes.subarray(words[2 * max]!, words[2 * max]! + words[2 * max + 1]!)),
-  )
+  return cutTextBounds(textOf(min!), textOf(max!))
+}
+
+function textOf({ bytes, offset, length }: TextBound): Buffer {
+  return Buffer.from(bytes.subarray(offset, offset + length))
 }
 
 /** Cuts long bounds so that they stay bounds: the lower by dropping its end, the upper by raising what is left. */
