@@ -15,6 +15,8 @@ import { refusedPayload, refusedRecords } from './error-records.ts'
 import { chunkPath, ownerOf } from './paths.ts'
 import type { BuiltBatch, ChunkFile, FaultPoint, LoadTable, Payload, TableChange } from './types.ts'
 
+/** Bytes of refused records after which a commit takes no further payload: they travel as one parameter. */
+const MOST_ERROR_BYTES = 8 << 20
 /** The event loop is given a turn at least this often: heartbeats must not wait for a large batch. */
 const TURN_MS = 50
 
@@ -64,11 +66,16 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
     await new Promise((resolve) => setImmediate(resolve))
     turnMs = clock.monotonicMs()
   }
-  for (
-    let expandedBytes = 0;
-    built.taken < payloads.length && expandedBytes < settings.batchExpandedBytes;
+  let expandedBytes = 0
+  let errorBytes = 0
+  let errors = 0
+  while (
+    built.taken < payloads.length &&
+    expandedBytes < settings.batchExpandedBytes &&
+    errorBytes < MOST_ERROR_BYTES
   ) {
     expandedBytes += addPayload(payloads[built.taken]!, tables, built, options)
+    for (; errors < built.errors.length; errors++) errorBytes += built.errors[errors]!.body?.length ?? 0
     built.taken++
     await breathe()
   }

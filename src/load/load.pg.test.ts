@@ -268,6 +268,17 @@ describe('a loader', () => {
     assert.equal((await room.query`SELECT 1 FROM chunks WHERE table_id = ${table}`).length, 3)
   })
 
+  test('takes only so many refused bytes into one commit, and then the rest', async () => {
+    const table = await aTable()
+    const refused = Array.from({ length: 20 }, () => 'x'.repeat(50_000))
+    for (let i = 0; i < 12; i++) await spool.writer.append(anImport(table, refused))
+    let commits = 0
+    await spool.load({ onCommitted: () => commits++ })
+    assert.equal(commits, 2)
+    const kept = (await room.errorsOf(table)).reduce((sum, { body }) => sum + (body?.length ?? 0), 0)
+    assert.ok(kept >= 12 * 20 * 50_000)
+  })
+
   test('stops at a kind of record it does not know, and skips nothing', async () => {
     const own = await room.openSpool('ingest-new')
     const table = await aTable()

@@ -57,7 +57,7 @@ export async function createLocalStore(dataDir: string, { write = writeSynced } 
     } catch (error) {
       throw translated(error, path)
     } finally {
-      await rm(temporary, { force: true })
+      await unlink(temporary).catch(unlessMissing)
     }
   }
 
@@ -73,7 +73,7 @@ export async function createLocalStore(dataDir: string, { write = writeSynced } 
       }),
     stream: (path, range) => createReadStream(absolute(path), range),
     remove: async (path) => {
-      await rm(absolute(path), { force: true })
+      await unlink(absolute(path)).catch(unlessMissing)
     },
     exists: (path) =>
       stat(absolute(path)).then(
@@ -108,10 +108,14 @@ function translated(error: unknown, path: string): unknown {
   return error
 }
 
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}
+
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx', 0o600)
   try {
-    await handle.writeFile(bytes)
+    for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten
     await handle.sync()
   } finally {
     await handle.close()
@@ -179,18 +183,14 @@ async function* listUnder(root: string, prefix: string) {
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   for await (const path of walk(root, folder)) {
     if (!path.startsWith(prefix)) continue
-    const found = await stat(join(root, path)).catch((error) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    const found = await stat(join(root, path)).catch(unlessMissing)
     if (found) yield { path, bytes: found.size, modifiedAtMs: found.mtimeMs }
   }
 }
 
 /** Files under `folder` ('' or ending in `/`); what vanishes meanwhile is left out. */
 async function* walk(root: string, folder: string): AsyncIterable<string> {
-  const directory = await opendir(join(root, folder)).catch((error) => {
-    if (error.code !== 'ENOENT') throw error
-  })
+  const directory = await opendir(join(root, folder)).catch(unlessMissing)
   if (!directory) return
   for await (const entry of directory) {
     if (entry.name.startsWith('.')) continue
@@ -202,9 +202,7 @@ async function* walk(root: string, folder: string): AsyncIterable<string> {
 async function sweepTemporaries(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const file = join(directory, name)
-    const found = await stat(file).catch((error) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    const found = await stat(file).catch(unlessMissing)
     // The file system's own clock on both sides: a jump of ours must not take a living writer's file away.
     const now = (await stat(directory)).mtimeMs
     if (found && now - found.mtimeMs > TEMPORARY_AGE_MS) await rm(file, { force: true })
