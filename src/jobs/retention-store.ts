@@ -30,11 +30,11 @@ export async function expireDomainKeys(
 /** Numbers of the partitions of `jobs`, oldest first, the one in use and later ones left out. */
 export async function listOldJobPartitions(sql: Sql): Promise<bigint[]> {
   const rows = await sql<{ number: string }>`
-    SELECT substring(c.relname FROM '^jobs_(\d+)$') AS number
+    SELECT substring(c.relname FROM '^jobs_([0-9]+)$') AS number
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = 'jobs'::regclass AND c.relname ~ '^jobs_\d+$'
-       AND substring(c.relname FROM '^jobs_(\d+)$')::bigint < (SELECT last_value FROM job_ids) / 1000000
-     ORDER BY substring(c.relname FROM '^jobs_(\d+)$')::bigint`
+     WHERE i.inhparent = 'jobs'::regclass AND c.relname ~ '^jobs_[0-9]+$'
+       AND substring(c.relname FROM '^jobs_([0-9]+)$')::bigint < (SELECT last_value FROM job_ids) / 1000000
+     ORDER BY substring(c.relname FROM '^jobs_([0-9]+)$')::bigint`
   return rows.map((row) => BigInt(row.number))
 }
 

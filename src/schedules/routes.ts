@@ -8,6 +8,7 @@ import {
   jobBody,
   lookUpJobsOfSchedule,
   noteAge,
+  patientUpTo,
 } from '../jobs/index.ts'
 import {
   httpErrors,
@@ -33,7 +34,7 @@ export type ScheduleRoutesDeps = Omit<IssueDeps & JobSources & ScheduleSources, 
   publicUrl: string
 }
 
-const WRITE = { class: 'write', deadlineMs: 10_000 } as const
+const WRITE_DEADLINE_MS = 10_000
 const MOST_RUNS = 9
 const MOST_LISTED = 1000
 
@@ -58,6 +59,8 @@ export function addScheduleRoutes(app: FastifyInstance, deps: ScheduleRoutesDeps
   )
 }
 
+const writing = ({ gate }: ScheduleRoutesDeps) => patientUpTo(gate, 'write', WRITE_DEADLINE_MS)
+
 async function list(deps: ScheduleRoutesDeps, principal: Principal, reply: FastifyReply) {
   const { value: schedules, asOfMs } = await lookUpSchedules(deps, principal.accountId)
   const queryable = principal.role === 'member' ? await deps.access.queryable(principal) : 'all'
@@ -73,7 +76,7 @@ async function create(deps: ScheduleRoutesDeps, principal: Principal, parameters
   const nextTime = firstSlot(text, deps.clock.now())
   await deps.access.requireQuery(principal, text.database)
   const { accountId, userId } = principal
-  const created = await deps.database.write(WRITE, (sql) =>
+  const created = await deps.database.write(writing(deps), (sql) =>
     insertSchedule(sql, { accountId, userId }, text, nextTime),
   )
   if (created === undefined) throw scheduleErrors.schedule_exists(text.name)
@@ -87,7 +90,7 @@ async function update(deps: ScheduleRoutesDeps, principal: Principal, parameters
   requireChange(principal, seen)
   await deps.access.requireQuery(principal, textOf(parameters, 'database') ?? seen.database)
   try {
-    const changed = await deps.database.write(WRITE, async (sql) => {
+    const changed = await deps.database.write(writing(deps), async (sql) => {
       const before = await lockSchedule(sql, principal.accountId, name)
       if (before === undefined) throw scheduleErrors.schedule_unknown(name)
       const text = scheduleText(newName, parameters, before)
@@ -105,7 +108,7 @@ async function update(deps: ScheduleRoutesDeps, principal: Principal, parameters
 
 async function remove(deps: ScheduleRoutesDeps, principal: Principal, parameters: Parameters) {
   const name = textOf(parameters, 'schedule') ?? ''
-  const removed = await deps.database.write(WRITE, async (sql) => {
+  const removed = await deps.database.write(writing(deps), async (sql) => {
     const schedule = await lockSchedule(sql, principal.accountId, name)
     if (schedule === undefined) throw scheduleErrors.schedule_unknown(name)
     requireChange(principal, schedule)

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
+import { silentLog } from '../kernel/index.ts'
+import { createLocalStore, type ObjectStore } from '../storage/index.ts'
+import { removeOldJobs } from './retention.ts'
+import { findJob, insertJob } from './store.ts'
+import { aJob, READ, WRITE } from './testing.ts'
+
+describe('old jobs', () => {
+  let db: TestDatabase
+  let room: string
+  let store: ObjectStore
+  before(async () => {
+    db = await startTestDatabase()
+    room = await mkdtemp(join(tmpdir(), 'millrace-retention-'))
+    store = await createLocalStore(room)
+  })
+  after(async () => {
+    await db.stop()
+    await rm(room, { recursive: true })
+  })
+
+  const find = (id: bigint) => db.database.read(READ, (sql) => findJob(sql, 1n, id))
+  const remove = () =>
+    removeOldJobs(
+      { database: db.database, store, log: silentLog },
+      { jobRetentionDays: 365, resultRetentionDays: 30 },
+    )
+  /** A job that ended so many days ago, with a result. */
+  const ended = async (id: bigint, daysAgo: number, status = 'success') => {
+    const path = `results/${id}.msgpack.gz`
+    await store.put(path, Buffer.from('rows'))
+    await db.database.write(WRITE, async (sql) => {
+      await insertJob(sql, aJob({ domainKey: `k${id}` }), { id })
+      await sql`UPDATE jobs SET status = ${status}, attempt = 1, result_path = ${path},
+                       updated_at = now() - make_interval(days => ${daysAgo}) WHERE id = ${id}`
+      await sql`UPDATE domain_keys SET created_at = now() - make_interval(days => ${daysAgo}) WHERE job_id = ${id}`
+      await sql`INSERT INTO job_results (job_id, attempt, path, rows, bytes, created_at)
+                VALUES (${id}, 1, ${path}, 1, 4, now() - make_interval(days => ${daysAgo}))`
+    })
+    return path
+  }
+
+  test('lose their results first, then themselves and their domain keys; young and unfinished ones stay', async () => {
+    const old = await ended(1n, 400)
+    const middle = await ended(2n, 40)
+    const young = await ended(3n, 4)
+    await ended(4n, 400, 'queued')
+    const removed = await remove()
+    assert.deepEqual(removed, { results: 3, domainKeys: 2, partitions: 0, jobs: 1 })
+    assert.deepEqual(await Promise.all([old, middle, young].map((path) => store.exists(path))), [
+      false,
+      false,
+      true,
+    ])
+    assert.equal(await find(1n), undefined)
+    assert.deepEqual([(await find(2n))?.resultPath, (await find(3n))?.resultPath], [null, young])
+    assert.equal((await find(4n))?.status, 'queued')
+  })
+
+  test('go by the whole partition once every job in it is old, and not before', async () => {
+    await db.database.write(WRITE, (sql) => sql`SELECT setval('job_ids', 2500000)`)
+    await ended(1_000_001n, 4)
+    assert.equal((await remove()).partitions, 0, 'partition 0 still holds an unfinished job')
+    await db.database.write(WRITE, (sql) => sql`DELETE FROM jobs WHERE id < 1000000`)
+    assert.equal((await remove()).partitions, 1)
+    assert.equal((await find(1_000_001n))?.status, 'success')
+    assert.equal((await remove()).partitions, 0)
+  })
+})
