@@ -70,7 +70,7 @@ describe('the console page in a browser', { skip: reason }, () => {
     await page.getByLabel('E-mail').fill(server.firstAccount.email)
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByText('do not fit').waitFor()
+    await page.getByText('incorrect email or password').waitFor()
   })
 
   test('lets the owner in and shows databases, tables and columns', async () => {

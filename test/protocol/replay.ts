@@ -6,7 +6,7 @@ import { send } from './runner.ts'
 /** Requests recorded from real clients (see captures/README.md), sent again byte for byte but for key and job number. */
 export type Recorded = { method: string; url: string; headers: Record<string, string>; bodyBase64: string }
 export type Walk = { command: string; requests: Recorded[] }
-export type Replayed = { command: string; request: string; status: number; body: string }
+export type Replayed = { command: string; request: string; ranged: boolean; status: number; body: string }
 
 export function readWalks(file: string): Walk[] {
   return JSON.parse(readFileSync(`test/protocol/captures/${file}.json`, 'utf8')) as Walk[]
@@ -76,7 +76,13 @@ export async function replay(
       body: Buffer.from(bodyBase64, 'base64'),
     })
     const body = answer.headers['content-type']?.includes('json') ? answer.body.toString('utf8') : ''
-    answers.push({ command, request: `${method} ${url}`, status: answer.status, body })
+    answers.push({
+      command,
+      request: `${method} ${url}`,
+      ranged: Object.keys(headers).some((name) => name.toLowerCase() === 'range'),
+      status: answer.status,
+      body,
+    })
   }
   return answers
 }
