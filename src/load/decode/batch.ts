@@ -1,5 +1,4 @@
 import { finishBatch } from './finish.ts'
-import { createPayloadStore } from './payloads.ts'
 import { type RecordOptions, readMapHeader, readRecord } from './records.ts'
 import {
   createScanState,
@@ -40,30 +39,27 @@ export function createTableBatch(setup: {
   limits?: Partial<DecodeLimits>
 }): TableBatch {
   const state = createScanState(setup.known, { ...DEFAULT_LIMITS, ...setup.limits })
-  const payloads = createPayloadStore()
+  let payloadBytes = 0
 
   return {
     get rows() {
       return state.row
     },
     get bytes() {
-      return payloads.bytes() + state.sideLength
+      return payloadBytes
     },
     addImport(payload, options) {
       const rowsBefore = state.row
       if (payload.length > MAX_PAYLOAD_BYTES)
         return { rows: 0, faults: [refusePayload(payload, 'expands_too_far')] }
-      const placed = payloads.place(payload, state.row)
-      state.bytes = placed.segment.bytes
-      state.view = placed.segment.view
-      state.words = placed.segment.words
-      state.end = placed.start + payload.length
-      const faults = scanPayload(state, placed.start, options)
+      payloadBytes += payload.length
+      open(state, payload)
+      const faults = scanPayload(state, options)
       return { rows: state.row - rowsBefore, faults }
     },
     mark: () => ({
       rows: state.row,
-      payloads: payloads.count(),
+      payloadBytes,
       sideBytes: state.sideLength,
       counters: { ...state.counters },
     }),
@@ -71,18 +67,33 @@ export function createTableBatch(setup: {
       truncateRows(state, mark.rows)
       state.sideLength = mark.sideBytes
       state.counters = { ...mark.counters }
-      payloads.truncate(mark.payloads)
+      payloadBytes = mark.payloadBytes
     },
-    finish: (known = setup.known) => finishBatch(state, payloads.segments(), known),
+    finish: (known = setup.known) => finishBatch(state, known),
   }
 }
 
+/** Makes the payload what the scanner reads, as bytes and as 32-bit words; copies it if it lies across their boundaries. */
+function open(state: ScanState, payload: Buffer): void {
+  const count = (payload.length + 3) >>> 2
+  const fits = (payload.byteOffset & 3) === 0 && payload.byteOffset + 4 * count <= payload.buffer.byteLength
+  let bytes = payload
+  if (!fits) {
+    bytes = Buffer.allocUnsafeSlow(4 * count)
+    payload.copy(bytes)
+  }
+  state.bytes = bytes
+  state.view = new DataView(bytes.buffer, bytes.byteOffset, payload.length)
+  state.words = new Int32Array(bytes.buffer, bytes.byteOffset, count)
+  state.end = payload.length
+}
+
 /** Reads records until the end, or until the bytes stop being MessagePack; what stood before stays stored. */
-function scanPayload(state: ScanState, start: number, options: ImportOptions): Fault[] {
+function scanPayload(state: ScanState, options: ImportOptions): Fault[] {
   const faults: Fault[] = []
   const { receivedAtSeconds, timeRequired = false } = options
   const recordOptions = { receivedAtSeconds, timeRequired }
-  for (let at = start; at < state.end; ) {
+  for (let at = 0; at < state.end; ) {
     const sideBefore = state.sideLength
     try {
       at = scanRecord(state, at, recordOptions)
@@ -92,7 +103,7 @@ function scanPayload(state: ScanState, start: number, options: ImportOptions): F
       state.sideLength = sideBefore
       state.overflow.clear()
       const refused = refuse(state, at, error.reason)
-      faults.push(faultAt(state, start, at, refused))
+      faults.push(faultAt(state, at, refused))
       at = refused.end
     }
   }
@@ -125,7 +136,7 @@ function refuse(state: ScanState, at: number, reason: FaultReason): Refused {
   }
 }
 
-function faultAt(state: ScanState, start: number, at: number, refused: Refused): Fault {
+function faultAt(state: ScanState, at: number, refused: Refused): Fault {
   const kept = state.bytes.subarray(at, Math.min(refused.end, at + MAX_FAULT_BYTES))
-  return { reason: refused.reason, offset: at - start, length: refused.end - at, bytes: Buffer.from(kept) }
+  return { reason: refused.reason, offset: at, length: refused.end - at, bytes: Buffer.from(kept) }
 }

@@ -1,26 +1,28 @@
 import { type Column, KIND } from './column.ts'
 import { doubleText } from './json.ts'
 
-/** One payload, or several small ones copied together: holds the texts of rows from `rowFrom` on. */
-export type Segment = { rowFrom: number; bytes: Buffer; view: DataView; words: Int32Array }
-
 /** Reads cells as text, in whatever form they are held. */
 export type CellTexts = {
   /** The text a cell has in a string column: digits of integers, shortest form of doubles, true and false. */
   text(column: Column, i: number): string
-  /** Where the bytes of a SLICE, SIDE or JSON cell lie. */
+  /** Where the bytes of a TEXT, SIDE or JSON cell lie. */
   bytesOf(column: Column, i: number): Buffer
 }
 
-export function createCellTexts(segments: readonly Segment[], side: Buffer): CellTexts {
-  let current = 0
-  function segmentOf(row: number): Segment {
-    if (segments[current]!.rowFrom > row) current = 0
-    while (current + 1 < segments.length && segments[current + 1]!.rowFrom <= row) current++
-    return segments[current]!
+/** The column's own texts as bytes. */
+export function textBytes(column: Column): Buffer {
+  return Buffer.from(column.texts.buffer, 0, 4 * column.textsUsed)
+}
+
+export function createCellTexts(side: Buffer): CellTexts {
+  const opened = new Map<Column, Buffer>()
+  function ownTexts(column: Column): Buffer {
+    const bytes = opened.get(column) ?? textBytes(column)
+    opened.set(column, bytes)
+    return bytes
   }
   const bytesOf = (column: Column, i: number): Buffer =>
-    column.kinds[i] === KIND.SLICE ? segmentOf(column.rows[i]!).bytes : side
+    column.kinds[i] === KIND.TEXT ? ownTexts(column) : side
 
   return {
     bytesOf,

@@ -1,7 +1,7 @@
-import { type Column, clearCell, KIND, setCell } from './column.ts'
+import { type Column, clearCell, copyText, KIND, setCell, setText } from './column.ts'
 import { isExtension, putExtensionCell, putJson, putText } from './json.ts'
 import type { ScanState } from './scan-state.ts'
-import { isAsciiRange, isUtf8Range } from './utf8.ts'
+import { isUtf8Range } from './utf8.ts'
 import { INVALID, need, readHeader } from './wire.ts'
 
 /** Stores the value at `at` as the column's cell of the current row; returns the offset behind it. */
@@ -119,11 +119,11 @@ function setDoubleBits(state: ScanState, column: Column, low: number, high: numb
   }
 }
 
-/** str and bin alike: text stays where it is in the payload unless it is not UTF-8. */
+/** str and bin alike: text goes to the column's own texts, or repaired to the side buffer where it is not UTF-8. */
 function readText(state: ScanState, column: Column, at: number, length: number): number {
   if (at + length > state.end) need(state, at, length)
-  if (isAsciiRange(state.words, at, length) || isUtf8Range(state.bytes, at, length)) {
-    setCell(column, state.row, KIND.SLICE, at, length)
+  if (copyText(column, state.words, at, length) || isUtf8Range(state.bytes, at, length)) {
+    setText(column, state.row, length)
   } else {
     const start = state.sideLength
     putText(state, at, length)

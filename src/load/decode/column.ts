@@ -8,8 +8,8 @@ export const KIND = {
   DOUBLE: 4,
   /** Stored like INT, 0 or 1. */
   BOOL: 8,
-  /** Offset and length within the row's payload; valid UTF-8. */
-  SLICE: 16,
+  /** Offset and length within the column's own `texts`; valid UTF-8. */
+  TEXT: 16,
   /** Offset and length within the side buffer; valid UTF-8. */
   SIDE: 32,
   /** As SIDE, holding the JSON of an array, a map or an extension value. */
@@ -36,12 +36,21 @@ export type Column = {
   rows: Uint32Array
   kinds: Uint8Array
   words: Int32Array
+  /**
+   * Copies of the texts, each from a word boundary on. They are copied while they are read, because the payload is
+   * then in the cache and never again: whoever works column by column would wait for memory at every value.
+   */
+  texts: Int32Array
+  /** Words in use. */
+  textsUsed: number
   /** Kinds seen, or-ed; may name kinds that are no longer there while `kindsChanged` is set. */
   kindMask: number
   kindsChanged: boolean
   /** The product itself keeps texts here, whatever they look like. */
   alwaysText: boolean
 }
+
+const NO_TEXTS = new Int32Array(0)
 
 export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number, capacity: number): Column {
   // No spread here: objects made with it get a shape that is several times slower to work with.
@@ -62,6 +71,8 @@ export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number,
     rows,
     kinds,
     words,
+    texts: NO_TEXTS,
+    textsUsed: 0,
     kindMask: 0,
     kindsChanged: false,
     alwaysText: false,
@@ -92,6 +103,49 @@ function grow(column: Column): void {
   column.words = larger.words
   column.rows = larger.rows
   column.kinds = larger.kinds
+}
+
+function growTexts(column: Column, words: number): void {
+  const factor = column.texts.length < 65_536 ? 4 : 2
+  const larger = new Int32Array(Math.max(column.texts.length * factor, column.textsUsed + words, 256))
+  larger.set(column.texts)
+  column.texts = larger
+}
+
+/**
+ * Copies a text of any alignment behind the column's others without taking the room yet; true when it is ASCII.
+ * `source` holds the payload's bytes as little-endian words. No branch depends on the alignment, which would be guessed
+ * wrong every second time.
+ */
+export function copyText(column: Column, source: Int32Array, offset: number, length: number): boolean {
+  if (length === 0) return true
+  const count = (length + 3) >> 2
+  if (column.textsUsed + count > column.texts.length) growTexts(column, count)
+  const { texts } = column
+  const shift = (offset & 3) << 3
+  const backShift = 31 - shift
+  let to = column.textsUsed
+  const last = to + count - 1
+  let from = offset >> 2
+  let current = source[from]!
+  let seen = 0
+  for (; to < last; to++) {
+    const next = source[++from]!
+    const word = (current >>> shift) | ((next << 1) << backShift)
+    current = next
+    texts[to] = word
+    seen |= word
+  }
+  // Behind the last word of a payload there is none; its bits do not survive the mask.
+  const word = ((current >>> shift) | ((source[from + 1]! << 1) << backShift)) & (-1 >>> ((-length & 3) << 3))
+  texts[last] = word
+  return ((seen | word) & 0x80808080) === 0
+}
+
+/** Makes the text just copied the cell of this row. */
+export function setText(column: Column, row: number, length: number): void {
+  setCell(column, row, KIND.TEXT, column.textsUsed << 2, length)
+  column.textsUsed += (length + 3) >> 2
 }
 
 /** Sets the cell of this row, which is the last one or a new one; a key that comes twice keeps its last value. */
@@ -133,16 +187,4 @@ export function refreshKinds(column: Column): void {
   column.kindMask = 0
   for (let i = 0; i < column.count; i++) column.kindMask |= column.kinds[i]!
   column.kindsChanged = false
-}
-
-/** Number of the first value whose row is `row` or later. */
-export function valueAtRow(column: Column, row: number): number {
-  let low = 0
-  let high = column.count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (column.rows[middle]! < row) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -1,6 +1,6 @@
-import type { ColumnValues, TextPart } from '../../storage/parquet/index.ts'
-import { type CellTexts, canonicalDouble, canonicalLong, type Segment } from './cell-text.ts'
-import { type Column, KIND, valueAtRow } from './column.ts'
+import type { ColumnValues } from '../../storage/parquet/index.ts'
+import { type CellTexts, canonicalDouble, canonicalLong, textBytes } from './cell-text.ts'
+import { type Column, KIND } from './column.ts'
 import { join, type Resolved } from './resolve.ts'
 
 /** The column's values in the form decided for it; the buffers themselves where they already have it. */
@@ -8,12 +8,11 @@ export function convertValues(
   column: Column,
   form: Resolved['form'],
   texts: CellTexts,
-  segments: readonly Segment[],
   side: Buffer,
 ): ColumnValues {
   if (form === 'INT64') return { physical: 'INT64', words: longWords(column, texts) }
   if (form === 'DOUBLE') return { physical: 'DOUBLE', words: doubleWords(column, texts) }
-  return textValues(column, texts, segments, side)
+  return textValues(column, texts, side)
 }
 
 function longWords(column: Column, texts: CellTexts): Int32Array {
@@ -25,7 +24,7 @@ function longWords(column: Column, texts: CellTexts): Int32Array {
   for (let i = 0; i < column.count; i++) {
     const kind = column.kinds[i]!
     if (kind === KIND.DOUBLE) longs[i] = BigInt(doubles[i]!)
-    else if (kind & (KIND.SLICE | KIND.SIDE)) longs[i] = canonicalLong(texts.text(column, i))!
+    else if (kind & (KIND.TEXT | KIND.SIDE)) longs[i] = canonicalLong(texts.text(column, i))!
   }
   return converted
 }
@@ -44,31 +43,14 @@ function doubleWords(column: Column, texts: CellTexts): Int32Array {
   return converted
 }
 
-function textValues(
-  column: Column,
-  texts: CellTexts,
-  segments: readonly Segment[],
-  side: Buffer,
-): ColumnValues {
+function textValues(column: Column, texts: CellTexts, side: Buffer): ColumnValues {
   const words = column.words.subarray(0, 2 * column.count)
-  if (column.kindMask === KIND.SLICE)
-    return { physical: 'BYTE_ARRAY', words, parts: partsOf(column, segments) }
+  if (column.kindMask === KIND.TEXT)
+    return { physical: 'BYTE_ARRAY', words, parts: [{ from: 0, bytes: textBytes(column) }] }
   if ((column.kindMask & ~(KIND.SIDE | KIND.JSON)) === 0) {
     return { physical: 'BYTE_ARRAY', words, parts: [{ from: 0, bytes: side }] }
   }
   return copyTexts(column, texts)
-}
-
-/** Which buffer the values lie in, by number of value. */
-function partsOf(column: Column, segments: readonly Segment[]): TextPart[] {
-  const parts: TextPart[] = []
-  for (const segment of segments) {
-    const from = valueAtRow(column, segment.rowFrom)
-    // A segment in which the column has no value starts where the next one does.
-    if (parts.at(-1)?.from === from) parts.pop()
-    if (from < column.count) parts.push({ from, bytes: segment.bytes })
-  }
-  return parts
 }
 
 /** Mixed kinds: writes all texts into one buffer. */
@@ -77,7 +59,7 @@ function copyTexts(column: Column, texts: CellTexts): ColumnValues {
   let out = Buffer.allocUnsafe(Math.max(1024, column.count * 16))
   let at = 0
   for (let i = 0; i < column.count; i++) {
-    const isText = (column.kinds[i]! & (KIND.SLICE | KIND.SIDE | KIND.JSON)) !== 0
+    const isText = (column.kinds[i]! & (KIND.TEXT | KIND.SIDE | KIND.JSON)) !== 0
     const text = isText ? '' : texts.text(column, i)
     const length = isText ? column.words[2 * i + 1]! : text.length
     if (at + length > out.length) {

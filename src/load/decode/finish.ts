@@ -1,5 +1,5 @@
 import type { ParquetColumn } from '../../storage/parquet/index.ts'
-import { type CellTexts, createCellTexts, type Segment } from './cell-text.ts'
+import { type CellTexts, createCellTexts } from './cell-text.ts'
 import { type Column, refreshKinds } from './column.ts'
 import { convertValues } from './convert.ts'
 import { createNamer } from './names.ts'
@@ -8,14 +8,10 @@ import { type ScanState, TIME_KEY } from './scan-state.ts'
 import type { BatchColumn, FinishedBatch, KnownColumn } from './types.ts'
 
 /** Decides names and types of all columns that hold a value; the batch itself stays as it is. */
-export function finishBatch(
-  state: ScanState,
-  segments: readonly Segment[],
-  known: readonly KnownColumn[],
-): FinishedBatch {
+export function finishBatch(state: ScanState, known: readonly KnownColumn[]): FinishedBatch {
   const rows = state.row
   const side = state.side.subarray(0, state.sideLength)
-  const texts = createCellTexts(segments, side)
+  const texts = createCellTexts(side)
   const knownByKey = new Map(known.map((column) => [column.key, column]))
   const giveName = createNamer(known.map((column) => column.name))
   const bounds = timeBounds(state.time)
@@ -35,7 +31,7 @@ export function finishBatch(
     const before = knownByKey.get(column.key)
     const resolved = resolveColumn(column, before, texts)
     const name = before?.name ?? giveName(column.key)
-    const values = convertValues(column, resolved.form, texts, segments, side)
+    const values = convertValues(column, resolved.form, texts, side)
     const data: ParquetColumn = { name, required: false, count: column.count, rows: column.rows, values }
     finished.columns.push(describe(data, column.key, resolved.type, rows))
     noteChange(finished, { name, key: column.key, type: resolved.type }, before)

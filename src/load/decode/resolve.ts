@@ -5,7 +5,7 @@ import { type Column, KIND } from './column.ts'
 export type Resolved = { type: string; form: 'INT64' | 'DOUBLE' | 'BYTE_ARRAY' }
 
 const TEXT: Resolved = { type: 'string', form: 'BYTE_ARRAY' }
-const TEXT_KINDS = KIND.SLICE | KIND.SIDE
+const TEXT_KINDS = KIND.TEXT | KIND.SIDE
 
 /** The type of a column the table does not have yet, from all its values in the batch. */
 export function inferType(column: Column): Resolved {

@@ -128,7 +128,7 @@ export function systemColumn(state: ScanState, key: string): Column {
   return column
 }
 
-/** Forgets `row` and later ones, and every column that then has no value. */
+/** Forgets `row` and later ones, and every column that then has no value. Their texts keep their room. */
 export function truncateRows(state: ScanState, row: number): void {
   state.row = row
   truncateColumn(state.time, row)

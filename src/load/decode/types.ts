@@ -98,7 +98,7 @@ export type FinishedBatch = {
 /** A point to return to; valid until `rollbackTo` goes behind it. */
 export type BatchMark = {
   readonly rows: number
-  readonly payloads: number
+  readonly payloadBytes: number
   readonly sideBytes: number
   readonly counters: BatchCounters
 }
@@ -106,7 +106,7 @@ export type BatchMark = {
 /** Rows of one table on their way to one chunk. */
 export type TableBatch = {
   readonly rows: number
-  /** Bytes of payload held so far; they stay referenced until the batch is dropped. */
+  /** Bytes of payload added so far; the batch holds a small multiple of it and no payload itself. */
   readonly bytes: number
   /** Adds the records of one expanded payload. Never throws for what the payload contains. */
   addImport(payload: Buffer, options: ImportOptions): ImportResult
