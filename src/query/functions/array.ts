@@ -83,23 +83,29 @@ function arrayJoin(call: Call): string {
 const joinedLists = ({ args }: Call): string =>
   `CASE WHEN ${args.map((arg) => `${arg} IS NOT NULL`).join(' AND ')} THEN ${args.slice(1).reduce((left, right) => `list_concat(${left}, ${right})`, args[0]!)} END`
 
+const WRONG_WAY =
+  'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'
+
 const TOO_LONG = 'result of sequence function must not have more than 10000 entries'
 
 function integerSequence(call: Call): string {
   const [from, to, given] = call.args
   const step = given ?? `CASE WHEN ${from} <= ${to} THEN 1 ELSE -1 END`
   const type = { kind: 'bigint' } as const
-  const checked = `CASE WHEN (${step}) = 0 THEN ${raise(INVALID, 'step must not be zero', type)} WHEN ((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${raise(INVALID, 'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start', type)} WHEN (${to} - ${from}) // (${step}) >= 10000 THEN ${raise(INVALID, TOO_LONG, type)} ELSE ${step} END`
+  const checked = `CASE WHEN (${step}) = 0 THEN ${raise(INVALID, 'step must not be zero', type)} WHEN ((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${raise(INVALID, WRONG_WAY, type)} WHEN (${to} - ${from}) // (${step}) >= 10000 THEN ${raise(INVALID, TOO_LONG, type)} ELSE ${step} END`
   return `generate_series(${from}, ${to}, ${checked})`
 }
 
+/** Each entry is the start and so many steps: months counted from the last entry would lose the 31st. */
 function momentSequence(call: Call): string {
-  const [from, to, given] = call.args
-  const step = given ?? `CASE WHEN ${from} <= ${to} THEN INTERVAL 1 DAY ELSE INTERVAL (-1) DAY END`
-  const series = `generate_series(CAST(${from} AS TIMESTAMP), CAST(${to} AS TIMESTAMP), ${step})`
-  const type = duckType(call.result)
-  const wrong = `CASE WHEN CAST(${from} AS TIMESTAMP) + (${step}) = CAST(${from} AS TIMESTAMP) THEN ${fail(call, INVALID, 'interval must not be zero')} WHEN (CAST(${from} AS TIMESTAMP) + (${step}) > CAST(${from} AS TIMESTAMP)) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${fail(call, INVALID, 'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start')} WHEN len(${series}) > 10000 THEN ${fail(call, INVALID, TOO_LONG)} ELSE CAST(${series} AS ${type}) END`
-  return wrong
+  const [from, to] = [0, 1].map((i) => `CAST(${call.args[i]} AS TIMESTAMP)`) as [string, string]
+  const step = call.args[2] ?? `CASE WHEN ${from} <= ${to} THEN INTERVAL 1 DAY ELSE INTERVAL (-1) DAY END`
+  const [i, entry] = freshNames(2, call.args) as [string, string]
+  // One more than DuckDB's own series has, which steps from entry to entry.
+  const count = `len(generate_series(${from}, ${to}, ${step}))`
+  const entries = `list_transform(range(0, ${count} + 1), lambda ${i}: ${from} + (${step}) * ${i})`
+  const kept = `list_filter(${entries}, lambda ${entry}: ${entry} BETWEEN least(${from}, ${to}) AND greatest(${from}, ${to}))`
+  return `CASE WHEN ${from} + (${step}) = ${from} THEN ${fail(call, INVALID, 'interval must not be zero')} WHEN (${from} + (${step}) > ${from}) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${fail(call, INVALID, WRONG_WAY)} WHEN ${count} > 10000 THEN ${fail(call, INVALID, TOO_LONG)} ELSE CAST(${kept} AS ${duckType(call.result)}) END`
 }
 
 const INTERVALS = ['interval day to second', 'interval year to month']

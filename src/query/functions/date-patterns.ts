@@ -32,7 +32,7 @@ export type Element =
   | { kind: 'shortYear'; field: 'year' | 'weekYear'; american?: boolean }
   | { kind: 'month' | 'weekday' | 'half' | 'era'; long: boolean }
   /** `digits` of the fraction: cut (joda, mysql) or, as Java counts, milliseconds padded. */
-  | { kind: 'fraction'; digits: number; asMillis: boolean }
+  | { kind: 'fraction'; digits: number; asMillis: boolean; readDigits?: number }
   | { kind: 'zone'; style: 'name' | 'longName' | 'rfc822' | 'iso' | 'isoHour' | 'isoColon' | 'id' }
 
 /** What a pattern prints: the local time, and the zone it is in. */
@@ -181,7 +181,7 @@ const MYSQL: Record<string, () => Element[]> = {
   c: () => [number('month', 1)],
   d: () => [number('day', 2)],
   e: () => [number('day', 1)],
-  f: () => [{ kind: 'fraction', digits: 6, asMillis: false }],
+  f: () => [{ kind: 'fraction', digits: 6, asMillis: false, readDigits: 9 }],
   H: () => [number('hour', 2)],
   h: () => [number('hour12', 2)],
   I: () => [number('hour12', 2)],

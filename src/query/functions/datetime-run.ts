@@ -23,6 +23,7 @@ export function format(at: bigint, pattern: string, dialect: Dialect, zone: stri
 
 /** @throws Error INVALID_FUNCTION_ARGUMENT with the place where the text stops following the pattern. */
 export function parse(text: string, pattern: string, dialect: Dialect, zone: string): bigint {
+  if (pattern === '') throw invalid('Both printing and parsing not supported')
   const parsed = parsePattern(compilePattern(pattern, dialect), text)
   if ('malformedAt' in parsed) {
     const rest = text.slice(parsed.malformedAt)
@@ -31,9 +32,13 @@ export function parse(text: string, pattern: string, dialect: Dialect, zone: str
     throw invalid(`Invalid format: "${text}"${tooShort}`)
   }
   return (
-    BigInt(instantOf(parsed.zone ?? knownZone(zone), parsed.localSeconds)) * MICROS + BigInt(parsed.micros)
+    BigInt(instantOf(parsed.zone ?? knownZone(zone), parsed.localSeconds)) * MICROS +
+    millisecondsOnly(parsed.micros)
   )
 }
+
+/** Presto's parsers answer timestamp(3). */
+const millisecondsOnly = (micros: number): bigint => BigInt(micros - (micros % 1000))
 
 const ISO_DATE = /^([+-]?\d{4,})(?:-?W(\d{2})(?:-?([1-7]))?|-(\d{3})|-(\d{1,2})(?:-(\d{1,2}))?)?$/
 const ISO_TIME = /^(\d{1,2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/

@@ -114,7 +114,12 @@ function truncate(call: Call): string {
   const unit = unitOf(call)
   if (call.types[1]!.kind === 'time')
     return `(CAST(date_trunc('${unit}', CAST('1970-01-01' AS DATE) + ${call.args[1]}) AS TIME))`
-  return asArgument(call, 1, `date_trunc('${unit}', ${local(call, 1)})`)
+  const at = local(call, 1)
+  const start = `date_trunc('${unit}', ${at})`
+  // The local hour comes twice when clocks go back: within it the instant is moved, not read anew.
+  if (call.types[1]!.kind === ZONED && TIME_UNITS.includes(unit))
+    return `(${call.args[1]} - (${at} - ${start}))`
+  return asArgument(call, 1, start)
 }
 
 function add(call: Call): string {
@@ -180,7 +185,7 @@ const isoLength = ({ types: [type] }: TypedCall): PrestoType => {
   if (type?.kind === 'date') return { kind: 'varchar', length: 16 }
   const precision = type !== undefined && 'precision' in type ? type.precision : 3
   const fraction = precision === 0 ? 0 : precision + 1
-  return { kind: 'varchar', length: 21 + fraction + (type?.kind === ZONED ? 6 : 0) }
+  return { kind: 'varchar', length: 22 + fraction + (type?.kind === ZONED ? 6 : 0) }
 }
 
 // ---- instants and zones

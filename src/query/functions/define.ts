@@ -121,4 +121,12 @@ export function freshNames(count: number, texts: string[]): string[] {
   return names
 }
 
+/** varchar of a length computed from the arguments' lengths, unbounded where they are or the length would be beyond 2^31. */
+export function boundedText(length: number | undefined, grown: (length: number) => number): PrestoType {
+  const result = length === undefined ? undefined : grown(length)
+  return result === undefined || result > 2_147_483_646
+    ? { kind: 'varchar' }
+    : { kind: 'varchar', length: result }
+}
+
 export const typeList = (types: PrestoType[]): string => types.map(typeText).join(', ')

@@ -79,7 +79,8 @@ function one(
 const cut = (text: string, precision: string | undefined): string =>
   precision === undefined ? text : text.slice(0, Number(precision))
 
-const plain = (value: string, kind: string): string => (kind === 'double' ? doubleText(Number(value)) : value)
+const plain = (value: string, kind: string): string =>
+  kind === 'double' ? doubleText(Number(value)) : kind === 'date' ? value.slice(0, 10) : value
 
 const grouped = (digits: string): string => {
   const [whole, fraction] = digits.split('.')

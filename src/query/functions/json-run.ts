@@ -101,7 +101,9 @@ export function arrayLength(text: string): bigint | null {
 /** From 0, or from the end when negative. JSON null is NULL here. */
 export function arrayGet(text: string, index: bigint): string | null {
   const item = arrayOf(text)?.at(Number(index))
-  return item === undefined || item === 'null' ? null : compact(item)
+  if (item === undefined || item === 'null') return null
+  // Presto gives a text without its quotes, which is no JSON; its users rely on it.
+  return item[0] === '"' ? (JSON.parse(item) as string) : compact(item)
 }
 
 export function arrayContains(text: string, matches: (item: string) => boolean): boolean | null {

@@ -147,9 +147,10 @@ export const definitions: FunctionDefinition[] = [
   }),
   ...scalar('truncate(decimal(p,s), integer) -> decimal(p,s)', truncateDecimalTo),
   ...scalar(
-    [...over('sign(?) -> ?', [...INTEGERS, ...FLOATS]), 'sign(decimal(p,s)) -> decimal(1,0)'],
+    [...over('sign(?) -> ?', INTEGERS), 'sign(decimal(p,s)) -> decimal(1,0)'],
     'CAST(sign($1) AS $result)',
   ),
+  ...scalar(over('sign(?) -> ?', FLOATS), 'CAST(CASE WHEN isnan($1) THEN $1 ELSE sign($1) END AS $result)'),
   ...scalar(over('mod(?, ?) -> ?', INTEGERS), modulo),
   ...scalar('mod(decimal(p,s), decimal(q,t)) -> decimal(p,s)', modulo, { result: moduloDecimal }),
   ...scalar(over('mod(?, ?) -> ?', FLOATS), `CAST(CASE WHEN $2 = 0 THEN ${NAN} ELSE $1 % $2 END AS $result)`),

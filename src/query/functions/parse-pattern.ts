@@ -113,12 +113,12 @@ function readShortYear(
 }
 
 function readFraction(
-  { digits, asMillis }: { digits: number; asMillis: boolean },
+  { digits, asMillis, readDigits = digits }: { digits: number; asMillis: boolean; readDigits?: number },
   text: string,
   at: number,
   fields: Fields,
 ): number | undefined {
-  const found = /^\d+/.exec(text.slice(at, at + Math.max(digits, asMillis ? 3 : digits)))?.[0]
+  const found = /^\d+/.exec(text.slice(at, at + Math.max(readDigits, asMillis ? 3 : 0)))?.[0]
   if (found === undefined) return undefined
   fields.micros = asMillis ? Number(found) * 1000 : Number(found.slice(0, 6).padEnd(6, '0'))
   return at + found.length

@@ -21,26 +21,89 @@ const TOKEN =
   /\\Q[\s\S]*?(?:\\E|$)|\\[pP]\{\^?[^}]*\}|\\x\{[0-9A-Fa-f]+\}|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\0[0-7]{1,3}|\\c.|\\k<\w+>|\\[1-9]\d*|\\[\s\S]|\(\?<[=!]|\(\?[=!:>]|\(\?<\w+>|\(\?[a-z-]*:|\(\?[a-z-]+\)|(?:[*+?]|\{\d+(?:,\d*)?\})[+?]?|[\s\S]/gu
 
 function translateBody(body: string, pattern: string): string {
+  const tokens = body.match(TOKEN) ?? []
   let source = ''
-  let depth = 0
-  for (const [token] of body.matchAll(TOKEN)) {
-    if (token.startsWith('\\')) source += translateEscape(token, depth > 0, pattern)
-    else if (depth > 0) {
-      if (token === '[') depth++
-      if (token === ']' && --depth === 0) source += ']'
-      else source += classCharacter(token, source)
-    } else if (token === '[') {
-      depth = 1
-      source += '['
-    } else source += outside(token, pattern)
+  // Groups of ours, one level per group of the pattern: `(?i)` in the middle holds to the end of the group around it.
+  const opened = [0]
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at]!
+    if (token.startsWith('\\')) source += translateEscape(token, false, pattern)
+    else if (token === '[') {
+      const read = translateClass(tokens, at, pattern)
+      source += read.source
+      at = read.end
+    } else if (/^\(\?[ims]+\)$/.test(token)) {
+      source += `${token.slice(0, -1)}:`
+      opened[opened.length - 1]!++
+    } else if (token === '|' && opened.at(-1)! > 0) throw refuse('An alternative behind a flag', pattern)
+    else if (token === ')') source += `${')'.repeat(opened.length > 1 ? opened.pop()! : 0)})`
+    else {
+      if (token.startsWith('(')) opened.push(0)
+      source += outside(token, pattern)
+    }
   }
-  if (depth > 0)
-    throw fault(
-      'INVALID_FUNCTION_ARGUMENT',
-      `Invalid regular expression: premature end of char-class: ${pattern}`,
-    )
-  return source
+  return source + ')'.repeat(opened[0]!)
 }
+
+/**
+ * The class that begins at `start`, and where it ends. Operands of && become classes of their own, since JavaScript takes no
+ * ranges there.
+ */
+function translateClass(tokens: string[], start: number, pattern: string): { source: string; end: number } {
+  const characters = tokens.slice(start).flatMap((token) => (token.startsWith('\\') ? [token] : [...token]))
+  let at = 1
+  const negated = characters[at] === '^'
+  if (negated) at++
+  const operands = ['']
+  const first = at
+  for (; characters[at] !== ']' || at === first; at++) {
+    const character = characters[at]
+    if (character === undefined) {
+      throw fault(
+        'INVALID_FUNCTION_ARGUMENT',
+        `Invalid regular expression: premature end of char-class: ${pattern}`,
+      )
+    }
+    if (character === '[') {
+      const inner = translateClass(characters, at, pattern)
+      operands[operands.length - 1] += inner.source
+      at = inner.end
+    } else if (character === '&' && characters[at + 1] === '&') {
+      operands.push('')
+      at++
+    } else operands[operands.length - 1] += classMember(characters, at, first, pattern)
+  }
+  const inside = operands.length === 1 ? operands[0]! : operands.map((operand) => `[${operand}]`).join('&&')
+  return {
+    source: `[${negated ? '^' : ''}${inside}]`,
+    end: start + tokensIn(tokens.slice(start), at + 1) - 1,
+  }
+}
+
+/** How many tokens make up that many characters and escapes. */
+function tokensIn(tokens: string[], characters: number): number {
+  let left = characters
+  let count = 0
+  while (left > 0) {
+    const token = tokens[count++]!
+    left -= token.startsWith('\\') ? 1 : [...token].length
+  }
+  return count
+}
+
+/** A hyphen between two characters is a range, anywhere else it is itself. */
+function classMember(characters: string[], at: number, first: number, pattern: string): string {
+  const character = characters[at]!
+  if (character.startsWith('\\')) return translateEscape(character, true, pattern)
+  if (character !== '-')
+    return /[(){}/|^$*+.?[\]]/.test(character) ? `\\${character}` : escapedPunctuation(character)
+  const plain = (other: string | undefined) => other !== undefined && !/^(?:\\[dDwWsSpPhH]|[[\]])/.test(other)
+  return at > first && plain(characters[at - 1]) && plain(characters[at + 1]) ? '-' : '\\-'
+}
+
+/** The flag v reserves doubled punctuation in classes. */
+const escapedPunctuation = (character: string): string =>
+  /[~!#%,:;<=>@`&]/.test(character) ? `\\u{${character.codePointAt(0)!.toString(16)}}` : character
 
 function outside(token: string, pattern: string): string {
   if (/^(?:[*+?]|\{.*\})\+$/.test(token)) throw refuse('A possessive quantifier', pattern)
@@ -50,18 +113,6 @@ function outside(token: string, pattern: string): string {
   if (token === '{' || token === '}' || token === ']') return `\\${token}`
   return token
 }
-
-/** Inside a class the flag v wants these escaped; doubled punctuation is reserved there. */
-function classCharacter(token: string, before: string): string {
-  if (token === '[') return '['
-  if (token === '^' && before.endsWith('[')) return '^'
-  if (token === '&') return '&'
-  if (token.length > 1) return [...token].map((character) => classCharacter(character, 'x')).join('')
-  return /[(){}/|^~!#$%*+,.:;<=>?@`]/.test(token) ? escapedInClass(token) : token
-}
-
-const escapedInClass = (character: string): string =>
-  /[(){}/|^$*+.?]/.test(character) ? `\\${character}` : `\\u{${character.codePointAt(0)!.toString(16)}}`
 
 const CLASSES: Record<string, string> = {
   Lower: '[a-z]',

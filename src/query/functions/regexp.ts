@@ -1,4 +1,4 @@
-import { type Call, type FunctionDefinition, freshNames, scalar } from './define.ts'
+import { boundedText, type Call, type FunctionDefinition, freshNames, scalar } from './define.ts'
 import { textLiteral } from './duck-type.ts'
 import { atAnalysis } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
@@ -68,13 +68,13 @@ function nativeReplacement(replacement: string, pattern: string): string | undef
   return text
 }
 
-/** The lambda gets the groups of each match; its NULL is no text. */
+/** The lambda gets the groups of each match; one NULL makes the whole result NULL. */
 function replaceByLambda(call: Call): string {
   const [text, pattern] = call.args
   const [piece] = freshNames(1, call.args) as [string]
   const body = applyLambda(call.lambda(2), [`${piece}.g`])
-  const pieces = `list_transform(p_regexp_pieces(${text}, ${pattern}), lambda ${piece}: CASE WHEN ${piece}.g IS NULL THEN ${piece}.t ELSE ${piece}.t || coalesce(${body}, '') END)`
-  return `CASE WHEN ${text} IS NOT NULL AND ${pattern} IS NOT NULL THEN array_to_string(${pieces}, '') END`
+  const pieces = `list_transform(p_regexp_pieces(${text}, ${pattern}), lambda ${piece}: CASE WHEN ${piece}.g IS NULL THEN ${piece}.t ELSE ${piece}.t || ${body} END)`
+  return `CASE WHEN ${text} IS NOT NULL AND ${pattern} IS NOT NULL THEN p_join_pieces(${pieces}) END`
 }
 
 function split(call: Call): string {
@@ -104,10 +104,15 @@ export const definitions: FunctionDefinition[] = [
     ],
     extractAll,
   ),
-  ...scalar(
-    ['regexp_replace(varchar, varchar) -> varchar', 'regexp_replace(varchar, varchar, varchar) -> varchar'],
-    replace,
-  ),
+  ...scalar(['regexp_replace(varchar(x), varchar) -> varchar(x)'], replace),
+  ...scalar('regexp_replace(varchar(x), varchar, varchar(y)) -> varchar', replace, {
+    result: ({ bindings: { numbers } }) => {
+      const y = numbers.get('y')
+      return y === undefined
+        ? { kind: 'varchar' }
+        : boundedText(numbers.get('x'), (x) => x + Math.max(Math.floor((x * y) / 2), y) * (x + 1))
+    },
+  }),
   ...scalar(
     'regexp_replace(varchar, varchar, function(array(varchar), varchar)) -> varchar',
     replaceByLambda,
@@ -126,6 +131,10 @@ export const definitions: FunctionDefinition[] = [
     'regexp_position(varchar, varchar, bigint, bigint) -> integer',
     'CAST(p_regexp_position($1, $2, $3, $4) AS INTEGER)',
   ),
+]
+
+export const prelude: string[] = [
+  "CREATE OR REPLACE MACRO p_join_pieces(l) AS CASE WHEN list_count(l) = len(l) THEN array_to_string(l, '') END",
 ]
 
 export const javascript: JavaScriptFunction[] = [

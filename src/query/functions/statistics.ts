@@ -115,6 +115,7 @@ function logGamma(x: number): number {
 
 /** Bisection on the tail that keeps its digits, then Newton's steps: exact to the last places a double has. */
 function standardQuantile(p: number): number {
+  if (p === 0.5) return 0
   if (p > 0.5) return -standardQuantile(1 - p)
   const cdf = (x: number) => 0.5 * erfc(-x / Math.SQRT2)
   let low = -40
@@ -141,6 +142,7 @@ export function betaCdf(a: number, b: number, x: number): number {
 export function inverseBetaCdf(a: number, b: number, p: number): number {
   if (!(a > 0) || !(b > 0)) throw bad('a, b must be > 0')
   if (!(p >= 0 && p <= 1)) throw bad('p must be 0 >= p >= 1')
+  if (p === 0 || p === 1) return p
   let low = 0
   let high = 1
   for (let i = 0; i < 200 && high - low > Number.EPSILON * high; i++) {

@@ -69,7 +69,11 @@ const splitToMap = (name: string, result: string) =>
 
 export const definitions: FunctionDefinition[] = [
   ...scalar('chr(bigint) -> varchar(1)', 'p_chr($1)'),
-  ...scalar('codepoint(varchar) -> integer', 'unicode($1)'),
+  ...scalar(
+    'codepoint(varchar(1)) -> integer',
+    (call) =>
+      `CASE WHEN ${call.args[0]} = '' THEN ${fail(call, TEXT, 'Input string must be a single character string')} ELSE unicode(${call.args[0]}) END`,
+  ),
   ...scalar('length(varchar) -> bigint', native('length')),
   ...scalar('length(varbinary) -> bigint', native('octet_length')),
   ...scalar('lower(varchar(x)) -> varchar(x)', native('lower')),

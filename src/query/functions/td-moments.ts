@@ -53,7 +53,7 @@ const SECONDS = { w: 604_800, d: 86_400, h: 3600, m: 60, s: 1 } as const
 
 /** Seconds of `1d`, `-2h`, `1h30m`; a sign holds until the next one. @throws Error INVALID_FUNCTION_ARGUMENT */
 export function durationSeconds(text: string): number {
-  if (!/^\s*(?:[+-]?\d+[wdhms])+\s*$/.test(text)) throw invalid(`Invalid duration: ${text}`)
+  if (!/^\s*(?:[+-]?\d+[wdhms])+\s*$/.test(text)) throw invalid(`Invalid duration: '${text}'`)
   let sign = 1
   let total = 0
   for (const [, mark, count, unit] of text.matchAll(/([+-]?)(\d+)([wdhms])/g)) {

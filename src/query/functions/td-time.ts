@@ -149,8 +149,12 @@ function truncateSql(call: Call): string {
   if (typeof constant !== 'string' || zone === undefined)
     return `p_td_date_trunc(${unit}, ${t}, ${zoneSql(call, 2)})`
   const known = atAnalysis(() => moments.unitOf(constant))
-  const local = localTimestamp(`make_timestamptz(${t} * 1000000)`, zone)
-  return `(epoch_ms(${instantTimestamp(`date_trunc('${known}', ${local})`, zone)}) // 1000)`
+  const instant = `make_timestamptz(${t} * 1000000)`
+  const local = localTimestamp(instant, zone)
+  const start = `date_trunc('${known}', ${local})`
+  // The local hour comes twice when clocks go back: within it the instant is moved, not read anew.
+  const moved = ['second', 'minute', 'hour'].includes(known)
+  return `(epoch_ms(${moved ? `${instant} - (${local} - ${start})` : instantTimestamp(start, zone)}) // 1000)`
 }
 
 function addSql(call: Call): string {

@@ -118,7 +118,9 @@ function unifyVarchar(
 ): number | undefined {
   if (type.kind !== 'varchar' && type.kind !== 'char' && type.kind !== 'unknown') return undefined
   const length = 'length' in type ? type.length : type.kind === 'unknown' ? 0 : undefined
-  if (variable !== undefined) {
+  if (variable !== undefined && /^\d/.test(variable)) {
+    if (length === undefined || length > Number(variable)) return undefined
+  } else if (variable !== undefined) {
     const bound = bindings.numbers.get(variable)
     const widest =
       length === undefined || (bindings.numbers.has(variable) && bound === undefined)
@@ -166,7 +168,9 @@ export function substitute(pattern: Pattern, bindings: Bindings): PrestoType {
     case 'decimal':
       return { kind: 'decimal', precision: number(pattern.precision), scale: number(pattern.scale) }
     case 'varchar': {
-      const length = pattern.length === undefined ? undefined : bindings.numbers.get(pattern.length)
+      const length = /^\d/.test(pattern.length ?? '')
+        ? Number(pattern.length)
+        : bindings.numbers.get(pattern.length ?? '')
       return length === undefined ? { kind: 'varchar' } : { kind: 'varchar', length }
     }
     case 'char':

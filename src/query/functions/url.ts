@@ -1,4 +1,4 @@
-import { type FunctionDefinition, scalar } from './define.ts'
+import { boundedText, type FunctionDefinition, scalar } from './define.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { decodeForm, decodePercent, parameterOf, readUri, type Uri } from './uri.ts'
@@ -19,7 +19,10 @@ export const definitions: FunctionDefinition[] = [
   ),
   ...scalar('url_extract_port(varchar) -> bigint', 'p_url_extract_port($1)'),
   ...scalar('url_extract_parameter(varchar(x), varchar) -> varchar(x)', 'p_url_extract_parameter($1, $2)'),
-  ...scalar('url_encode(varchar) -> varchar', 'p_url_encode($1)'),
+  ...scalar('url_encode(varchar(x)) -> varchar', 'p_url_encode($1)', {
+    // A character is at most four bytes, an escaped byte three characters.
+    result: ({ bindings }) => boundedText(bindings.numbers.get('x'), (x) => x * 12),
+  }),
   ...scalar('url_decode(varchar(x)) -> varchar(x)', 'p_url_decode($1)'),
 ]
 

@@ -1,11 +1,18 @@
 import { aggregateSql, type Call, type FunctionDefinition, fail, windowed } from './define.ts'
+import { raise } from './duck-type.ts'
 
 /** Window functions; aggregates over windows are in aggregate.ts. */
 
 const plain = (call: Call): string => aggregateSql(call, call.name, call.args)
 
-const checked = (index: number, message: string) => (call: Call) =>
-  `CASE WHEN ${call.args[index]} <= 0 THEN ${fail(call, 'INVALID_FUNCTION_ARGUMENT', message)} ELSE ${plain(call)} END`
+/** The number checked before the engine sees it, which has errors of its own. */
+const checked = (index: number, message: string) => (call: Call) => {
+  const error = raise('INVALID_FUNCTION_ARGUMENT', message, call.types[index]!)
+  const args = call.args.map((arg, i) =>
+    i === index ? `CASE WHEN ${arg} <= 0 THEN ${error} ELSE ${arg} END` : arg,
+  )
+  return aggregateSql(call, call.name, args)
+}
 
 const offset = (name: string) =>
   windowed([`${name}(T) -> T`, `${name}(T, bigint) -> T`, `${name}(T, bigint, T) -> T`], (call) => {
