@@ -105,7 +105,14 @@ test('whatever others do in whatever transactions, the snapshot equals the datab
   for (const client of clients) await client.connect()
   let chunksSeen = 0
 
+  /** Something to change: a database whose tables hold chunks. */
+  const prepare = async () => {
+    await clients[0]!.query(STATEMENTS.database!)
+    for (const n of [0, 1, 2]) await clients[0]!.query(STATEMENTS.table!.replaceAll('$1', String(n)))
+    await clients[0]!.query(STATEMENTS.load!.replaceAll('$1', '7'))
+  }
   const mutate = async (all: { what: string; by: number; n: number }[]) => {
+    await prepare()
     for (const { what, by, n } of all) {
       if (what === 'catch up') await catalog.exporter.catchUp({ deadlineMs: 5000 })
       else if (what === 'compact snapshot') await (catalog.view as SnapshotWriter).compact(true)

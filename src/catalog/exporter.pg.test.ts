@@ -160,6 +160,26 @@ describe('the snapshot exporter', () => {
   })
 })
 
+describe('a gate that shuts by plan', () => {
+  test('seals the snapshot, also when nobody asked for a last reading; one that opens again ends it', async () => {
+    const { gate } = catalog.test
+    await catchUp()
+    gate.set({ mode: 'held', planned: true, reason: 'switch-over' })
+    assert.equal(catalog.view.sealed?.reason, 'switch-over')
+    gate.set({ mode: 'serving', planned: false })
+    const until = Date.now() + 5000
+    while (catalog.view.sealed !== undefined && Date.now() < until) await systemClock.sleep(10)
+    assert.equal(catalog.view.sealed, undefined)
+  })
+
+  test('by itself, unplanned, does not: the snapshot only grows old', async () => {
+    const { gate } = catalog.test
+    gate.set({ mode: 'away', planned: false })
+    assert.equal(catalog.view.sealed, undefined)
+    gate.set({ mode: 'serving' })
+  })
+})
+
 describe('a write of the catalog', () => {
   const admission = { class: 'write', deadlineMs: 5000 } as const
   const insertKey = (id: number) =>

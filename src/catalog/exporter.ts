@@ -1,5 +1,5 @@
 import type { Database } from '../database/index.ts'
-import type { Gate } from '../gate/index.ts'
+import type { Gate, GateState } from '../gate/index.ts'
 import { type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
 import {
   type Change,
@@ -7,6 +7,7 @@ import {
   isKind,
   type SnapshotBroadcast,
   type SnapshotWriter,
+  type TableSum,
 } from '../snapshot/index.ts'
 import { readEnded, readEverything, readSince } from './changes-store.ts'
 import { catalogErrors } from './errors.ts'
@@ -70,37 +71,35 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
 
   async function exportEverything(epoch: number): Promise<void> {
     const startedMs = clock.monotonicMs()
+    const startedAt = clock.now().toISOString()
     await writer.rebase(async () => {
       const reading = await ask(readEverything)
       const { source, snapshot, at, lastChange } = reading
+      const cut = { source, epoch, snapshot, lastChange, at }
       const sums = await exportManifests({ ask, manifests: writer.manifests, n: writer.position + 1 })
       const contains = (xid: string, of: number) => of < epoch || containsTransaction(snapshot, xid)
-      return { changes: reading.changes, sums, cut: { source, epoch, snapshot, lastChange }, at, contains }
+      return { changes: reading.changes, sums, cut, at: startedAt, contains }
     })
     const elapsedMs = Math.round(clock.monotonicMs() - startedMs)
     log.info({ epoch, elapsedMs, position: writer.position }, 'the snapshot was exported anew')
   }
 
-  /** False when the server is not the one we know, or has been set back: then nothing was done. */
+  /** False when the server is not the one we know, was set back, or may have swept changes: nothing was done. */
   async function tail(cut: Cut, epoch: number): Promise<boolean> {
+    const startedAt = clock.now().toISOString()
     const pending = [...writer.pending]
     const xids = pending.map(([xid]) => xid)
     const ended = xids.length === 0 ? new Set<string>() : await ask((sql) => readEnded(sql, xids))
     const { source, snapshot, at, changes, lastChange } = await ask((sql) => readSince(sql, cut))
     if (source !== cut.source || isBefore(snapshot, cut.snapshot)) return false
+    if (Date.parse(at) - Date.parse(cut.at) > LONGEST_GAP_MS) return false
     const settles = pending.filter(([xid, of]) => of.epoch < epoch || ended.has(xid)).map(([xid]) => xid)
     const beatDue = clock.monotonicMs() - beatMs >= BEAT_MS
     if (changes.length === 0 && settles.length === 0 && !beatDue) return true
     const { sums, dropped } = await applyChunkChanges({ changes, writer, ask })
     const kept = changes.filter(({ kind }) => isKind(kind))
-    writer.append({
-      t: 'batch',
-      changes: kept,
-      sums,
-      settles,
-      cut: { source, epoch, snapshot, lastChange },
-      at,
-    })
+    const now = { source, epoch, snapshot, lastChange, at }
+    writer.append({ t: 'batch', changes: kept, ...some(sums), settles, cut: now, at: startedAt })
     beatMs = clock.monotonicMs()
     for (const tableId of dropped) await writer.manifests.remove(tableId)
     return true
@@ -115,7 +114,7 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
     const { epoch } = gate.current()
     const { cut } = writer
     const startedMs = clock.monotonicMs()
-    const usable = cut !== undefined && cut.epoch === epoch && writer.ageMs < LONGEST_GAP_MS && !writer.behind
+    const usable = cut !== undefined && cut.epoch === epoch && !writer.behind
     if (!usable || !(await tail(cut, epoch))) await exportEverything(epoch)
     if (gate.current().epoch !== epoch) throw new Error('the main database changed during the reading')
     lastInSyncMs = startedMs
@@ -130,7 +129,10 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    const stopListening = gate.onChange(() => wake.abort())
+    const stopListening = gate.onChange((state) => {
+      sealWith(state)
+      wake.abort()
+    })
     signal.addEventListener('abort', () => wake.abort(), { once: true })
     try {
       while (!signal.aborted) {
@@ -140,12 +142,21 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
         if (writer.sealed !== undefined && open && sequence !== sealedAt) unseal()
         if (writer.sealed === undefined && (open || mode === 'draining')) await turn.now().catch(explain)
         await upkeep()
-        await clock.sleep(pollMs, wake.signal)
+        // What is committed in the last moment of a drain is to be in the snapshot.
+        await clock.sleep(mode === 'draining' ? pollMs / 10 : pollMs, wake.signal)
         if (wake.signal.aborted) wake = new AbortController()
       }
     } finally {
       stopListening()
     }
+  }
+  /** A gate that shuts by plan ends the snapshot, whether or not anybody asked for a last reading. */
+  function sealWith({ mode, planned, sequence, reason }: GateState): void {
+    const shut = planned && (mode === 'held' || mode === 'away')
+    if (!shut || writer.sealed !== undefined || writer.cut === undefined) return
+    sealedAt = sequence
+    writer.append({ t: 'seal', at: clock.now().toISOString(), reason })
+    void Promise.all([writer.sync(), writer.manifests.sync()]).catch(explain)
   }
   function explain(error: unknown): void {
     if (isRetryable(error)) log.debug({ err: error }, 'the main database cannot be read for the snapshot')
@@ -202,6 +213,11 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
     },
     pinnedChunks: (chunks) => writer.manifests.named(chunks),
   }
+}
+
+/** No key without a value, so that an idle line does not count as a change. */
+function some(sums: Record<string, TableSum>): { sums?: Record<string, TableSum> } {
+  return Object.keys(sums).length === 0 ? {} : { sums }
 }
 
 /** A database that was set back (a restored backup) reports a past that we have gone beyond. */

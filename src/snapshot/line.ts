@@ -15,9 +15,9 @@ export type Row = Record<string, unknown>
  * How far the main database has been exported: `snapshot` is the text of its `pg_current_snapshot()`, so exactly
  * the transactions it calls visible are contained. `source` identifies the server, `epoch` the gate's epoch.
  * `lastChange`: the highest change id seen; a crash may give the ids of lost transactions to new ones, but never
- * those of changes.
+ * those of changes. `at`: the server's own clock at the reading, ISO.
  */
-export type Cut = { source: string; epoch: number; snapshot: string; lastChange: number }
+export type Cut = { source: string; epoch: number; snapshot: string; lastChange: number; at: string }
 
 /** Sums over the live chunks of a table; `n` is the position of the batch that last touched its manifest. */
 export type TableSum = {

@@ -1,5 +1,5 @@
 import type { Change, Cut, Line, Row, TableSum } from './line.ts'
-import type { Seal } from './types.ts'
+import type { Seal, SnapshotTable } from './types.ts'
 
 /** The tables of the main database that live in the log; chunks live in the manifests. */
 export const KINDS = [
@@ -52,6 +52,8 @@ export type State = {
   pending: Map<string, { epoch: number; keys: string[] }>
   denied: Map<string, number>
   indexes: Indexes
+  /** Tables as they are handed out, made when first asked for and forgotten with every change. */
+  built: Map<string, SnapshotTable>
 }
 
 const JOBS_KEPT = 2000
@@ -86,6 +88,7 @@ export function emptyState(generation: number): State {
       schedulesOf: new Map(),
       jobByDomainKey: new Map(),
     },
+    built: new Map(),
   }
 }
 
@@ -109,7 +112,7 @@ export function isKind(kind: string): kind is Kind {
 export function applyLine(state: State, line: Line): void {
   if (line.n <= state.position) return
   state.position = line.n
-  if (line.t !== 'beat') state.version++
+  if (changesContent(line)) state.version++
   switch (line.t) {
     case 'batch':
       for (const change of line.changes) applyChange(state, change)
@@ -136,6 +139,12 @@ export function applyLine(state: State, line: Line): void {
   }
 }
 
+function changesContent(line: Line): boolean {
+  if (line.t === 'beat') return false
+  if (line.t !== 'batch') return true
+  return line.changes.length > 0 || line.sums !== undefined || (line.settles?.length ?? 0) > 0
+}
+
 /** Two orders meet here (own commits at once, everything in order later): an older change never wins. */
 export function applyChange(state: State, change: Change): void {
   if (!isKind(change.kind)) return
@@ -150,6 +159,8 @@ export function applyChange(state: State, change: Change): void {
   rows.set(key, { id: change.id, row })
   if (row !== undefined) index(state.indexes, kind, row)
   if (IDENTITY.has(kind)) state.identityVersion++
+  if (kind === 'tables') state.built.delete(key)
+  if (kind === 'table_columns') state.built.delete(String(change.body.table_id))
   if (gone && kind === 'tables') forgetTable(state, key)
   if (kind === 'jobs' && rows.size > JOBS_KEPT) forgetOldJob(state)
 }
@@ -163,6 +174,7 @@ function isGone(kind: Kind, row: Row): boolean {
 
 /** A dropped table has no sums, even if its last chunks are reported late. */
 function setSum(state: State, tableId: string, sum: TableSum): void {
+  state.built.delete(tableId)
   const table = state.rows.tables.get(tableId)
   if (table === undefined || table.row !== undefined) state.sums.set(tableId, sum)
 }

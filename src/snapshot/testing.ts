@@ -80,7 +80,13 @@ export function exportOf(changes: Change[], { before = 0, epoch = 1 } = {}): Exp
   return {
     changes,
     sums: {},
-    cut: { source: 'test', epoch, snapshot: `${before}:${before}:`, lastChange: 0 },
+    cut: {
+      source: 'test',
+      epoch,
+      snapshot: `${before}:${before}:`,
+      lastChange: 0,
+      at: '2026-01-01T00:00:00Z',
+    },
     at: new Date().toISOString(),
     contains: (xid) => Number(xid) < before,
   }

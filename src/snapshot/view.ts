@@ -117,10 +117,16 @@ function findTable(
   return answer(state, 'tables', (s) => s.indexes.tableByName.get(`${parent.value}/${table}`), tableIn)
 }
 
+/** The same object until something about the table changes: the edge asks for one with every request. */
 function tableIn(row: Row, state: State): SnapshotTable {
-  const columns = [...(state.indexes.columnsOf.get(String(row.id))?.values() ?? [])].map(rows.columnOf)
+  const id = String(row.id)
+  const known = state.built.get(id)
+  if (known !== undefined) return known
+  const columns = [...(state.indexes.columnsOf.get(id)?.values() ?? [])].map(rows.columnOf)
   columns.sort((a, b) => a.ordinal - b.ordinal || compare(a.name, b.name))
-  return rows.tableOf(row, columns, state.sums.get(String(row.id)))
+  const table = Object.freeze(rows.tableOf(row, columns, state.sums.get(id)))
+  state.built.set(id, table)
+  return table
 }
 
 function sumsOf(state: State | undefined, databaseId: bigint): { rows: bigint; bytes: bigint } {

@@ -67,6 +67,8 @@ export type SnapshotWriter = SnapshotView & {
 }
 
 const COMPACT_BYTES = 8 * 1024 * 1024
+/** A base is written again when its log has grown to this share of it, so that large ones are not written often. */
+const COMPACT_SHARE = 0.5
 
 /**
  * Opens the snapshot for writing. What is there is read back to the last good line; a damaged one is left for
@@ -92,6 +94,7 @@ export async function openSnapshotWriter({
   let state: State = opened.state
   let file: LogFile | undefined = opened.file
   let behind = false
+  let baseBytes = 0
   /** Lines since a new base was begun; they open its log. */
   let since: Line[] | undefined
   let replacing: Promise<void> = Promise.resolve()
@@ -136,6 +139,7 @@ export async function openSnapshotWriter({
       const { next, keep } = await make()
       const base = serializeState(next, generation)
       const baseAt = next.position
+      baseBytes = base.length
       const added = () => since!.filter((line) => line.n > baseAt).map(keep)
       let logged: Line[] = []
       const encodeAdded = () => {
@@ -200,7 +204,8 @@ export async function openSnapshotWriter({
     compact: (force = false) =>
       inTurn(async () => {
         if (state.cut === undefined) return
-        if (force || behind || (file !== undefined && file.bytes > compactBytes)) {
+        const most = Math.max(compactBytes, COMPACT_SHARE * baseBytes)
+        if (force || behind || (file !== undefined && file.bytes > most)) {
           await replace(async () => ({ next: state, keep: (line) => line }), behind)
         }
       }),
