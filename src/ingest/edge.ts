@@ -7,7 +7,7 @@ import { BodyCut, createBodyReader } from './body.ts'
 import type { IngestSettings } from './config.ts'
 import { createForwarder } from './forward.ts'
 import { trustedProxies } from './forwarded.ts'
-import { acceptImport } from './import.ts'
+import { acceptImport, createPlaceIds } from './import.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { importPathOf, pathOf } from './path.ts'
 import { createTargetFinder } from './target.ts'
@@ -49,8 +49,8 @@ export function createEdge(options: EdgeOptions): Edge {
   const core = createForwarder({ coreSocketPath, coreWaitSeconds, proxies, clock, log, metrics, isDraining })
   const readBody = createBodyReader(settings)
   const findTarget = createTargetFinder(directory)
-  const idPrefix = ids.hex128().slice(0, 12)
-  const importParts = { spool, findTarget, readBody, clock, metrics, idPrefix, isDraining }
+  const idOfPlace = createPlaceIds(ids.hex128().slice(0, 12))
+  const importParts = { spool, findTarget, readBody, clock, metrics, idOfPlace, isDraining }
 
   const serve = (request: IncomingMessage, response: ServerResponse): Promise<void> | void => {
     const { method } = request

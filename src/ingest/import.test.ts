@@ -82,6 +82,7 @@ describe('a streaming import', () => {
         headers: { authorization: `TD1 ${KEY}` },
       })
       assert.equal(response.status, 200)
+      assert.equal(((await response.json()) as { unique_id: string }).unique_id, 'a/b c+d日')
       assert.equal((await spooled())[0]!.record.uniqueId, 'a/b c+d日')
     }))
 

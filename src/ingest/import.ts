@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../kernel/index.ts'
-import type { SpoolWriter } from '../spool/index.ts'
+import type { SpoolPosition, SpoolWriter } from '../spool/index.ts'
 import { answerJson } from './answer.ts'
 import { ingestErrors } from './errors.ts'
 import type { IngestMetrics } from './metrics.ts'
@@ -14,8 +14,8 @@ export type ImportParts = {
   readBody(request: IncomingMessage): Promise<Buffer>
   clock: Clock
   metrics: IngestMetrics
-  /** Begins the ids given to imports that come without one; different for every process. */
-  idPrefix: string
+  /** The id given to an import that comes without one. */
+  idOfPlace(position: SpoolPosition): string
   isDraining(): boolean
 }
 
@@ -36,7 +36,7 @@ const GZIP_FACTS = { 'content-encoding': 'gzip' }
  *   only 200 is
  */
 export async function acceptImport(
-  { spool, findTarget, readBody, clock, metrics, idPrefix, isDraining }: ImportParts,
+  { spool, findTarget, readBody, clock, metrics, idOfPlace, isDraining }: ImportParts,
   path: ImportPath,
   request: IncomingMessage,
   response: ServerResponse,
@@ -49,7 +49,7 @@ export async function acceptImport(
   if (body[0] !== 0x1f || body[1] !== 0x8b) throw ingestErrors.import_not_gzip()
 
   const receivedAtMs = clock.now().getTime()
-  const { generation, offset } = await spool.append({
+  const position = await spool.append({
     kind: 'import',
     receivedAtMs,
     accountId: target.accountId,
@@ -62,14 +62,13 @@ export async function acceptImport(
     body,
   })
   metrics.accepted('import', body.length)
-  // Without an id of the sender's the answer names the place in the spool: unique, and it can be followed up.
-  const uniqueId = path.uniqueId === '' ? `${idPrefix}${hex(generation, 12)}${hex(offset, 8)}` : path.uniqueId
+  const uniqueId = path.uniqueId === '' ? idOfPlace(position) : path.uniqueId
   const seconds = Math.round(clock.monotonicMs() - startedMs) / 1000
   if (isDraining()) response.shouldKeepAlive = false
   answerJson(
     response,
     200,
-    `{"unique_id":${JSON.stringify(uniqueId)},"database":"${target.database}","table":"${target.table}",` +
+    `{"unique_id":${asciiJson(uniqueId)},"database":"${target.database}","table":"${target.table}",` +
       `"md5_hex":"${hash('md5', body, 'hex')}","elapsed_time":${seconds}}`,
   )
 }
@@ -83,6 +82,25 @@ function factsOf(path: ImportPath, request: IncomingMessage): Record<string, str
   throw ingestErrors.import_encoding_unsupported(encoding)
 }
 
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0')
+/**
+ * Ids for imports that come without one: 12 hex digits of this process (`prefix`), 12 of the generation, 8 of the
+ * offset. Unique, and it says where in which spool the import went.
+ */
+export function createPlaceIds(prefix: string): (position: SpoolPosition) => string {
+  // Numbers beyond 32 bits are slow to write in hex, and a generation lasts for a hundred thousand requests.
+  let last = { generation: -1, hex: '' }
+  return ({ generation, offset }) => {
+    if (generation !== last.generation) last = { generation, hex: generation.toString(16).padStart(12, '0') }
+    return prefix + last.hex + offset.toString(16).padStart(8, '0')
+  }
+}
+
+/** JSON of a text with nothing but ASCII in it. */
+function asciiJson(text: string): string {
+  const json = JSON.stringify(text)
+  if (!/[\u007f-\uffff]/.test(json)) return json
+  return json.replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

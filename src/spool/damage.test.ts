@@ -81,9 +81,9 @@ describe('after a crash', () => {
             const synced = batchEnds.filter(
               (end) => compareSpoolPositions(end, { ...last, offset: cut }) <= 0,
             )
-            const mark = openDurableMark(directory)
-            mark.publish(synced.at(-1) ?? { generation: last.generation, offset: SEGMENT_HEADER_BYTES })
-            mark.close()
+            const mark = openDurableMark(directory, (error) => assert.fail(String(error)))
+            mark.publish(synced.at(-1) ?? { generation: last.generation, offset: SEGMENT_HEADER_BYTES }, true)
+            await mark.close()
             await append(directory, 'after')
             const found = await replay(directory)
             assert.deepEqual(idsOf(found.records), [...idsOf(records.filter(survives)), 'after'])
@@ -98,9 +98,9 @@ describe('after a crash', () => {
       // A power loss wrote the third record of the batch but not all of the second.
       const { generation } = records[0]!.position
       overwrite(join(directory, segmentName(generation)), records[1]!.position.offset + 40, Buffer.alloc(20))
-      const mark = openDurableMark(directory)
-      mark.publish({ generation, offset: SEGMENT_HEADER_BYTES })
-      mark.close()
+      const mark = openDurableMark(directory, (error) => assert.fail(String(error)))
+      mark.publish({ generation, offset: SEGMENT_HEADER_BYTES }, true)
+      await mark.close()
       await append(directory, 'after')
       const found = await replay(directory)
       assert.deepEqual(idsOf(found.records), ['0', '2', 'after'])

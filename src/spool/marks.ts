@@ -9,9 +9,10 @@
  *
  * `released`: written by the reader, durably: everything before it may be overwritten.
  */
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, write, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import { writeFileDurably } from '../kernel/index.ts'
 import { parseSpoolPosition, spoolPositionText } from './position.ts'
@@ -24,22 +25,54 @@ export function durablePath(directory: string): string {
   return join(directory, 'durable')
 }
 
-export type DurableMark = { publish(position: SpoolPosition): void; close(): void }
+export type DurableMark = {
+  /**
+   * Tells the reader. `atOnce`: it can read up to there when this returns; otherwise some microseconds to milliseconds later,
+   * and without waiting: even this small write stands behind the file system's journal when others sync much.
+   */
+  publish(position: SpoolPosition, atOnce: boolean): void
+  close(): Promise<void>
+}
 
 /** The writer's end. The file is kept in place, so that a watching reader never loses sight of it. */
-export function openDurableMark(directory: string): DurableMark {
+export function openDurableMark(directory: string, onError: (error: unknown) => void): DurableMark {
   const fd = openSync(durablePath(directory), constants.O_RDWR | constants.O_CREAT, 0o600)
-  const bytes = Buffer.alloc(DURABLE_BYTES)
-  return {
-    publish({ generation, offset }) {
-      bytes.writeUInt32LE(MAGIC, 0)
-      bytes.writeDoubleLE(generation, 4)
-      bytes.writeDoubleLE(offset, 12)
-      bytes.writeUInt32LE(crc32(bytes.subarray(0, 20)), 20)
-      writeSync(fd, bytes, 0, DURABLE_BYTES, 0)
-    },
-    close: () => closeSync(fd),
+  let writing: Promise<void> | undefined
+  let next: SpoolPosition | undefined
+
+  const writeOn = async () => {
+    while (next !== undefined) {
+      const bytes = encodeDurable(next)
+      next = undefined
+      await writeAsync(fd, bytes, 0, DURABLE_BYTES, 0)
+    }
+    writing = undefined
   }
+  return {
+    publish(position, atOnce) {
+      if (atOnce && writing === undefined) {
+        writeSync(fd, encodeDurable(position), 0, DURABLE_BYTES, 0)
+        return
+      }
+      next = position
+      writing ??= writeOn().catch(onError)
+    },
+    async close() {
+      await writing
+      closeSync(fd)
+    },
+  }
+}
+
+const writeAsync = promisify(write)
+
+function encodeDurable({ generation, offset }: SpoolPosition): Buffer {
+  const bytes = Buffer.allocUnsafe(DURABLE_BYTES)
+  bytes.writeUInt32LE(MAGIC, 0)
+  bytes.writeDoubleLE(generation, 4)
+  bytes.writeDoubleLE(offset, 12)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 20)), 20)
+  return bytes
 }
 
 /** How far the spool is known to be on disk; undefined when nobody has said so yet. */
