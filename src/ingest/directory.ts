@@ -55,7 +55,8 @@ async function mayImport(
 ): Promise<Lookup<boolean>> {
   const first = heldPermission(snapshot, key, database)
   if (first.kind === 'found' && first.value) return first
-  const answer = await ask({ about: 'everything' })
+  const { accountId, name } = database
+  const answer = await ask({ about: 'database', accountId: String(accountId), database: name })
   if (answer.verdict === 'unknown') return { kind: 'unknown', reason: answer.reason }
   if (!(await snapshot.catchUp(answer.position, { timeoutMs: 200 })))
     return { kind: 'unknown', reason: 'the snapshot is behind' }
