@@ -121,7 +121,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       } catch (error) {
         const failure = meaningOf(error)
         if (failure === 'lost') noteLost(error)
-        if ((failure !== 'lost' && failure !== 'again') || ++lost >= MOST_LOST) throw refusal(error)
+        const mayTryAgain = failure === 'lost' || (failure === 'again' && clock.monotonicMs() < untilMs)
+        if (!mayTryAgain || ++lost >= MOST_LOST) throw refusal(error)
       }
     }
   }
@@ -169,6 +170,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   /** What the caller is told when nothing was stored and there is no further try. */
   function refusal(error: unknown): unknown {
     const failure = meaningOf(error)
+    if (failure === 'again') return databaseErrors.database_busy(String(error), error)
     if (failure === 'exhausted') return databaseErrors.database_full(String(error), error)
     if (failure === 'lost') return databaseAway(gate.current(), 'the connection broke', error)
     return error

@@ -201,7 +201,12 @@ describe('its binaries', () => {
     const { root } = await prepareBinaries(place.dataDir, undefined)
     const copy = await copyBinaries(root, `${place.dataDir}-copy`)
     assert.equal(await copyBinaries(root, `${place.dataDir}-copy`), copy)
-    const { stdout } = await promisify(execFile)(join(copy, 'bin', 'initdb'), ['--version'])
+    const account = await chooseAccount(join(place.dataDir, 'postgres'))
+    const { stdout } = await promisify(execFile)(
+      join(copy, 'bin', 'initdb'),
+      ['--version'],
+      identityOf(account),
+    )
     assert.match(stdout, /PostgreSQL/)
   })
 })

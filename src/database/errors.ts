@@ -20,6 +20,12 @@ export const databaseErrors = errorTable('database', {
     message: (d) => `the same operation is still being carried out: ${d}`,
     help: 'Another transaction with this operation id has not ended yet. Nothing was changed by this one; send it again.',
   },
+  database_busy: {
+    status: 503,
+    advice: 'retry',
+    message: (d) => `the main database could not do this in time: ${d}`,
+    help: 'The statement took too long, was cancelled, or lost against others each time it was tried. Nothing was changed.',
+  },
   database_full: {
     status: 503,
     advice: 'retry',

@@ -3,7 +3,7 @@ import pg from 'pg'
 /**
  * What a failure of the driver means to us.
  * unreachable: nobody answers, or answers that it cannot now · full: no connection free at the server ·
- * lost: the connection ended under a statement · again: serialization or deadlock, run it again ·
+ * lost: the connection ended under a statement · again: a conflict, a timeout or a cancellation, run it again ·
  * exhausted: disk or memory of the server · statement: the database refused the statement, or a fault of ours.
  */
 export type Failure = 'unreachable' | 'full' | 'lost' | 'again' | 'exhausted' | 'statement'
@@ -12,6 +12,9 @@ export type Failure = 'unreachable' | 'full' | 'lost' | 'again' | 'exhausted' | 
 const NOT_NOW = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25006', '25P03'])
 /** The login role of a fenced epoch, a password that was replaced, a database not yet there. */
 const NO_LOGIN = new Set(['28000', '28P01', '3D000', '42501'])
+
+/** Serialization, deadlock; cancelled: by its own timeout, or by a drain that could not wait any longer. */
+const RUN_AGAIN = new Set(['40001', '40P01', '57014'])
 
 export function serverCode(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
@@ -40,7 +43,7 @@ export function connectFailure(error: unknown): Failure {
 export function statementFailure(error: unknown): Failure {
   const code = serverCode(error)
   if (code === undefined) return isBrokenConnection(error) ? 'lost' : 'statement'
-  if (code === '40001' || code === '40P01') return 'again'
+  if (RUN_AGAIN.has(code)) return 'again'
   if (code === '53100' || code === '53200') return 'exhausted'
   if (code.startsWith('08') || NOT_NOW.has(code)) return 'lost'
   return 'statement'

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createStaticGate, servingState } from '../gate/index.ts'
 import { randomIds, type Sql, silentLog, systemClock } from '../kernel/index.ts'
+import { withAdmin } from './admin.ts'
 import { openDatabase } from './database.ts'
 import { isUniqueViolation } from './index.ts'
 import { type Cut, startCuttingProxy } from './proxy-testing.ts'
@@ -134,6 +135,24 @@ describe('a write', () => {
       'through',
       'through',
     ])
+  })
+
+  test('that is cancelled at the server is run again', async () => {
+    let runs = 0
+    const writing = db.database.write(WRITE, async (sql) => {
+      await addAccount('cancelled')(sql)
+      if (runs++ === 0) await sql`SELECT pg_sleep(5), 'cancel me'`
+    })
+    for (let cancelled = 0; cancelled === 0; await systemClock.sleep(10)) {
+      const rows = await withAdmin(db.admin, (admin) =>
+        admin.query(
+          "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%''cancel me''%' AND state = 'active' AND pid <> pg_backend_pid()",
+        ),
+      )
+      cancelled = rows.length
+    }
+    await writing
+    assert.deepEqual([runs, await stored('cancelled')], [2, 1])
   })
 
   test('with an operation id of its own takes effect once, however often it is sent', async () => {

@@ -1,6 +1,19 @@
-import { access, chmod, constants, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  constants,
+  cp,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { syncDirectory } from '../../kernel/index.ts'
 import { databaseErrors } from '../errors.ts'
 import { type Account, blockedAt } from './account.ts'
 
@@ -58,20 +71,40 @@ async function linkLibraries(root: string): Promise<boolean> {
   return true
 }
 
-/** About 60 MB, once for each version; complete or not there at all. */
+/** About 60 MB, once for each version; complete and on disk, or not there at all. */
 export async function copyBinaries(from: string, to: string): Promise<string> {
   const root = join(to, 'native')
   if (await exists(join(root, 'bin', 'postgres'))) return root
-  const temporary = `${to}.${process.pid}.tmp`
+  const temporary = `${to}.tmp`
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { mode: 0o755, recursive: true })
   await cp(from, join(temporary, 'native'), { recursive: true, verbatimSymlinks: true })
   await linkLibraries(join(temporary, 'native'))
   for (const directory of ['', 'native', 'native/bin', 'native/lib', 'native/share'])
     await chmod(join(temporary, directory), 0o755)
-  await rm(to, { recursive: true, force: true })
+  await syncTree(temporary)
   await rename(temporary, to)
+  await syncDirectory(dirname(to))
   return root
+}
+
+/** A power cut after the rename must not leave empty programs behind that look whole. */
+async function syncTree(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await syncTree(path)
+    else if (entry.isFile()) await syncFile(path)
+  }
+  await syncDirectory(directory)
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
