@@ -9,6 +9,7 @@ import {
   raise,
 } from '../functions/index.ts'
 import type { Generator } from './generator.ts'
+import { once } from './once.ts'
 
 type Arithmetic = TypedOf<'arithmetic'>
 
@@ -35,9 +36,12 @@ function numberSql({ type, operator, right: divisor }: Arithmetic, left: string,
   const duck = duckType(type)
   if (operator !== '/' && operator !== '%') return `(${left} ${operator} ${right})`
   if (!isInteger(type)) return `CAST(${left} ${operator} ${right} AS ${duck})`
-  const division = `CAST(${left} ${operator === '/' ? '//' : '%'} ${right} AS ${duck})`
-  if (divisor.kind === 'constant' && divisor.value !== null && divisor.value !== 0n) return division
-  return `CASE WHEN ${right} = 0 THEN ${raise('DIVISION_BY_ZERO', 'Division by zero', type)} ELSE ${division} END`
+  const divide = (l: string, r: string): string =>
+    `CAST(${l} ${operator === '/' ? '//' : '%'} ${r} AS ${duck})`
+  if (divisor.kind === 'constant' && divisor.value !== null && divisor.value !== 0n)
+    return divide(left, right)
+  const error = raise('DIVISION_BY_ZERO', 'Division by zero', type)
+  return once([left, right] as const, (l, r) => `CASE WHEN ${r} = 0 THEN ${error} ELSE ${divide(l, r)} END`)
 }
 
 /** Division and remainder are exact and round half up: by BigInt in JavaScript, never by DOUBLE. */

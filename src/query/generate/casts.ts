@@ -14,6 +14,7 @@ import type { CallContext } from '../functions/types.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
 import { timestampFromText, zonedFromText } from './moment-casts.ts'
+import { once } from './once.ts'
 
 export type CastPlace = {
   /** A widening: never truncates, never fails. */
@@ -28,6 +29,12 @@ export type CastPlace = {
  */
 export function castSql(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string {
   if (sameType(from, to)) return sql
+  const cast = castOf('v', from, to, place)
+  // Cheap to ask: a cast that keeps its value as it is needs no name for it.
+  return cast === 'v' ? sql : once([sql] as const, (name) => castOf(name, from, to, place))
+}
+
+function castOf(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string {
   if (from.kind === 'unknown') return `CAST(NULL AS ${duckType(to)})`
   const result = scalarCast(sql, from, to, place) ?? nestedCast(sql, from, to, place)
   if (result !== undefined) return result

@@ -8,9 +8,14 @@ import { castSql } from './casts.ts'
 import { comparisonSql, distinctSql, inSql, quantifiedSql } from './comparison.ts'
 import { constantSql } from './constant.ts'
 import type { Generator } from './generator.ts'
+import { bounded, once } from './once.ts'
 
 /** DuckDB SQL of an expression; everything composite comes in parentheses or as a call. */
 export function expressionSql(g: Generator, typed: Typed): string {
+  return bounded(unboundedSql(g, typed))
+}
+
+function unboundedSql(g: Generator, typed: Typed): string {
   const of = (inner: Typed): string => expressionSql(g, inner)
   switch (typed.kind) {
     case 'constant':
@@ -90,9 +95,10 @@ function comparedQuery(g: Generator, typed: TypedOf<'in-query'> | TypedOf<'quant
   return cast === 's.c1' ? sql : `SELECT ${cast} AS c1 FROM (${sql}) AS s`
 }
 
-function callSql(g: Generator, { call, args, clauses }: TypedOf<'call'>): string {
+function callSql(g: Generator, typed: TypedOf<'call'>): string {
+  const { call, args, clauses } = typed
   const texts = args.map((arg) => expressionSql(g, arg))
-  if (call.kind === 'scalar') return call.emit(texts)
+  if (call.kind === 'scalar') return scalarSql(typed, texts)
   return call.emit(texts, {
     distinct: clauses.distinct,
     orderBy: clauses.orderBy.length === 0 ? '' : `ORDER BY ${sortSql(g, clauses.orderBy)}`,
@@ -101,6 +107,17 @@ function callSql(g: Generator, { call, args, clauses }: TypedOf<'call'>): string
     nullTreatment: clauses.nullTreatment,
   })
 }
+
+/** A function may use an argument more than once: long ones are named first. */
+function scalarSql({ call, args }: TypedOf<'call'>, texts: string[]): string {
+  const values = texts.filter((_, i) => args[i]!.kind !== 'lambda')
+  if (values.every((text) => text.length <= LONG_ARGUMENT)) return call.emit(texts)
+  return once(values, (...names) => {
+    const rest = [...names]
+    return call.emit(texts.map((text, i) => (args[i]!.kind === 'lambda' ? text : rest.shift()!)))
+  })
+}
+const LONG_ARGUMENT = 2000
 
 /** NULL order is always written: DuckDB's default depends on its settings. */
 export function sortSql(g: Generator, keys: SortKey[]): string {
@@ -203,11 +220,22 @@ function guarded(value: Typed, sql: string): string {
 }
 
 function subscriptSql(g: Generator, typed: TypedOf<'subscript'>): string {
-  const base = expressionSql(g, typed.base)
   const index = expressionSql(g, typed.index)
+  const { type } = typed.base
   const error = (message: string): string => raiseSql('INVALID_FUNCTION_ARGUMENT', message, typed.type)
-  if (typed.base.type.kind === 'map') return mapSubscript(base, index, typed.base.type.key, error)
-  return `CASE WHEN ${index} > len(${base}) THEN ${error(`'Array subscript must be less than or equal to array length: ' || ${index} || ' > ' || len(${base})`)} WHEN ${index} = 0 THEN ${error("'SQL array indices start at 1'")} WHEN ${index} < 0 THEN ${error(`'Array subscript is negative: ' || ${index}`)} ELSE ${base}[${index}] END`
+  return once([expressionSql(g, typed.base), index] as const, (base, at) =>
+    type.kind === 'map' ? mapSubscript(base, at, type.key, error) : arraySubscript(base, at, error),
+  )
+}
+
+function arraySubscript(base: string, index: string, error: (message: string) => string): string {
+  const beyond = `'Array subscript must be less than or equal to array length: ' || ${index} || ' > ' || len(${base})`
+  return [
+    `CASE WHEN ${index} > len(${base}) THEN ${error(beyond)}`,
+    `WHEN ${index} = 0 THEN ${error("'SQL array indices start at 1'")}`,
+    `WHEN ${index} < 0 THEN ${error(`'Array subscript is negative: ' || ${index}`)}`,
+    `ELSE ${base}[${index}] END`,
+  ].join(' ')
 }
 
 function mapSubscript(

@@ -1,7 +1,7 @@
 import type { MagicComment, Script, Statement } from './ast.ts'
 import { expression, valueExpression } from './expression.ts'
 import { type Comment, lex } from './lexer.ts'
-import { isOperator, matchParentheses, type Parser, peek, take, unexpected } from './parser.ts'
+import { isOperator, matchOpenings, matchParentheses, type Parser, peek, take, unexpected } from './parser.ts'
 import { query } from './query.ts'
 import { statement } from './statement.ts'
 import { typeName } from './type-name.ts'
@@ -12,6 +12,7 @@ export function parseScript(text: string): Script {
   const p: Parser = {
     tokens,
     closing: matchParentheses(tokens),
+    behindOpening: matchOpenings(tokens),
     index: 0,
     depth: 0,
     expression,

@@ -35,14 +35,15 @@ export function lex(text: string): Lexed {
       `Query text length (${text.length}) exceeds the maximum length (${MAX_QUERY_CHARACTERS})`,
     )
   }
-  const lexer = { text, offset: 0, line: 1, lineStart: 0 }
+  const lexer: Lexer = { text, offset: 0, line: 1, lineStart: 0, newline: text.indexOf('\n') }
   const lexed: Lexed = { tokens: [], comments: [] }
   while (lexer.offset < text.length) readOne(lexer, lexed)
   lexed.tokens.push({ kind: 'end', text: '<EOF>', value: '', at: positionOf(lexer) })
   return lexed
 }
 
-type Lexer = { text: string; offset: number; line: number; lineStart: number }
+/** `newline` is the next one from `offset` on, -1 when there is none: searched for once, not for every token. */
+type Lexer = { text: string; offset: number; line: number; lineStart: number; newline: number }
 
 function positionOf(lexer: Lexer): Position {
   return { line: lexer.line, column: lexer.offset - lexer.lineStart + 1 }
@@ -69,11 +70,10 @@ function match(lexer: Lexer, expression: RegExp): string | undefined {
 }
 
 function advance(lexer: Lexer, to: number): void {
-  let newline = lexer.text.indexOf('\n', lexer.offset)
-  while (newline !== -1 && newline < to) {
+  while (lexer.newline !== -1 && lexer.newline < to) {
     lexer.line += 1
-    lexer.lineStart = newline + 1
-    newline = lexer.text.indexOf('\n', newline + 1)
+    lexer.lineStart = lexer.newline + 1
+    lexer.newline = lexer.text.indexOf('\n', lexer.lineStart)
   }
   lexer.offset = to
 }

@@ -10,6 +10,7 @@ import type { Token } from './lexer.ts'
 export type Parser = {
   tokens: Token[]
   closing: Int32Array
+  behindOpening: Int32Array
   index: number
   depth: number
   expression(p: Parser): Expression
@@ -89,8 +90,7 @@ export function nested<T>(p: Parser, rule: () => T): T {
 
 /** True when the parenthesis at token `index` holds a query, also one that begins with further parentheses. */
 export function holdsQuery(p: Parser, index: number): boolean {
-  let inner = index
-  while (inner < p.tokens.length && isOperator(p.tokens[inner]!, '(')) inner += 1
+  const inner = p.behindOpening[index]!
   if (inner === index || !isWord(p.tokens[inner]!, 'SELECT', 'WITH', 'VALUES', 'TABLE')) return false
   for (let group = inner - 1; group > index; group -= 1) {
     const after = p.tokens[p.closing[group]! + 1]
@@ -109,6 +109,15 @@ export function matchParentheses(tokens: Token[]): Int32Array {
     else if (isOperator(token, ')') && open.length > 0) closing[open.pop()!] = index
   }
   return closing
+}
+
+/** For each token the first one from there on that is not an opening parenthesis. */
+export function matchOpenings(tokens: Token[]): Int32Array {
+  const behind = new Int32Array(tokens.length + 1).fill(tokens.length - 1)
+  for (let index = tokens.length - 1; index >= 0; index -= 1) {
+    behind[index] = isOperator(tokens[index]!, '(') ? behind[index + 1]! : index
+  }
+  return behind
 }
 
 export function list<T>(p: Parser, item: () => T): T[] {
