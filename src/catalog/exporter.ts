@@ -108,7 +108,7 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
   const ask = <T>(run: Parameters<typeof database.read<T>>[1]): Promise<T> =>
     database.read({ class: 'read', deadlineMs: 5000 }, run)
 
-  /** One reading. The epoch is looked at before and after: a reading across a switch-over is not used. */
+  /** One reading. The epoch is looked at before and after: one that a switch-over met is made again. */
   async function pass(): Promise<void> {
     if (writer.sealed !== undefined) throw new Error('the snapshot is sealed')
     const { epoch } = gate.current()

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensureDirectory, syncDirectory, writeFileDurably } from '../kernel/index.ts'
+import { ensureDirectory, syncDirectory, writeFileDurably, writeFileDurablySync } from '../kernel/index.ts'
 import { snapshotErrors } from './errors.ts'
 import type { Cut, Row, TableSum } from './line.ts'
 import { applyChange, emptyState, KINDS, type Kind, type State } from './state.ts'
@@ -109,7 +109,7 @@ export async function readBase(paths: SnapshotPaths, generation: number): Promis
   return parseState(bytes, `base-${generation}.jsonl`)
 }
 
-/** Puts a complete generation in place: base, log, then the pointer; each durable before the next. */
+/** Writes the files of a generation; durable, but nobody looks at them before `pointAt`. */
 export async function publishGeneration(
   paths: SnapshotPaths,
   generation: number,
@@ -120,9 +120,9 @@ export async function publishGeneration(
   await writeFileDurably(paths.log(generation), log())
 }
 
-/** From here on, `generation` is the snapshot. */
-export async function pointAt(paths: SnapshotPaths, generation: number): Promise<void> {
-  await writeFileDurably(paths.current, `${JSON.stringify({ generation })}\n`)
+/** From here on, `generation` is the snapshot. Without yielding: no line may be written to the old log meanwhile. */
+export function pointAt(paths: SnapshotPaths, generation: number): void {
+  writeFileDurablySync(paths.current, `${JSON.stringify({ generation })}\n`)
 }
 
 /** Removes a generation nobody starts from any more; readers that have its files open read on. */

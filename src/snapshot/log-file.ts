@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { snapshotErrors } from './errors.ts'
 import { encodeLine, type Line } from './line.ts'
@@ -12,7 +12,10 @@ export type LogFile = {
   append(line: Line): void
   /** Resolves when everything appended before the call survives power loss; calls share an fsync. */
   sync(): Promise<void>
-  close(): void
+  /** As `sync`, without letting anything else happen in between. */
+  syncNow(): void
+  /** Once the syncs under way have ended. */
+  close(): Promise<void>
 }
 
 /** Opens a log at its last good line; anything behind it (a torn line) is cut off. */
@@ -70,6 +73,10 @@ export function openLogFile(path: string, end: { bytes: number; chain: number })
         throw snapshotErrors.snapshot_unwritable(String(error), error)
       }
     },
-    close: () => closeSync(fd),
+    syncNow: () => fdatasyncSync(fd),
+    async close() {
+      while (running !== undefined || next !== undefined) await Promise.allSettled([running, next])
+      closeSync(fd)
+    },
   }
 }

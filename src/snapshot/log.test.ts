@@ -151,7 +151,7 @@ describe('a snapshot writer whose disk is full', () => {
         if (disk.full) throw snapshotErrors.snapshot_unwritable('ENOSPC')
         file.append(line)
       }
-      return { append, sync: () => file.sync(), close: () => file.close(), bytes: 0 }
+      return { ...file, append }
     }
     const { dataDir, writer, stop } = await startSnapshotForTests({ openLog })
     t.after(stop)

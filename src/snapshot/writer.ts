@@ -147,11 +147,12 @@ export async function openSnapshotWriter({
         return encodeLog(generation, logged).bytes
       }
       await publishGeneration(paths, generation, { base, log: encodeAdded })
-      await pointAt(paths, generation)
-      // From here on nothing yields: the lines added while the files were written follow at once.
+      // From here on nothing yields: what was added meanwhile, and called safe, is in the new log before it counts.
       const end = encodeLog(generation, logged)
       const newFile = openLog(paths.log(generation), { bytes: end.bytes.length, chain: end.chain })
       for (const line of added().slice(logged.length)) newFile.append(line)
+      newFile.syncNow()
+      pointAt(paths, generation)
       if (reload) for (const line of added()) applyLine(next, line)
       const oldFile = file
       file = newFile
@@ -162,7 +163,6 @@ export async function openSnapshotWriter({
     } finally {
       since = undefined
     }
-    await file.sync()
     if (before > 0) await removeOlder(paths, before)
   }
   /** The pointer has moved already; this line only saves readers from loading the base. */
@@ -176,7 +176,9 @@ export async function openSnapshotWriter({
         'the old snapshot log cannot be ended, readers find the new one by its pointer',
       )
     }
-    old?.close()
+    void old
+      ?.close()
+      .catch((error: unknown) => log.warn({ err: error }, 'the old snapshot log was not closed'))
   }
   const inTurn = (run: () => Promise<void>): Promise<void> => {
     replacing = replacing.then(run, run)
@@ -212,7 +214,7 @@ export async function openSnapshotWriter({
     close: async () => {
       await replacing.catch(() => undefined)
       await file?.sync()
-      file?.close()
+      await file?.close()
       file = undefined
     },
   }
