@@ -51,6 +51,12 @@ export type Column = {
 }
 
 const NO_TEXTS = new Int32Array(0)
+const MAX_FIRST_TEXT_WORDS = 1 << 18
+
+/** Memory that is not cleared first: nothing here is read that was not written, and clearing costs as much as filling. */
+function allocate(bytes: number): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(bytes).buffer
+}
 
 export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number, capacity: number): Column {
   // No spread here: objects made with it get a shape that is several times slower to work with.
@@ -87,7 +93,7 @@ function keyHeader(length: number): Uint8Array {
 
 function allocateCells(capacity: number): Pick<Column, 'rows' | 'kinds' | 'words'> {
   // One allocation for all three: 8 bytes of words, 4 of row, 1 of kind per cell.
-  const memory = new ArrayBuffer(13 * capacity)
+  const memory = allocate(13 * capacity)
   return {
     words: new Int32Array(memory, 0, 2 * capacity),
     rows: new Uint32Array(memory, 8 * capacity, capacity),
@@ -105,10 +111,12 @@ function grow(column: Column): void {
   column.kinds = larger.kinds
 }
 
+/** The first time, room for as many texts of this length as the column has cells; afterwards twice as much. */
 function growTexts(column: Column, words: number): void {
-  const factor = column.texts.length < 65_536 ? 4 : 2
-  const larger = new Int32Array(Math.max(column.texts.length * factor, column.textsUsed + words, 256))
-  larger.set(column.texts)
+  const guessed = column.textsUsed === 0 ? Math.min(words * column.rows.length, MAX_FIRST_TEXT_WORDS) : 0
+  const wanted = Math.max(guessed, column.texts.length * 2, column.textsUsed + words, 64)
+  const larger = new Int32Array(allocate(4 * wanted), 0, wanted)
+  larger.set(column.texts.subarray(0, column.textsUsed))
   column.texts = larger
 }
 
