@@ -75,6 +75,15 @@ describe('claiming jobs', () => {
     )
   })
 
+  test('takes jobs of the same moment by their numbers, 99 before 100', async () => {
+    const dueAt = new Date(Date.now() - 1_000)
+    const enter = (id: bigint) => db.database.write(WRITE, (sql) => insertJob(sql, aJob({ dueAt }), { id }))
+    for (const id of [100n, 99n, 1000n]) await enter(id)
+    const got: bigint[] = []
+    for (let i = 0; i < 3; i++) got.push((await claim())[0]!.id)
+    assert.deepEqual(got, [99n, 100n, 1000n])
+  })
+
   test('leaves jobs alone that are not due, or of a type the worker does not run', async () => {
     await issue({ dueAt: new Date(Date.now() + 60_000) })
     await issue({ type: 'hive' })

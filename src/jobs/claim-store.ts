@@ -32,14 +32,14 @@ export async function claimJobs(sql: Sql, request: ClaimRequest): Promise<Job[]>
      WHERE id = ANY(${granted}::bigint[]) AND status = 'queued'
     RETURNING *`
   const order = new Map(granted.map((id, i) => [id, i]))
-  return rows.map(jobFromRow).sort((a, b) => order.get(String(a.id))! - order.get(String(b.id))!)
+  return rows.map(jobFromRow).sort((a, b) => order.get(a.id)! - order.get(b.id)!)
 }
 
-type DueJob = { id: string; account_id: string }
+type DueJob = { id: bigint; account_id: bigint }
 
 function lockDueJobs(sql: Sql, { types, limit, accountConcurrency }: ClaimRequest): Promise<DueJob[]> {
   return sql<DueJob>`
-    SELECT id::text AS id, account_id::text AS account_id FROM jobs
+    SELECT id, account_id FROM jobs
      WHERE status = 'queued' AND due_at <= clock_timestamp() AND type = ANY(${types})
        AND account_id NOT IN (SELECT account_id FROM jobs WHERE status IN ('booting', 'running')
                                GROUP BY account_id HAVING count(*) >= ${accountConcurrency})
@@ -48,13 +48,14 @@ function lockDueJobs(sql: Sql, { types, limit, accountConcurrency }: ClaimReques
 }
 
 /** The due jobs that fit, in the order given; holds each account's lock until the transaction ends, so the count is exact. */
-async function withinConcurrency(sql: Sql, due: DueJob[], accountConcurrency: number): Promise<string[]> {
-  const accounts = [...new Set(due.map((job) => job.account_id))].sort()
+async function withinConcurrency(sql: Sql, due: DueJob[], accountConcurrency: number): Promise<bigint[]> {
+  // Always in the same order, so that two claims never wait for each other in a circle.
+  const accounts = [...new Set(due.map((job) => job.account_id))].sort((a, b) => (a < b ? -1 : 1))
   for (const account of accounts) {
-    await sql`SELECT pg_advisory_xact_lock(hashtextextended('jobs of account ' || ${account}::text, 0))`
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended('jobs of account ' || ${String(account)}::text, 0))`
   }
-  const counts = await sql<{ account_id: string; running: number }>`
-    SELECT account_id::text AS account_id, count(*)::int AS running FROM jobs
+  const counts = await sql<{ account_id: bigint; running: number }>`
+    SELECT account_id, count(*)::int AS running FROM jobs
      WHERE status IN ('booting', 'running') AND account_id = ANY(${accounts}::bigint[]) GROUP BY account_id`
   const running = new Map(counts.map((row) => [row.account_id, row.running]))
   return due

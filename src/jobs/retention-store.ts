@@ -58,3 +58,13 @@ export async function deleteOldJobs(
     RETURNING 1`
   return rows.length
 }
+
+/** Which of these stored results belong to nobody: not a job's result, and not of a job that may yet report it. */
+export async function findOrphans(sql: Sql, files: { path: string; jobId: bigint }[]): Promise<string[]> {
+  const rows = await sql<{ path: string }>`
+    SELECT file.path FROM unnest(${files.map((file) => file.path)}::text[], ${files.map((file) => String(file.jobId))}::bigint[])
+           AS file (path, job_id)
+     WHERE NOT EXISTS (SELECT 1 FROM job_results r WHERE r.job_id = file.job_id AND r.path = file.path)
+       AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = file.job_id AND j.status IN ('queued', 'booting', 'running'))`
+  return rows.map((row) => row.path)
+}

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
 import { silentLog } from '../kernel/index.ts'
 import { createLocalStore, type ObjectStore } from '../storage/index.ts'
-import { removeOldJobs } from './retention.ts'
+import { removeOldJobs, removeOrphanResults } from './retention.ts'
 import { findJob, insertJob } from './store.ts'
 import { aJob, READ, WRITE } from './testing.ts'
 
@@ -70,5 +70,29 @@ describe('old jobs', () => {
     assert.equal((await remove()).partitions, 1)
     assert.equal((await find(1_000_001n))?.status, 'success')
     assert.equal((await remove()).partitions, 0)
+  })
+
+  test('leave no result behind that belongs to no attempt, but none that may yet be reported is touched', async () => {
+    const deps = { database: db.database, store, log: silentLog }
+    const id = 1_500_000n
+    await ended(id, 0)
+    await ended(id + 1n, 0, 'running')
+    const at = (job: bigint, attempt: number) => `results/${job}/${attempt}.msgpack.gz`
+    for (const path of [at(id, 1), at(id, 2), at(id + 1n, 1), at(id + 2n, 1)])
+      await store.put(path, Buffer.from('rows'))
+    await db.database.write(
+      WRITE,
+      (sql) => sql`UPDATE job_results SET path = ${at(id, 2)} WHERE job_id = ${id}`,
+    )
+    assert.equal(
+      await removeOrphanResults(deps, { now: new Date() }),
+      0,
+      'a young file may be about to be reported',
+    )
+    assert.equal(await removeOrphanResults(deps, { now: new Date(Date.now() + 25 * 3_600_000) }), 2)
+    const left = await Promise.all(
+      [at(id, 1), at(id, 2), at(id + 1n, 1), at(id + 2n, 1)].map((p) => store.exists(p)),
+    )
+    assert.deepEqual(left, [false, true, true, false])
   })
 })

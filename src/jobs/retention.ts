@@ -6,6 +6,7 @@ import {
   dropJobPartition,
   expireDomainKeys,
   expireResults,
+  findOrphans,
   listOldJobPartitions,
 } from './retention-store.ts'
 
@@ -15,6 +16,7 @@ export type Removed = { results: number; domainKeys: number; partitions: number;
 
 const ADMISSION = { class: 'background', deadlineMs: 60_000 } as const
 const BATCH = 1000
+const RESULTS = 'results/'
 
 /**
  * Removes results, domain keys and jobs that are past their time, in small transactions. It drops partitions, which is DDL:
@@ -53,4 +55,33 @@ async function inBatches(removeBatch: () => Promise<number>): Promise<number> {
     total += count
     if (count < BATCH) return total
   }
+}
+
+/**
+ * Removes stored results that no job has: attempts that were killed, fenced off or lost after they had stored theirs.
+ * Looks at every result, so once a day is enough. A file is left alone for a day, and while its job may yet report it.
+ */
+export async function removeOrphanResults(
+  { database, store, log }: RetentionDeps,
+  { now, olderThanHours = 24 }: { now: Date; olderThanHours?: number },
+): Promise<number> {
+  const youngestMs = now.getTime() - olderThanHours * 3_600_000
+  let removed = 0
+  const removeFrom = async (files: { path: string; jobId: bigint }[]) => {
+    const orphans = await database.read(ADMISSION, (sql) => findOrphans(sql, files))
+    for (const path of orphans) await store.remove(path)
+    removed += orphans.length
+  }
+  let batch: { path: string; jobId: bigint }[] = []
+  for await (const { path, modifiedAtMs } of store.list(RESULTS)) {
+    const [, jobId] = /^results\/(\d{1,18})\//.exec(path) ?? []
+    if (jobId === undefined || modifiedAtMs > youngestMs) continue
+    batch.push({ path, jobId: BigInt(jobId) })
+    if (batch.length < BATCH) continue
+    await removeFrom(batch)
+    batch = []
+  }
+  await removeFrom(batch)
+  if (removed > 0) log.info({ removed }, 'results that belonged to no job removed')
+  return removed
 }

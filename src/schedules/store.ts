@@ -90,14 +90,14 @@ export type DueSlot = { scheduleId: bigint; slot: Date; lateSeconds: number }
 
 /** Oldest slot first, so that what an absence left is caught up in order. */
 export async function listDueSlots(sql: Sql, limit: number): Promise<DueSlot[]> {
-  const rows = await sql<{ id: string; next_time: Date; late: number }>`
-    SELECT id::text AS id, next_time,
+  const rows = await sql<{ id: bigint; next_time: Date; late: number }>`
+    SELECT id, next_time,
            extract(epoch FROM clock_timestamp() - next_time - make_interval(secs => delay_seconds))::float8 AS late
       FROM schedules
      WHERE removed_at IS NULL AND next_time <= clock_timestamp()
        AND next_time + make_interval(secs => delay_seconds) <= clock_timestamp()
      ORDER BY next_time, id LIMIT ${limit}`
-  return rows.map((row) => ({ scheduleId: BigInt(row.id), slot: row.next_time, lateSeconds: row.late }))
+  return rows.map((row) => ({ scheduleId: row.id, slot: row.next_time, lateSeconds: row.late }))
 }
 
 /** The schedule, locked, if that slot is still its next one and nobody else is at it. */
