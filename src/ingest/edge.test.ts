@@ -6,6 +6,7 @@ import net from 'node:net'
 import { describe, test } from 'node:test'
 import { systemClock } from '../kernel/index.ts'
 import { readIngestSettings } from './config.ts'
+import { trustedProxies } from './forwarded.ts'
 import { drainServer } from './server.ts'
 import { KEY, oneEvent, put, withEdge } from './testing.ts'
 
@@ -123,6 +124,12 @@ describe('every other path goes to core', () => {
         })
       },
     ))
+
+  test('a trusted proxy that is no address stops the start, naming it', () => {
+    for (const entry of ['proxy.example', '10.0.0.0/99', '10.0.0.0/x']) {
+      assert.throws(() => trustedProxies([entry]), { code: 'setting_invalid', message: new RegExp(entry) })
+    }
+  })
 
   test('streaming chunked bodies both ways, and HEAD without a body', () =>
     withEdge({}, async ({ url, coreSocketPath }) => {

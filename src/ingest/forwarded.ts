@@ -1,17 +1,25 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { configErrors } from '../kernel/index.ts'
 
 export type TrustedProxies = { trusts(address: string): boolean }
 
-/** From the setting: addresses and networks (`10.0.0.0/8`, `::1`). @throws TypeError, RangeError on something else */
+/** From the setting: addresses and networks (`10.0.0.0/8`, `::1`). @throws setting_invalid on something else */
 export function trustedProxies(entries: string[]): TrustedProxies {
   const list = new BlockList()
   for (const entry of entries) {
     const [address = '', bits] = entry.split('/')
     const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
+    try {
+      if (bits === undefined) list.addAddress(address, family)
+      else list.addSubnet(address, Number(bits), family)
+    } catch (error) {
+      throw configErrors.setting_invalid(
+        `MILLRACE_TRUSTED_PROXIES: '${entry}' is no address or network`,
+        error,
+      )
+    }
   }
   return { trusts: (address) => entries.length > 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') }
 }

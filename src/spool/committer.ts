@@ -30,10 +30,17 @@ export type CommitterOptions = {
   onFatal(error: unknown): void
 }
 
+/** Answers the senders of a batch. */
+type Tell = () => void
+const nobody: Tell = () => undefined
+
 /** A batch as small as this is shown to the reader before it is acknowledged: there is time. */
 const FEW = 4
 
-/** Group commit without a timer: one batch is on its way to the disk, and what arrives meanwhile is the next one. */
+/**
+ * Group commit without a timer: one batch is on its way to the disk, and what arrives meanwhile is the next one. The senders of a
+ * batch are answered when the next one is under way: that takes the processor about as long as the disk needs.
+ */
 export function createCommitter(options: CommitterOptions): Committer {
   const { making, link, pending, durable, observer } = options
   const { clock, disk, pool } = making
@@ -44,69 +51,84 @@ export function createCommitter(options: CommitterOptions): Committer {
   let committing: Promise<void> | undefined
   let failure: unknown
 
-  const settle = (count: number, then: (waiting: Waiting, at: number) => void) => {
-    const settled = waiting.slice(0, count)
+  /** Takes the first so many out of the queue. */
+  const take = (count: number): Waiting[] => {
+    const taken = waiting.slice(0, count)
     waiting = waiting.slice(count)
-    for (const [at, each] of settled.entries()) {
-      waitingBytes -= each.bytes
-      then(each, at)
-    }
+    for (const { bytes } of taken) waitingBytes -= bytes
+    return taken
   }
 
   const fail = (error: unknown) => {
     if (failure !== undefined) return
     failure = error
-    settle(waiting.length, ({ reject }) => reject(spoolErrors.spool_failed('', error)))
+    for (const { reject } of take(waiting.length)) reject(spoolErrors.spool_failed('', error))
     options.onFatal(error)
   }
 
-  /** A segment with room for the first that waits; undefined when there is none and that one was refused. */
-  const segmentWithRoom = async (): Promise<ActiveSegment | undefined> => {
-    const least = waiting[0]!.bytes
-    if (least <= roomIn(active)) return active
-    const { segment, full } = await segmentIfRoom(making, active === undefined ? link : linkTo(active), least)
+  /** A new segment for the first that waits; false when there is none and that one was refused. */
+  const makeRoom = async (): Promise<boolean> => {
+    const before = active
+    const upTo = before === undefined ? link : linkTo(before)
+    const { segment, full } = await segmentIfRoom(making, upTo, waiting[0]!.bytes)
     if (segment === undefined) {
-      settle(1, ({ reject }) => reject(full))
-      return undefined
+      for (const { reject } of take(1)) reject(full)
+      return false
     }
-    await active?.handle.close()
-    if (active !== undefined) pending.ended({ ...active, generation: active.mark.generation })
+    await before?.handle.close()
+    if (before !== undefined) pending.ended({ ...before, generation: before.mark.generation })
     active = segment
     pool.prepare()
-    return active
+    return true
   }
 
-  const commit = async (segment: ActiveSegment, { buffers, bytes, positions }: Batch) => {
+  /** Puts a batch on disk; returns what tells its senders. `tellPrevious` is called while the disk works. */
+  const commit = async (segment: ActiveSegment, batch: Batch, tellPrevious: Tell): Promise<Tell> => {
+    const { buffers, bytes, positions } = batch
     const startedMs = clock.monotonicMs()
+    const written = disk.commit(segment.handle.fd, buffers, segment.end)
+    tellPrevious()
     try {
-      await disk.commit(segment.handle.fd, buffers, segment.end)
+      await written
     } catch (error) {
       if (!isOutOfSpace(error)) throw error
       segment.abandoned = true
       const full = spoolErrors.spool_full('its disk is full', error)
-      return settle(positions.length, ({ reject }) => reject(full))
+      const refused = take(positions.length)
+      return () => {
+        for (const { reject } of refused) reject(full)
+      }
     }
     pending.appended(positions[0]!, bytes, waiting[0]!.record.receivedAtMs)
     segment.end += bytes
     const synced = { generation: segment.mark.generation, offset: segment.end }
     durable.publish(synced, positions.length <= FEW)
     observer?.committed(positions.length, bytes, (clock.monotonicMs() - startedMs) / 1000)
-    settle(positions.length, ({ resolve }, at) => resolve(positions[at]!))
+    const accepted = take(positions.length)
+    return () => {
+      for (const [at, { resolve }] of accepted.entries()) resolve(positions[at]!)
+    }
   }
 
   const commitAll = async () => {
+    let tell: Tell = nobody
     try {
       // Whatever this turn of the event loop still brings goes into the first batch.
       await new Promise(setImmediate)
       while (waiting.length > 0) {
-        const segment = await segmentWithRoom()
-        if (segment === undefined) continue
+        if (waiting[0]!.bytes > roomIn(active)) {
+          tell()
+          tell = nobody
+          if (!(await makeRoom())) continue
+        }
+        const segment = active!
         const place = { mark: segment.mark, offset: segment.end, room: roomIn(segment) }
-        await commit(segment, buildBatch(waiting, place))
+        tell = await commit(segment, buildBatch(waiting, place), tell)
       }
     } catch (error) {
       fail(error)
     } finally {
+      tell()
       committing = undefined
     }
   }

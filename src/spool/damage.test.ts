@@ -90,7 +90,7 @@ describe('after a crash', () => {
             assert.deepEqual(found.damages, [])
           }),
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     ))
 
   test('records that were written but not yet acknowledged are given out or not, but never a part of one', () =>
@@ -146,7 +146,7 @@ describe('a spool damaged in the middle', () => {
             assert.deepEqual(kept, readFileSync(path).subarray(offset, victim.end.offset))
           }),
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     ))
 
   test('wherever one byte flips in the header of a segment, nothing is lost', () =>
@@ -162,7 +162,7 @@ describe('a spool damaged in the middle', () => {
           assert.deepEqual(found.damages, [])
         }),
       ),
-      { numRuns: 20 },
+      { numRuns: 15 },
     ))
 
   test('loses no record when a whole header is overwritten', () =>

@@ -94,7 +94,7 @@ describe('appending to a spool', () => {
       const writer = await aWriter(directory)
       const reader = aReader(directory)
       let position = { generation: 0, offset: 0 }
-      for (let round = 0; round < 40; round++) {
+      for (let round = 0; round < 20; round++) {
         const ids = Array.from({ length: 20 }, (_, i) => `${round}-${i}`)
         for (const id of ids) await writer.append(aRecord(id, 1500))
         const seen = await reader.read(position, { maxBytes: 1e9, maxRecords: 1e9 })
@@ -104,7 +104,7 @@ describe('appending to a spool', () => {
         )
         position = seen.at(-1)!.end
         await reader.release(position)
-        if (round % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 300))
+        if (round % 6 === 5) await new Promise((resolve) => setTimeout(resolve, 300))
       }
       await writer.close()
       await reader.close()
