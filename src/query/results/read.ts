@@ -1,23 +1,22 @@
 import { QueryError } from '../errors.ts'
-import { doubleText, floatText } from './texts.ts'
+import { createSink, drain, makeRoom, type Sink } from './msgpack.ts'
+import { type Cursor, incomplete, readArrayHeader, readToken, type Token } from './tokens.ts'
 
-/** How a value is put into text: inside JSON, or as a whole field of a csv or tsv line. */
-export type TextStyle = { nullifySpecial: boolean }
+/** How values are put into text. */
+export type TextStyle = {
+  /** NaN and the infinities become null. */
+  nullifySpecial: boolean
+}
 
-/** Thrown inside when the bytes end before the value does; the caller reads on and starts the row again. */
-const incomplete = Symbol('incomplete')
-
-/** A position in stored bytes. */
-type Cursor = { bytes: Buffer; at: number }
+/** Puts the text of the row at the cursor behind what the sink holds. */
+export type RowRenderer = (cursor: Cursor, out: Sink) => void
 
 /**
- * Splits concatenated MessagePack rows as they arrive. `render` is called with a cursor at the start of each row's
- * array; it gives the row's text. Yields texts of many rows at a time; memory is bounded by the largest row.
+ * Splits concatenated MessagePack rows as they arrive and yields their texts, many rows at a time. Memory is bounded by
+ * the largest row. From bytes to bytes: no string is made of what is only copied.
  */
-export async function* renderRows(
-  source: AsyncIterable<Buffer>,
-  render: (cursor: Cursor) => string,
-): AsyncIterable<string> {
+export async function* renderRows(source: AsyncIterable<Buffer>, render: RowRenderer): AsyncIterable<Buffer> {
+  const out = createSink()
   let rest: Buffer = Buffer.alloc(0)
   let waitFor = 0
   let waiting: Buffer[] = []
@@ -30,194 +29,236 @@ export async function* renderRows(
     const cursor = { bytes: Buffer.concat([rest, ...waiting]), at: 0 }
     waiting = []
     waitingBytes = 0
-    const text = renderComplete(cursor, render)
+    renderComplete(cursor, out, render)
     rest = cursor.bytes.subarray(cursor.at)
     waitFor = cursor.at === 0 ? cursor.bytes.length * 2 : 0
-    if (text !== '') yield text
+    if (out.at > 0) yield drain(out)
   }
   const cursor = { bytes: Buffer.concat([rest, ...waiting]), at: 0 }
-  const text = renderComplete(cursor, render)
-  if (text !== '') yield text
+  renderComplete(cursor, out, render)
+  if (out.at > 0) yield drain(out)
   if (cursor.at !== cursor.bytes.length)
     throw new QueryError('GENERIC_INTERNAL_ERROR', 'the stored result ends in the middle of a row')
 }
 
-/** Texts of all whole rows from the cursor on; leaves it at the first row that is not whole. */
-function renderComplete(cursor: Cursor, render: (cursor: Cursor) => string): string {
-  let text = ''
+/** Renders all whole rows from the cursor on; leaves it at the first row that is not whole. */
+function renderComplete(cursor: Cursor, out: Sink, render: RowRenderer): void {
   while (cursor.at < cursor.bytes.length) {
     const start = cursor.at
+    const written = out.at
     try {
-      text += render(cursor)
+      render(cursor, out)
     } catch (error) {
       if (error !== incomplete) throw error
       cursor.at = start
-      break
+      out.at = written
+      return
     }
   }
-  return text
 }
 
-/** Number of elements of the array at the cursor, which must be one. */
-export function readArrayHeader(cursor: Cursor): number {
-  const tag = readByte(cursor)
-  if (tag >= 0x90 && tag <= 0x9f) return tag & 0x0f
-  if (tag === 0xdc) return readLength(cursor, 2)
-  if (tag === 0xdd) return readLength(cursor, 4)
-  throw new QueryError(
-    'GENERIC_INTERNAL_ERROR',
-    `the stored result holds 0x${tag.toString(16)} where a row begins`,
-  )
+/** One JSON array per line: whole numbers with all their digits, binary as base64, map keys as strings. */
+export function jsonRows(style: TextStyle): RowRenderer {
+  return (cursor, out) => {
+    writeJson(cursor, out, style)
+    putByte(out, NEWLINE)
+  }
 }
 
-/** The value at the cursor as JSON: whole numbers with all their digits, binary as base64, map keys as strings. */
+/** The value at the cursor as JSON text. */
 export function readJson(cursor: Cursor, style: TextStyle): string {
-  const value = readValue(cursor, style)
-  switch (value.kind) {
+  const out = createSink(256)
+  writeJson(cursor, out, style)
+  return drain(out).toString()
+}
+
+/** One line per row; fields are quoted when a reader would otherwise split them or take an empty text for NULL. */
+export function separatedRows(separator: ',' | '\t', style: TextStyle): RowRenderer {
+  const separatorByte = separator.charCodeAt(0)
+  const nested = createSink(1024)
+  return (cursor, out) => {
+    const count = readArrayHeader(cursor)
+    for (let i = 0; i < count; i++) {
+      if (i > 0) putByte(out, separatorByte)
+      writeField(cursor, out, style, separatorByte, nested)
+    }
+    putByte(out, NEWLINE)
+  }
+}
+
+/** The name of a column as a field of the header line. */
+export function quotedField(text: string, separator: ',' | '\t'): string {
+  const out = createSink(64)
+  const bytes = Buffer.from(text)
+  putField(out, bytes, 0, bytes.length, separator.charCodeAt(0))
+  return drain(out).toString()
+}
+
+const NEWLINE = 0x0a
+const RETURN = 0x0d
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const NULL_TEXT = Buffer.from('null')
+const HEX = Buffer.from('0123456789abcdef')
+
+function writeJson(cursor: Cursor, out: Sink, style: TextStyle): void {
+  putJson(readToken(cursor), cursor, out, style)
+}
+
+function putJson(token: Token, cursor: Cursor, out: Sink, style: TextStyle): void {
+  switch (token.kind) {
     case 'null':
-      return 'null'
+      putBytes(out, NULL_TEXT, 0, 4)
+      return
     case 'plain':
-      return value.text
+      putAscii(out, token.text)
+      return
     case 'special':
-      return style.nullifySpecial ? 'null' : `"${value.text}"`
+      putAscii(out, style.nullifySpecial ? 'null' : `"${token.text}"`)
+      return
+    case 'binary':
+      putAscii(out, `"${cursor.bytes.toString('base64', token.from, token.to)}"`)
+      return
     case 'text':
-      return JSON.stringify(value.text)
-    case 'nested':
-      return value.text
+      putJsonText(out, cursor.bytes, token.from, token.to)
+      return
+    case 'array':
+      putByte(out, 0x5b)
+      for (let i = 0; i < token.count; i++) {
+        if (i > 0) putByte(out, COMMA)
+        writeJson(cursor, out, style)
+      }
+      putByte(out, 0x5d)
+      return
+    case 'map':
+      putJsonMap(token.count, cursor, out, style)
+      return
   }
 }
 
-/** The value at the cursor as the text of a field, null as undefined. */
-export function readField(cursor: Cursor, style: TextStyle): string | undefined {
-  const value = readValue(cursor, style)
-  if (value.kind === 'null' || (value.kind === 'special' && style.nullifySpecial)) return undefined
-  return value.text
-}
-
-type Value =
-  | { kind: 'null' }
-  /** Numbers and booleans: the same text everywhere. */
-  | { kind: 'plain'; text: string }
-  /** NaN and the infinities, which JSON has no numbers for. */
-  | { kind: 'special'; text: string }
-  | { kind: 'text'; text: string }
-  /** Arrays and maps, already JSON. */
-  | { kind: 'nested'; text: string }
-
-const NULL: Value = { kind: 'null' }
-const TRUE: Value = { kind: 'plain', text: 'true' }
-const FALSE: Value = { kind: 'plain', text: 'false' }
-const plain = (text: string | number | bigint): Value => ({ kind: 'plain', text: String(text) })
-
-function number(value: number, text: string): Value {
-  return Number.isFinite(value) ? plain(text) : { kind: 'special', text }
-}
-
-function readValue(cursor: Cursor, style: TextStyle): Value {
-  const tag = readByte(cursor)
-  if (tag < 0x80) return plain(tag)
-  if (tag >= 0xe0) return plain(tag - 0x100)
-  if (tag < 0x90) return readMap(cursor, tag & 0x0f, style)
-  if (tag < 0xa0) return readArray(cursor, tag & 0x0f, style)
-  if (tag < 0xc0) return readText(cursor, tag & 0x1f)
-  const { bytes } = cursor
-  switch (tag) {
-    case 0xc0:
-      return NULL
-    case 0xc2:
-      return FALSE
-    case 0xc3:
-      return TRUE
-    case 0xc4:
-      return readBinary(cursor, readLength(cursor, 1))
-    case 0xc5:
-      return readBinary(cursor, readLength(cursor, 2))
-    case 0xc6:
-      return readBinary(cursor, readLength(cursor, 4))
-    case 0xca: {
-      const value = bytes.readFloatBE(take(cursor, 4))
-      return number(value, floatText(value))
-    }
-    case 0xcb: {
-      const value = bytes.readDoubleBE(take(cursor, 8))
-      return number(value, doubleText(value))
-    }
-    case 0xcc:
-      return plain(readByte(cursor))
-    case 0xcd:
-      return plain(bytes.readUInt16BE(take(cursor, 2)))
-    case 0xce:
-      return plain(bytes.readUInt32BE(take(cursor, 4)))
-    case 0xcf:
-      return plain(bytes.readBigUInt64BE(take(cursor, 8)))
-    case 0xd0:
-      return plain(bytes.readInt8(take(cursor, 1)))
-    case 0xd1:
-      return plain(bytes.readInt16BE(take(cursor, 2)))
-    case 0xd2:
-      return plain(bytes.readInt32BE(take(cursor, 4)))
-    case 0xd3:
-      return plain(bytes.readBigInt64BE(take(cursor, 8)))
-    case 0xd9:
-      return readText(cursor, readLength(cursor, 1))
-    case 0xda:
-      return readText(cursor, readLength(cursor, 2))
-    case 0xdb:
-      return readText(cursor, readLength(cursor, 4))
-    case 0xdc:
-      return readArray(cursor, readLength(cursor, 2), style)
-    case 0xdd:
-      return readArray(cursor, readLength(cursor, 4), style)
-    case 0xde:
-      return readMap(cursor, readLength(cursor, 2), style)
-    case 0xdf:
-      return readMap(cursor, readLength(cursor, 4), style)
-    default:
-      throw new QueryError(
-        'GENERIC_INTERNAL_ERROR',
-        `the stored result holds the unknown tag 0x${tag.toString(16)}`,
-      )
-  }
-}
-
-/** Where the next `count` bytes begin; the cursor moves behind them. */
-function take(cursor: Cursor, count: number): number {
-  const { at } = cursor
-  if (at + count > cursor.bytes.length) throw incomplete
-  cursor.at = at + count
-  return at
-}
-
-function readByte(cursor: Cursor): number {
-  return cursor.bytes[take(cursor, 1)]!
-}
-
-function readLength(cursor: Cursor, width: 1 | 2 | 4): number {
-  return cursor.bytes.readUIntBE(take(cursor, width), width)
-}
-
-function readText(cursor: Cursor, length: number): Value {
-  const at = take(cursor, length)
-  return { kind: 'text', text: cursor.bytes.toString('utf8', at, at + length) }
-}
-
-function readBinary(cursor: Cursor, length: number): Value {
-  const at = take(cursor, length)
-  return { kind: 'text', text: cursor.bytes.toString('base64', at, at + length) }
-}
-
-function readArray(cursor: Cursor, count: number, style: TextStyle): Value {
-  const elements: string[] = []
-  for (let i = 0; i < count; i++) elements.push(readJson(cursor, style))
-  return { kind: 'nested', text: `[${elements.join(',')}]` }
-}
-
-function readMap(cursor: Cursor, count: number, style: TextStyle): Value {
-  const entries: string[] = []
+function putJsonMap(count: number, cursor: Cursor, out: Sink, style: TextStyle): void {
+  putByte(out, 0x7b)
   for (let i = 0; i < count; i++) {
-    const key = readValue(cursor, style)
-    const name = JSON.stringify(key.kind === 'null' ? 'null' : key.text)
-    entries.push(`${name}:${readJson(cursor, style)}`)
+    if (i > 0) putByte(out, COMMA)
+    putJsonKey(cursor, out, style)
+    putByte(out, 0x3a)
+    writeJson(cursor, out, style)
   }
-  return { kind: 'nested', text: `{${entries.join(',')}}` }
+  putByte(out, 0x7d)
+}
+
+/** Whatever a key is, JSON wants a string. */
+function putJsonKey(cursor: Cursor, out: Sink, style: TextStyle): void {
+  const token = readToken(cursor)
+  if (token.kind === 'text' || token.kind === 'binary') {
+    putJson(token, cursor, out, style)
+    return
+  }
+  const key = createSink(256)
+  putJson(token, cursor, key, { nullifySpecial: false })
+  const bytes = drain(key)
+  const quoted = bytes[0] === QUOTE
+  putJsonText(out, bytes, quoted ? 1 : 0, bytes.length - (quoted ? 1 : 0))
+}
+
+function writeField(cursor: Cursor, out: Sink, style: TextStyle, separator: number, nested: Sink): void {
+  const token = readToken(cursor)
+  switch (token.kind) {
+    case 'null':
+      return
+    case 'plain':
+      putAscii(out, token.text)
+      return
+    case 'special':
+      if (!style.nullifySpecial) putAscii(out, token.text)
+      return
+    case 'binary': {
+      const text = cursor.bytes.toString('base64', token.from, token.to)
+      putAscii(out, text === '' ? '""' : text)
+      return
+    }
+    case 'text':
+      putField(out, cursor.bytes, token.from, token.to, separator)
+      return
+    default:
+      nested.at = 0
+      putJson(token, cursor, nested, style)
+      putField(out, nested.bytes, 0, nested.at, separator)
+      return
+  }
+}
+
+function putByte(out: Sink, byte: number): void {
+  makeRoom(out, 1)
+  out.bytes[out.at++] = byte
+}
+
+function putAscii(out: Sink, text: string): void {
+  makeRoom(out, text.length)
+  for (let i = 0; i < text.length; i++) out.bytes[out.at + i] = text.charCodeAt(i)
+  out.at += text.length
+}
+
+/** A call of the native copy costs more than a short loop. */
+const SHORT_BYTES = 40
+
+function putBytes(out: Sink, bytes: Buffer, from: number, to: number): void {
+  makeRoom(out, to - from)
+  if (to - from > SHORT_BYTES) bytes.copy(out.bytes, out.at, from, to)
+  else for (let i = from; i < to; i++) out.bytes[out.at + i - from] = bytes[i]!
+  out.at += to - from
+}
+
+/** UTF-8 as it is; only quotes, backslashes and control characters are escaped. */
+function putJsonText(out: Sink, bytes: Buffer, from: number, to: number): void {
+  putByte(out, QUOTE)
+  let clean = from
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i]!
+    if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) continue
+    putBytes(out, bytes, clean, i)
+    putEscape(out, byte)
+    clean = i + 1
+  }
+  putBytes(out, bytes, clean, to)
+  putByte(out, QUOTE)
+}
+
+const SHORT_ESCAPES = new Map(
+  [...'btnfr'].map((letter) => ['\b\t\n\f\r'.charCodeAt('btnfr'.indexOf(letter)), letter]),
+)
+
+function putEscape(out: Sink, byte: number): void {
+  putByte(out, BACKSLASH)
+  const letter = byte === QUOTE || byte === BACKSLASH ? String.fromCharCode(byte) : SHORT_ESCAPES.get(byte)
+  if (letter !== undefined) {
+    putAscii(out, letter)
+    return
+  }
+  putAscii(out, 'u00')
+  putByte(out, HEX[byte >> 4]!)
+  putByte(out, HEX[byte & 15]!)
+}
+
+function putField(out: Sink, bytes: Buffer, from: number, to: number, separator: number): void {
+  let quoted = from === to
+  for (let i = from; i < to && !quoted; i++) {
+    const byte = bytes[i]!
+    quoted = byte === separator || byte === QUOTE || byte === NEWLINE || byte === RETURN
+  }
+  if (!quoted) {
+    putBytes(out, bytes, from, to)
+    return
+  }
+  putByte(out, QUOTE)
+  let clean = from
+  for (let i = from; i < to; i++) {
+    if (bytes[i] !== QUOTE) continue
+    putBytes(out, bytes, clean, i + 1)
+    putByte(out, QUOTE)
+    clean = i + 1
+  }
+  putBytes(out, bytes, clean, to)
+  putByte(out, QUOTE)
 }

@@ -1,5 +1,6 @@
 import { createSink, drain, makeRoom, writeMapHeader, writeText } from './msgpack.ts'
-import { readArrayHeader, readJson } from './read.ts'
+import { readJson } from './read.ts'
+import { readArrayHeader } from './tokens.ts'
 
 const STYLE = { nullifySpecial: true }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
-import { readArrayHeader, readField, readJson, renderRows, type TextStyle } from './read.ts'
+import { jsonRows, quotedField, renderRows, separatedRows } from './read.ts'
 
 export const RESULT_FORMATS = [
   'msgpack',
@@ -60,33 +60,11 @@ function piped<T extends NodeJS.ReadWriteStream & Readable>(source: Readable, ta
   return source.pipe(target)
 }
 
-function textOf(rows: AsyncIterable<Buffer>, request: ResultRequest): AsyncIterable<string> {
+async function* textOf(rows: AsyncIterable<Buffer>, request: ResultRequest): AsyncIterable<Buffer | string> {
+  const { format, header, schema } = request
   const style = { nullifySpecial: request.nullifySpecial ?? false }
-  if (request.format.startsWith('json')) return renderRows(rows, (cursor) => `${readJson(cursor, style)}\n`)
-  return separatedLines(rows, request, request.format.startsWith('csv') ? ',' : '\t', style)
-}
-
-async function* separatedLines(
-  rows: AsyncIterable<Buffer>,
-  { header, schema }: ResultRequest,
-  separator: string,
-  style: TextStyle,
-): AsyncIterable<string> {
-  const quote = quoting(separator)
-  if (header) yield `${schema.map(([name]) => quote(name)).join(separator)}\n`
-  yield* renderRows(rows, (cursor) => {
-    const count = readArrayHeader(cursor)
-    let line = ''
-    for (let i = 0; i < count; i++) {
-      const field = readField(cursor, style)
-      line += (i === 0 ? '' : separator) + (field === undefined ? '' : quote(field))
-    }
-    return `${line}\n`
-  })
-}
-
-/** Quotes when a reader would otherwise split the field, or could not tell an empty text from NULL. */
-function quoting(separator: string): (field: string) => string {
-  const special = new RegExp(`[${separator}"\\r\\n]`)
-  return (field) => (field === '' || special.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
+  if (format.startsWith('json')) return yield* renderRows(rows, jsonRows(style))
+  const separator = format.startsWith('csv') ? ',' : '\t'
+  if (header) yield `${schema.map(([name]) => quotedField(name, separator)).join(separator)}\n`
+  yield* renderRows(rows, separatedRows(separator, style))
 }

@@ -222,6 +222,32 @@ describe('a stored result', () => {
     )
   })
 
+  test('escapes in JSON exactly what JSON.stringify does, and csv gives every text back', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'binary-ascii', maxLength: 60 }), { maxLength: 8 }),
+        async (texts) => {
+          const sink = createSink()
+          for (const line of texts) {
+            writeArrayHeader(sink, 2)
+            writeText(sink, line)
+            writeArrayHeader(sink, 1)
+            writeText(sink, line)
+          }
+          const stored = gzipSync(drain(sink))
+          const again = () => Readable.from([stored])
+          const json = await text(renderResult({ storedPath: again(), schema: [], format: 'json' }))
+          assert.equal(json, texts.map((line) => `${JSON.stringify([line, [line]])}\n`).join(''))
+          const csv = await text(renderResult({ storedPath: again(), schema: [], format: 'csv' }))
+          assert.deepEqual(
+            fieldsOf(csv),
+            texts.flatMap((line) => [line, JSON.stringify([line])]),
+          )
+        },
+      ),
+    )
+  })
+
   test('shows NaN and the infinities as texts, or as null when asked', async () => {
     const types: PrestoType[] = [{ kind: 'double' }, { kind: 'real' }]
     const sql = `SELECT 'NaN'::DOUBLE, '-inf'::FLOAT`
@@ -345,6 +371,25 @@ describe('texts of values', () => {
     )
   })
 })
+
+/** Fields of a csv text, read by the rules of RFC 4180 and nothing of ours. */
+function fieldsOf(csv: string): string[] {
+  const fields: string[] = []
+  let at = 0
+  while (at < csv.length) {
+    let field = ''
+    if (csv[at] === '"') {
+      for (at++; csv[at] !== '"' || csv[at + 1] === '"'; at++) {
+        if (csv[at] === '"') at++
+        field += csv[at]
+      }
+      at++
+    } else while (csv[at] !== ',' && csv[at] !== '\n') field += csv[at++]
+    fields.push(field)
+    at++
+  }
+  return fields
+}
 
 /** bigint within the safe range reads as number: decoders differ there, values do not. */
 function jsonable(value: unknown): unknown {
