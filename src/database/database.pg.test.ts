@@ -172,6 +172,8 @@ describe('connections', () => {
     await withAdmin(db.admin, (admin) => admin.query(`ALTER ROLE "${db.address.user}" CONNECTION LIMIT -1`))
     const rows = await db.database.read(READ, (sql) => sql`SELECT 1 FROM accounts WHERE name LIKE 'limit %'`)
     assert.equal(rows.length, 12)
+    const alarms = all.flatMap(({ gate }) => gate.unreachable())
+    assert.deepEqual(alarms, [], 'a full server is not an absent one')
     await all[1]!.database.close()
   })
 
