@@ -49,13 +49,32 @@ export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void
   })
 }
 
-/** The password leaves the URL and is stored encrypted. @throws parameter_invalid (422, final) */
+/**
+ * The password leaves the URL and is stored encrypted; of `td://KEY@/database/table` the key does. Not `new URL`: the
+ * vendor's URLs have empty hosts. @throws parameter_invalid (422, final)
+ */
 export function withoutPassword(given: string | undefined): { url: string; password?: string } {
   if (given === undefined) throw catalogErrors.parameter_invalid('parameter url is missing')
-  if (!URL.canParse(given)) throw catalogErrors.parameter_invalid('parameter url is not a URL')
-  const url = new URL(given)
-  if (url.password === '') return { url: given }
-  const password = decodeURIComponent(url.password)
-  url.password = ''
-  return { url: url.href, password }
+  const parts = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@]*)@)?(.*)$/is.exec(given)
+  if (parts === null) throw catalogErrors.parameter_invalid('parameter url is not a URL')
+  const [, scheme, userInfo = '', rest] = parts
+  if (scheme!.toLowerCase() === 'td' && userInfo !== '') {
+    return { url: `${scheme}://@${rest}`, password: decoded(userInfo) }
+  }
+  const colon = userInfo.indexOf(':')
+  if (colon < 0) return { url: given }
+  return {
+    url: `${scheme}://${userInfo.slice(0, colon)}@${rest}`,
+    password: decoded(userInfo.slice(colon + 1)),
+  }
+}
+
+/** Percent-encoding undone, where it is one. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A lone % is somebody's password, not an encoding.
+    return text
+  }
 }
