@@ -57,7 +57,6 @@ async function addHistory({ database }: TestDatabase, jobs: number): Promise<voi
       await sql`ALTER TABLE jobs ENABLE TRIGGER USER`
     })
   }
-  await database.write({ ...WRITE, deadlineMs: 60_000 }, (sql) => sql`ANALYZE jobs`)
 }
 
 /** Calls as often as it can, from several callers at once; per second. */
