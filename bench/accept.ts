@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -205,6 +205,7 @@ async function compare(): Promise<void> {
     const after = await figuresOf(child)
     return { perSecond, words: inWords(perSecond, answered, before, after) }
   }
+  console.log(`the disk by itself: ${await syncMilliseconds()} ms for one write and sync of 16 KiB (median)`)
   for (const server of [bare, edge]) await measure(server, 64)
   const results: string[] = []
   for (const { name, connections, goal } of GOALS) {
@@ -223,6 +224,24 @@ async function compare(): Promise<void> {
 
 type Started = { child: ChildProcess; port?: number }
 type Measured = { perSecond: number; answered: number }
+
+/** What the disk takes without us: on a busy one the rates below say little about the accept path. */
+async function syncMilliseconds(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-bench-'))
+  const path = join(directory, 'sync')
+  await writeFile(path, Buffer.alloc(4 * 1024 * 1024), { flush: true })
+  const handle = await open(path, 'r+')
+  const tookMs: number[] = []
+  for (let at = 0; at < 100 * 16_384; at += 16_384) {
+    const startedMs = performance.now()
+    await handle.write(Buffer.alloc(16_384, 1), 0, 16_384, at)
+    await handle.datasync()
+    tookMs.push(performance.now() - startedMs)
+  }
+  await handle.close()
+  await rm(directory, { recursive: true })
+  return median(tookMs).toFixed(1)
+}
 
 /** What a server has used and done since it started. */
 type Figures = { cpu: NodeJS.CpuUsage; commits: { batches: number; records: number; seconds: number } }
