@@ -55,12 +55,10 @@ export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void
  */
 export function withoutPassword(given: string | undefined): { url: string; password?: string } {
   if (given === undefined) throw catalogErrors.parameter_invalid('parameter url is missing')
-  const parts = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@]*)@)?(.*)$/is.exec(given)
+  const parts = /^(?:(td):\/\/(?:([^@]*)@)?|([a-z][a-z0-9+.-]*):\/\/(?:([^@/?#]*)@)?)(.*)$/is.exec(given)
   if (parts === null) throw catalogErrors.parameter_invalid('parameter url is not a URL')
-  const [, scheme, userInfo = '', rest] = parts
-  if (scheme!.toLowerCase() === 'td' && userInfo !== '') {
-    return { url: `${scheme}://@${rest}`, password: decoded(userInfo) }
-  }
+  const [, td, key, scheme, userInfo = '', rest] = parts
+  if (td !== undefined) return key ? { url: `${td}://@${rest}`, password: decoded(key) } : { url: given }
   const colon = userInfo.indexOf(':')
   if (colon < 0) return { url: given }
   return {

@@ -138,6 +138,8 @@ describe('a secret', () => {
     assert.deepEqual(withoutPassword('td://1/0ab@/db/t'), { url: 'td://@/db/t', password: '1/0ab' })
     assert.deepEqual(withoutPassword('td://0ab@/db/t'), { url: 'td://@/db/t', password: '0ab' })
     assert.deepEqual(withoutPassword('mysql://u:p%@h/db'), { url: 'mysql://u@h/db', password: 'p%' })
+    const plain = 'mysql://h:3306/db/t?mail=a@b'
+    assert.deepEqual(withoutPassword(plain), { url: plain })
     for (const bad of [undefined, 'no url', '/db/t'])
       assert.throws(() => withoutPassword(bad), { status: 422 })
   })
