@@ -22,7 +22,9 @@ export function parse(text: string): string {
     ) as Raw
     return value.text
   } catch (error) {
-    if (error instanceof SyntaxError) throw invalid(`Cannot convert value to JSON: '${text}'`)
+    // RangeError: nested deeper than the stack.
+    if (error instanceof SyntaxError || error instanceof RangeError)
+      throw invalid(`Cannot convert value to JSON: '${text}'`)
     throw error
   }
 }
@@ -43,7 +45,11 @@ function canonical(this: unknown, _key: string, value: unknown, context?: { sour
 
 /** Whole numbers keep all their digits; others are doubles. */
 const numberText = (source: string): string =>
-  /[.eE]/.test(source) ? doubleText(Number(source)) : source === '-0' ? '0' : source
+  /[.eE]/.test(source) && Number.isFinite(Number(source))
+    ? doubleText(Number(source))
+    : source === '-0'
+      ? '0'
+      : source
 
 function steps(path: string): string[] {
   const found = readPath(path)

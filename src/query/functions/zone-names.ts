@@ -37,6 +37,20 @@ const formatters = new Map<string, Intl.DateTimeFormat>()
 /** The zone's name at the instant as SimpleDateFormat's z (`JST`, `PDT`, `GMT+09:00`) or zzzz (`Japan Standard Time`) prints it. */
 export function zoneName(zone: Zone, epochSeconds: number, offsetSeconds: number, long: boolean): string {
   if (zone.kind === 'offset') return `GMT${offsetText(offsetSeconds)}`
+  // A name belongs to an offset and, since governments rename their zones, to a year.
+  const key = `${zone.name} ${offsetSeconds} ${Math.floor(epochSeconds / 31_556_952)} ${long}`
+  let name = names.get(key)
+  if (name === undefined) {
+    if (names.size > 10_000) names.clear()
+    name = nameOf(zone, epochSeconds, offsetSeconds, long)
+    names.set(key, name)
+  }
+  return name
+}
+
+const names = new Map<string, string>()
+
+function nameOf(zone: Zone, epochSeconds: number, offsetSeconds: number, long: boolean): string {
   const known = ABBREVIATIONS[zone.name]
   const standard = known?.[1] === undefined || offsetSeconds === standardOffset(zone, epochSeconds)
   if (!long && known !== undefined) return standard ? known[0] : known[1]!

@@ -119,59 +119,86 @@ function properCase(name: string): string {
   return SINGLE_WORD_REGIONS.has(name.toUpperCase()) ? name.toUpperCase() : small
 }
 
+/** The part of a year during which a zone keeps one offset: until `until` (unix seconds, exclusive). */
+type Stretch = { until: number; offset: number }
+
 const formatters = new Map<string, Intl.DateTimeFormat>()
-/** Offset per zone and quarter of an hour: no zone has ever changed within one, so one formatting serves all its seconds. */
-const offsets = new Map<string, Map<number, number>>()
-const QUARTER = 900
+/** By zone, then by year as counted in YEAR_SECONDS from 1970. */
+const stretches = new Map<string, Map<number, Stretch[]>>()
+const YEAR_SECONDS = 31_556_952
+/** Shorter than any time between two changes of clocks that rules have known (Morocco's Ramadan is the shortest). */
+const SAMPLE_SECONDS = 14 * 86_400
+/** Beyond these instants a Date cannot go, and no rule has changed for long. */
+const MAX_EPOCH_SECONDS = 8_000_000_000_000
 
 /** Seconds east of UTC at the instant (unix seconds). */
 export function offsetAt(zone: Zone, epochSeconds: number): number {
   if (zone.kind === 'offset') return zone.offsetSeconds
   if (zone.name === 'UTC') return 0
-  const quarter = Math.floor(epochSeconds / QUARTER)
-  let known = offsets.get(zone.name)
-  if (known === undefined || known.size > 100_000) {
-    known = new Map()
-    offsets.set(zone.name, known)
-  }
-  let offset = known.get(quarter)
-  if (offset === undefined) {
-    offset = computedOffset(zone.name, quarter * QUARTER)
-    known.set(quarter, offset)
-  }
-  return offset
+  const known = yearOf(zone.name, Math.floor(epochSeconds / YEAR_SECONDS))
+  let i = 0
+  while (epochSeconds >= known[i]!.until && i < known.length - 1) i++
+  return known[i]!.offset
 }
 
-function computedOffset(name: string, epochSeconds: number): number {
+/** The stretches of a year, computed once. */
+function yearOf(name: string, year: number): Stretch[] {
+  let years = stretches.get(name)
+  if (years === undefined) {
+    years = new Map()
+    stretches.set(name, years)
+  }
+  let known = years.get(year)
+  if (known === undefined) {
+    known = stretchesOf(name, year)
+    if (years.size > 1000) years.clear()
+    years.set(year, known)
+  }
+  return known
+}
+
+/** Finds the changes within a year by looking every two weeks, and closer where two looks differ. */
+function stretchesOf(name: string, year: number): Stretch[] {
+  const found: Stretch[] = []
+  const end = (year + 1) * YEAR_SECONDS
+  let at = year * YEAR_SECONDS
+  let offset = computedOffset(name, at)
+  while (at < end) {
+    const next = Math.min(at + SAMPLE_SECONDS, end)
+    const then = computedOffset(name, next)
+    if (then !== offset) found.push({ until: changeBetween(name, at, next, offset), offset })
+    at = next
+    offset = then
+  }
+  return [...found, { until: Number.POSITIVE_INFINITY, offset }]
+}
+
+/** First second at which the zone no longer has the offset. */
+function changeBetween(name: string, from: number, to: number, offset: number): number {
+  let low = from
+  let high = to
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (computedOffset(name, middle) === offset) low = middle
+    else high = middle
+  }
+  return high
+}
+
+function computedOffset(name: string, given: number): number {
+  const epochSeconds = Math.max(-MAX_EPOCH_SECONDS, Math.min(MAX_EPOCH_SECONDS, given))
   let formatter = formatters.get(name)
   if (formatter === undefined) {
-    formatter = new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
-      hourCycle: 'h23',
-      era: 'short',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    })
+    formatter = new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' })
     formatters.set(name, formatter)
   }
-  const parts: Record<string, string> = {}
-  for (const { type, value } of formatter.formatToParts(epochSeconds * 1000)) parts[type] = value
-  const year = parts.era === 'BC' ? 1 - Number(parts.year) : Number(parts.year)
-  const local = Date.UTC(
-    2000,
-    Number(parts.month) - 1,
-    Number(parts.day),
-    Number(parts.hour),
-    Number(parts.minute),
-    Number(parts.second),
-  )
-  const shifted = new Date(local)
-  shifted.setUTCFullYear(year, Number(parts.month) - 1, Number(parts.day))
-  return Math.round(shifted.getTime() / 1000 - epochSeconds)
+  const text = formatter
+    .formatToParts(epochSeconds * 1000)
+    .find((part) => part.type === 'timeZoneName')?.value
+  const found = /^GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(text ?? '')
+  if (found === null) return 0
+  const size = Number(found[2]) * 3600 + Number(found[3]) * 60 + Number(found[4] ?? 0)
+  return found[1] === '-' ? -size : size
 }
 
 /**

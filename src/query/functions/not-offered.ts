@@ -1,0 +1,41 @@
+/** Functions of Presto and of TD that this registry does not have, and why; the reference page lists them. */
+export const notOffered: readonly { name: string; reason: string }[] = [
+  ...because(
+    'approximate sketches are not kept',
+    'approx_set empty_approx_set merge qdigest_agg value_at_quantile values_at_quantiles quantile_at_value tdigest_agg make_set_digest merge_set_digest jaccard_index intersection_cardinality hash_counts',
+  ),
+  ...because('its value depends on the layout of the data in Presto', 'checksum'),
+  ...because('a fold over rows has no form in the engine', 'reduce_agg'),
+  ...because(
+    'machine learning',
+    'classify features learn_classifier learn_libsvm_classifier learn_libsvm_regressor learn_regressor regress evaluate_classifier_predictions',
+  ),
+  ...because(
+    'the engine has no geometry',
+    'st_point st_distance st_contains st_geometryfromtext st_astext st_area st_intersects great_circle_distance to_spherical_geography bing_tile bing_tile_at geometry_union',
+  ),
+  ...because('the engine has no addresses', 'contains_ip'),
+  ...because('terminal output', 'color rgb bar render'),
+  ...because('Teradata compatibility', 'index char2hexint to_char to_date to_timestamp'),
+  ...because(
+    'not yet',
+    'word_stem spooky_hash_v2_32 spooky_hash_v2_64 murmur3 from_unixtime_nanos uuid version set_agg set_union array_histogram trim_array json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
+  ),
+  ...because(
+    'needs data of the operator that this version does not take',
+    'td_ip_to_country_code td_ip_to_country_name td_ip_to_city_name td_ip_to_subdivision_names td_ip_to_latitude td_ip_to_longitude td_ip_to_postal_code td_ip_to_time_zone td_ip_to_domain td_ip_to_connection_type td_ip_to_metro_code td_lat_long_to_country td_currency_conv',
+  ),
+  ...because(
+    'not yet',
+    'td_parse_agent td_parse_user_agent td_first td_last td_avgif td_sumif td_substr_inencoding',
+  ),
+  ...because(
+    'Hive only',
+    'td_sessionize td_x_rank td_divide td_numeric_range td_array_index td_pivot td_unpivot',
+  ),
+  ...because('its algorithm is not public', 'smart_digest'),
+]
+
+function because(reason: string, names: string): { name: string; reason: string }[] {
+  return names.split(' ').map((name) => ({ name, reason }))
+}
