@@ -85,43 +85,58 @@ export function findDistinctWords(
   return { size, firsts, codes, plainBytes: size * 8 }
 }
 
-/**
- * Copies a text of any alignment to `at` in the arena, padded with zeros to whole words, and returns its hash: hashing
- * and comparing then go word by word. Without a branch for alignment, which would be guessed wrong every second time.
- */
-function copyHashed(
+/** Copies a text of any alignment to `at` in the arena, padded with zeros to whole words. */
+function copyAligned(
   source: Int32Array,
   offset: number,
   length: number,
   arena: Int32Array,
   at: number,
-): number {
-  if (length === 0) return 0
+): void {
+  if (length === 0) return
   const shift = (offset & 3) << 3
   const backShift = 31 - shift
   const last = at + ((length - 1) >> 2)
   let from = offset >> 2
-  let current = source[from]!
-  let hash = length
-  for (; at < last; at++) {
-    const next = source[++from]!
-    const word = (current >>> shift) | ((next << 1) << backShift)
-    current = next
-    arena[at] = word
-    hash = Math.imul(hash ^ word, 0x9e3779b1)
-    hash ^= hash >>> 15
-  }
+  for (; at < last; at++, from++)
+    arena[at] = (source[from]! >>> shift) | ((source[from + 1]! << 1) << backShift)
   // Behind the last word of a buffer there is none; its bits do not survive the mask.
-  const word = ((current >>> shift) | ((source[from + 1]! << 1) << backShift)) & (-1 >>> ((-length & 3) << 3))
-  arena[at] = word
-  hash = Math.imul(hash ^ word, 0x9e3779b1)
-  hash ^= hash >>> 15
-  return Math.imul(hash, 0x85ebca6b) ^ (hash >>> 13)
+  const word = (source[from]! >>> shift) | ((source[from + 1]! << 1) << backShift)
+  arena[at] = word & lastWordMask(length)
 }
 
-function sameWords(arena: Int32Array, a: number, b: number, count: number): boolean {
-  for (let i = 0; i < count; i++) if (arena[a + i] !== arena[b + i]) return false
-  return true
+/** The bits of a text's last word that belong to it. */
+function lastWordMask(length: number): number {
+  return -1 >>> ((-length & 3) << 3)
+}
+
+/** Hash of a text that starts at a word boundary; two chains, because each step waits for the one before. */
+function hashWords(words: Int32Array, at: number, length: number): number {
+  if (length === 0) return 0
+  const last = at + ((length - 1) >> 2)
+  let odd = length
+  let even = 0x85ebca6b
+  for (; at + 1 < last; at += 2) {
+    even = Math.imul(even ^ words[at]!, 0x9e3779b1)
+    odd = Math.imul(odd ^ words[at + 1]!, 0x85ebca6b)
+    even ^= even >>> 15
+    odd ^= odd >>> 15
+  }
+  if (at < last) {
+    odd = Math.imul(odd ^ words[at]!, 0x85ebca6b)
+    odd ^= odd >>> 15
+  }
+  even = Math.imul(even ^ (words[last]! & lastWordMask(length)), 0x9e3779b1)
+  const hash = Math.imul(even ^ (even >>> 15) ^ Math.imul(odd, 0xc2b2ae35), 0x9e3779b1)
+  return hash ^ (hash >>> 15)
+}
+
+/** Compares the text at a word boundary of `words` with one of the arena, which is padded with zeros. */
+function sameText(words: Int32Array, at: number, arena: Int32Array, entry: number, length: number): boolean {
+  if (length === 0) return true
+  const last = (length - 1) >> 2
+  for (let i = 0; i < last; i++) if (words[at + i] !== arena[entry + i]) return false
+  return (words[at + last]! & lastWordMask(length)) === arena[entry + last]
 }
 
 function enlargeArena(scratch: DictionaryScratch, wordsNeeded: number): Int32Array {
@@ -155,12 +170,18 @@ export function findDistinctTexts(
       const wordCount = (length + 3) >> 2
       if (length > MAX_ENTRY_BYTES) return null
       if (arenaUsed + wordCount > arena.length) arena = enlargeArena(scratch, arenaUsed + wordCount)
-      const hash = copyHashed(source, words[2 * i]!, length, arena, arenaUsed)
+      // A text across word boundaries is looked at where a new entry would stand.
+      const offset = words[2 * i]!
+      const aligned = (offset & 3) === 0
+      if (!aligned) copyAligned(source, offset, length, arena, arenaUsed)
+      const texts = aligned ? source : arena
+      const at = aligned ? offset >> 2 : arenaUsed
+      const hash = hashWords(texts, at, length)
       let slot = hash & mask
       let entry = slots[slot]!
       while (entry !== 0) {
         const n = entry - 1
-        if (hashes[n] === hash && lengths[n] === length && sameWords(arena, starts[n]!, arenaUsed, wordCount))
+        if (hashes[n] === hash && lengths[n] === length && sameText(texts, at, arena, starts[n]!, length))
           break
         slot = (slot + 1) & mask
         entry = slots[slot]!
@@ -173,6 +194,7 @@ export function findDistinctTexts(
         hashes[size] = hash
         lengths[size] = length
         starts[size] = arenaUsed
+        if (aligned) copyAligned(source, offset, length, arena, arenaUsed)
         arenaUsed += wordCount
         slots[slot] = entry = ++size
       }
