@@ -32,7 +32,9 @@ export function createSnapshotBroadcast(channel: Channel, log: Log): SnapshotBro
     try {
       const answers = await channel.ask(POSITION, { position, timeoutMs }, { to: 'ingest', timeoutMs })
       const holders = (Array.isArray(answers) ? answers : [answers]) as ({ held: boolean } | undefined)[]
-      return holders.every((answer) => answer?.held !== false)
+      const held = holders.every((answer) => answer?.held !== false)
+      if (!held) log.warn({ position }, 'an ingest process does not hold the latest grants yet')
+      return held
     } catch (error) {
       log.warn({ position, err: error }, 'an ingest process does not hold the latest grants yet')
       return false
