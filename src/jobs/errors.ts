@@ -43,6 +43,12 @@ export const jobErrors = errorTable('jobs', {
     message: (d) => `no more jobs can be accepted while the main database is away: ${d}`,
     help: 'The ids reserved for an absence are used up, or the local queue cannot be written. Retry after the maintenance.',
   },
+  id_taken: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `the number ${d} of an accepted job belongs to another job`,
+    help: 'The main database was restored from a backup and gave the number anew. The job stays in the local queue; issue its query again, then remove it from queue.jsonl.',
+  },
   step_refused: {
     status: 409,
     advice: 'final',

@@ -14,7 +14,7 @@ import { lookUpDomainKey, lookUpJob, lookUpJobs } from './lookup.ts'
 import { type LocalQueue, openLocalQueue } from './queue.ts'
 import { createQueueService } from './queue-service.ts'
 import { rowFromJob } from './row.ts'
-import { findJob } from './store.ts'
+import { findJob, insertJob } from './store.ts'
 import { aJob, bringBack, channelPair, eventually, headsOf, READ, sendAway, WRITE } from './testing.ts'
 import type { JobHeads, NewJob } from './types.ts'
 
@@ -158,6 +158,26 @@ describe('issuing jobs', () => {
     const job = await stored(second)
     assert.deepEqual([job?.status, job?.errorName], ['error', 'DOMAIN_KEY_USED'])
     assert.match(job?.errorMessage ?? '', new RegExp(`by job ${before}$`))
+  })
+
+  test('an accepted job is not lost when a restored database has given its number to another', async () => {
+    sendAway(db)
+    const id = await issue({ query: 'SELECT 1' })
+    await stopService()
+    bringBack(db)
+    await db.database.write(WRITE, (sql) => insertJob(sql, aJob({ query: 'SELECT 2' }), { id }))
+    startService()
+    await systemClock.sleep(700)
+    assert.equal(queue.find(1n, id)?.query, 'SELECT 1')
+    assert.equal((await stored(id))?.query, 'SELECT 2')
+  })
+
+  test('throws away reserved numbers that the sequence would give again', async () => {
+    await db.database.write(WRITE, (sql) => sql`SELECT setval('job_ids', 1)`)
+    await stopService()
+    deps = depsWith()
+    startService()
+    await eventually(() => queue.reserved.highest === 21n)
   })
 
   test('gives no number twice, also when many are accepted at once in an absence', async () => {

@@ -15,6 +15,7 @@ export type QueueService = Service & {
 const POLL_MS = 500
 const REFILL_CHECK_MS = 30_000
 const DEADLINE_MS = 5_000
+const PUT_OFF_MS = 30_000
 
 export type QueueServiceDeps = {
   database: Database
@@ -34,6 +35,8 @@ export type QueueServiceDeps = {
 export function createQueueService(deps: QueueServiceDeps): QueueService {
   const { database, gate, queue, channel, clock, log } = deps
   const underWay = new Map<bigint, Promise<void>>()
+  /** Jobs that could not be stored, and when to try them again. */
+  const putOff = new Map<bigint, number>()
   let nextRefillMs = Number.NEGATIVE_INFINITY
   const isOpen = () => gate.current().mode === 'serving' || gate.current().mode === 'recovering'
 
@@ -56,6 +59,7 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
 
   const enterAll = async () => {
     for (const waiting of queue.waitingJobs()) {
+      if ((putOff.get(waiting.job.id) ?? Number.NEGATIVE_INFINITY) > clock.monotonicMs()) continue
       const entry = enterJob(waiting)
       underWay.set(
         waiting.job.id,
@@ -69,6 +73,7 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
         if (isRetryable(error)) return
         // One that cannot be stored must not hold up the others; it stays in the queue and in the log.
         log.error({ job: String(waiting.job.id), err: error }, 'an accepted job cannot be stored')
+        putOff.set(waiting.job.id, clock.monotonicMs() + PUT_OFF_MS)
       } finally {
         underWay.delete(waiting.job.id)
       }
@@ -97,7 +102,9 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
     const last = await database.read({ class: 'background', deadlineMs: DEADLINE_MS }, lastJobId)
     const size = BigInt(deps.reservedIds)
     const { left, highest } = queue.reserved
-    if (left * 2 > deps.reservedIds && last - highest < size) return
+    // A sequence behind the block was restored from a backup: it would give the numbers of the block again.
+    const isFresh = last >= highest && last - highest < size
+    if (left * 2 > deps.reservedIds && isFresh) return
     const ids = await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, (sql) =>
       reserveJobIds(sql, deps.reservedIds),
     )

@@ -7,7 +7,7 @@ import type { Job, NewJob } from './types.ts'
 /**
  * Inserts a queued job and returns its id. With a given id (from a reserved block) a repetition changes nothing, so a
  * job may be entered again after an answer that was lost.
- * @throws domain_key_used (409, final) with details.conflicts_with
+ * @throws domain_key_used (409, final) with details.conflicts_with · id_taken (500, final)
  */
 export async function insertJob(
   sql: Sql,
@@ -16,15 +16,31 @@ export async function insertJob(
 ): Promise<bigint> {
   const id = givenId ?? (await nextJobId(sql))
   if (job.domainKey !== null) await takeDomainKey(sql, job.accountId, job.domainKey, id)
-  await sql`
+  const inserted = await sql`
     INSERT INTO jobs (id, account_id, user_id, user_name, type, database, database_id, query, priority, retry_limit,
                       pool_name, engine_version, domain_key, schedule_id, scheduled_at, created_at, updated_at, due_at)
     VALUES (${id}, ${job.accountId}, ${job.userId}, ${job.userName}, ${job.type}, ${job.database}, ${job.databaseId},
             ${job.query}, ${job.priority}, ${job.retryLimit}, ${job.poolName}, ${job.engineVersion}, ${job.domainKey},
             ${job.scheduleId}, ${job.scheduledAt}, coalesce(${createdAt}::timestamptz, clock_timestamp()),
             coalesce(${createdAt}::timestamptz, clock_timestamp()), coalesce(${job.dueAt}::timestamptz, clock_timestamp()))
-    ON CONFLICT (id) DO NOTHING`
+    ON CONFLICT (id) DO NOTHING RETURNING 1`
+  if (inserted.length === 0) await requireSameJob(sql, id, job)
   return id
+}
+
+/**
+ * The number may belong to another job: a database restored from a backup gives numbers anew that were reserved before.
+ * @throws id_taken (500, final)
+ */
+async function requireSameJob(
+  sql: Sql,
+  id: bigint,
+  { accountId, userId, type, query }: NewJob,
+): Promise<void> {
+  const same = await sql`
+    SELECT 1 FROM jobs WHERE id = ${id} AND account_id = ${accountId} AND user_id = ${userId} AND type = ${type}
+                         AND query = ${query}`
+  if (same.length === 0) throw jobErrors.id_taken(String(id))
 }
 
 async function nextJobId(sql: Sql): Promise<bigint> {
