@@ -7,7 +7,8 @@ import { decodeForm, encodeForm } from './uri.ts'
 
 /**
  * The session of a row: a text that is the same for all rows of a partition between two gaps longer than the timeout. It is
- * derived from the partition's keys and the session's first time, so that evaluating it again gives the same.
+ * derived from the partition's keys and the session's first time, so that evaluating it again gives the same. The engine has
+ * no window over a window: each row folds the times of its partition up to itself, which is quadratic in long partitions.
  */
 function sessionize(call: Call): string {
   const [t, timeout] = call.args
@@ -47,21 +48,12 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('td_url_decode(varchar) -> varchar', 'p_td_url_decode($1)'),
 ]
 
-type List = { items: (bigint | null)[] }
+/** First time of the session that the last of the ascending times of `l` is in: a fold that starts anew at each long gap. */
+const SESSION_START = `list_reduce(list_transform(l, lambda "$t": {'s': "$t", 'p': "$t"}), lambda "$a", "$b": {'s': CASE WHEN "$b".p - "$a".p > gap THEN "$b".s ELSE "$a".s END, 'p': "$b".p}).s`
+
+export const prelude: string[] = [`CREATE OR REPLACE MACRO p_session_start(l, gap) AS ${SESSION_START}`]
 
 export const javascript: JavaScriptFunction[] = [
-  pureFunction('p_session_start(BIGINT[], BIGINT) -> BIGINT', sessionStart),
   pureFunction('p_url_encode(VARCHAR) -> VARCHAR', encodeForm),
   pureFunction('p_td_url_decode(VARCHAR) -> VARCHAR', (text: string) => decodeForm(text, true)),
 ]
-
-/** First time of the session that the last of the ascending times is in. */
-function sessionStart({ items }: List, timeout: bigint): bigint | null {
-  let start = items.at(-1) ?? null
-  for (let i = items.length - 2; i >= 0 && start !== null; i--) {
-    const before = items[i]
-    if (before === null || before === undefined || start - before > timeout) break
-    start = before
-  }
-  return start
-}
