@@ -1,15 +1,15 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
 import { type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
-import { anyJobDue, claimJobs, listLeases, renewLeases, saveProgress } from './claim-store.ts'
-import { releaseJob, takeOverJob } from './end-store.ts'
+import { anyJobDue, claimJobs } from './claim-store.ts'
+import { releaseJob } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
 import type { KillAnswer } from './kill.ts'
-import { createLeaseWatch } from './lease-watch.ts'
 import { createReporter } from './reporter.ts'
 import type { Runner } from './runner.ts'
 import { type RunningJob, startJob } from './running-job.ts'
 import type { Job } from './types.ts'
+import { createUpkeep, RENEW_MS } from './upkeep.ts'
 
 export type WorkerOptions = {
   database: Database
@@ -34,7 +34,6 @@ export type Worker = Service & { running(): number }
 
 const POLL_MS = 1_000
 const FLUSH_MS = 1_000
-const RENEW_MS = 5_000
 const CLAIM_DEADLINE_MS = 2_000
 const REPORT_DEADLINE_MS = 4_000
 const LAST_REPORTS_MS = 5_000
@@ -47,6 +46,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { clock, log, channel, gate } = options
   const running = new Map<string, RunningJob>()
   const reporter = createReporter(options)
+  const upkeep = createUpkeep(options, running)
   const runnerOf = new Map(
     options.runners.flatMap((runner) => runner.types.map((type) => [type, runner] as const)),
   )
@@ -113,44 +113,6 @@ export function createWorker(options: WorkerOptions): Worker {
     isSure = jobs.length === limit
   }
 
-  /** Also how a worker learns of kills that no message brought, and of jobs taken from it. */
-  const renew = async () => {
-    const held = [...running.values()].map(({ job: { id, attempt } }) => ({ id, attempt }))
-    if (held.length === 0) return
-    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
-    const renewed = await options.database.write(admission, (sql) => renewLeases(sql, held))
-    const answers = new Map(renewed.map((one) => [`${one.id}:${one.attempt}`, one]))
-    for (const { id, attempt } of held) {
-      const one = running.get(`${id}:${attempt}`)
-      const answer = answers.get(`${id}:${attempt}`)
-      if (answer === undefined) one?.stop('lost')
-      else if (answer.killRequested) one?.stop('kill')
-    }
-  }
-
-  const flush = async () => {
-    const changed = [...running.values()].filter((one) => one.takeChanged())
-    if (changed.length === 0) return
-    const reports = changed.map((one) => {
-      const { id, attempt } = one.job
-      return { id, attempt, log: one.log(), percent: one.percent() }
-    })
-    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
-    await options.database.write(admission, (sql) => saveProgress(sql, reports))
-  }
-
-  const leases = createLeaseWatch({ patienceMs: options.takeoverSeconds * 1000, mostStepMs: 2 * RENEW_MS })
-  const watch = async () => {
-    if (gate.current().mode !== 'serving') return leases.interrupt()
-    const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
-    const seen = await options.database.read(admission, listLeases)
-    for (const still of leases.observe(seen, clock.monotonicMs())) {
-      const status = await options.database.write(admission, (sql) => takeOverJob(sql, still))
-      if (status !== undefined)
-        log.warn({ job: String(still.id), status }, 'job taken from a worker that has gone')
-    }
-  }
-
   /** Does something again and again; while the database is away it just waits for the next time. */
   const repeat = async (work: () => Promise<void>, signal: AbortSignal, pause: () => Promise<void>) => {
     while (!signal.aborted) {
@@ -158,7 +120,7 @@ export function createWorker(options: WorkerOptions): Worker {
         await work()
       } catch (error) {
         if (!isRetryable(error)) throw error
-        leases.interrupt()
+        upkeep.interrupt()
         log.debug({ err: error }, 'the worker waits for the main database')
       }
       await pause()
@@ -193,9 +155,9 @@ export function createWorker(options: WorkerOptions): Worker {
       const every = (ms: number) => () => clock.sleep(ms, finishing.signal)
       const side = [
         reporter.run(finishing.signal),
-        repeat(renew, finishing.signal, every(RENEW_MS)),
-        repeat(flush, finishing.signal, every(FLUSH_MS)),
-        repeat(watch, finishing.signal, every(RENEW_MS)),
+        repeat(upkeep.renew, finishing.signal, every(RENEW_MS)),
+        repeat(upkeep.flush, finishing.signal, every(FLUSH_MS)),
+        repeat(upkeep.watch, finishing.signal, every(RENEW_MS)),
       ]
       const claiming = repeat(claim, signal, () => untilWokenOr(POLL_MS, signal))
       try {

@@ -1,0 +1,76 @@
+import type { Database } from '../database/index.ts'
+import type { Gate } from '../gate/index.ts'
+import type { Clock, Log } from '../kernel/index.ts'
+import { listLeases, renewLeases, saveProgress } from './claim-store.ts'
+import { takeOverJob } from './end-store.ts'
+import { createLeaseWatch } from './lease-watch.ts'
+import type { RunningJob } from './running-job.ts'
+
+/** What a worker does every few seconds for its running jobs, and for those of workers that have gone. */
+export type Upkeep = {
+  /** Advances its leases; learns of kills that no message brought, and of jobs taken from it. */
+  renew(): Promise<void>
+  /** Saves logs and progress that have changed. */
+  flush(): Promise<void>
+  /** Takes over jobs whose leases stand still. */
+  watch(): Promise<void>
+  /** The main database was not there: leases seen so far mean nothing. */
+  interrupt(): void
+}
+
+export type UpkeepOptions = {
+  database: Database
+  gate: Pick<Gate, 'current'>
+  clock: Clock
+  log: Log
+  takeoverSeconds: number
+}
+
+export const RENEW_MS = 5_000
+const REPORTING = { class: 'job-report', deadlineMs: 4_000 } as const
+
+export function createUpkeep(options: UpkeepOptions, running: ReadonlyMap<string, RunningJob>): Upkeep {
+  const { database, gate, clock, log, takeoverSeconds } = options
+  const leases = createLeaseWatch({ patienceMs: takeoverSeconds * 1000, mostStepMs: 2 * RENEW_MS })
+  return {
+    renew: () => renew(database, running),
+    flush: () => flush(database, running),
+    interrupt: leases.interrupt,
+    async watch() {
+      if (gate.current().mode !== 'serving') return leases.interrupt()
+      const seen = await database.read(REPORTING, listLeases)
+      for (const still of leases.observe(seen, clock.monotonicMs())) {
+        const status = await database.write(REPORTING, (sql) => takeOverJob(sql, still))
+        if (status !== undefined)
+          log.warn({ job: String(still.id), status }, 'job taken from a worker that has gone')
+      }
+    },
+  }
+}
+
+async function renew(database: Database, running: ReadonlyMap<string, RunningJob>): Promise<void> {
+  const mine = [...running.values()]
+  if (mine.length === 0) return
+  const renewed = await database.write(REPORTING, (sql) =>
+    renewLeases(
+      sql,
+      mine.map((one) => one.job),
+    ),
+  )
+  const answers = new Map(renewed.map((one) => [`${one.id}:${one.attempt}`, one]))
+  for (const one of mine) {
+    const answer = answers.get(`${one.job.id}:${one.job.attempt}`)
+    if (answer === undefined) one.stop('lost')
+    else if (answer.killRequested) one.stop('kill')
+  }
+}
+
+async function flush(database: Database, running: ReadonlyMap<string, RunningJob>): Promise<void> {
+  const changed = [...running.values()].filter((one) => one.takeChanged())
+  if (changed.length === 0) return
+  const reports = changed.map((one) => {
+    const { id, attempt } = one.job
+    return { id, attempt, log: one.log(), percent: one.percent() }
+  })
+  await database.write(REPORTING, (sql) => saveProgress(sql, reports))
+}
