@@ -15,6 +15,8 @@ export type Analyzer = {
   relations: number
   ctes: number
   parameters: number
+  /** How many subqueries in expressions are around the present place. */
+  subqueryDepth: number
   expression(env: Environment, node: Expression): Typed
   query(analyzer: Analyzer, node: Query, around: Around): QueryPlan
 }

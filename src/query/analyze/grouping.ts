@@ -4,7 +4,7 @@ import type { Expression, GroupBy, GroupingElement } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import type { Typed } from './plan.ts'
-import { children, keyOf } from './walk.ts'
+import { children, keyOf, some } from './walk.ts'
 
 /** More sets than this come from a CUBE nobody meant. */
 const MAX_SETS = 4096
@@ -56,6 +56,15 @@ function groupingKey(env: Environment, node: Expression, outputs: Typed[]): Type
     node.kind === 'number' && node.form === 'integer'
       ? ordinal(node.text, outputs, 'GROUP BY', node.at)
       : env.analyzer.expression(env, node)
+  if (
+    some(key, (inner) => inner.kind === 'grouping' || (inner.kind === 'call' && inner.call.kind !== 'scalar'))
+  ) {
+    throw new QueryError(
+      'EXPRESSION_NOT_SCALAR',
+      'GROUP BY clause cannot contain aggregations, window functions or grouping operations',
+      node.at,
+    )
+  }
   if (!isComparable(key.type)) {
     throw mismatch(
       `${typeText(key.type)} is not comparable, and therefore cannot be used in GROUP BY`,

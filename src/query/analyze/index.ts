@@ -17,6 +17,7 @@ export function analyzeQuery(
     relations: 0,
     ctes: 0,
     parameters: 0,
+    subqueryDepth: 0,
     expression,
     query,
   }

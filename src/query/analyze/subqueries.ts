@@ -11,11 +11,24 @@ import { newScope, type Scope } from './scope.ts'
 
 type Inner = { plan: QueryPlan; free: ColumnValue[] }
 
+/** The engine's planning time doubles with each level: 18 take seconds, 22 longer than anyone waits (measured). */
+const MAX_NESTED = 12
+
 /** A query inside an expression sees the columns around it; which it uses is noted. */
 function inner(env: Environment, query: Query): Inner {
+  const { analyzer } = env
+  if (analyzer.subqueryDepth >= MAX_NESTED) {
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      `Subqueries in expressions are nested more than ${MAX_NESTED} deep`,
+      query.at,
+    )
+  }
+  analyzer.subqueryDepth += 1
   // A scope of its own that has no columns: what is looked up through it is what the subquery takes from outside.
   const border: Scope = newScope([], env.scope)
-  const plan = env.analyzer.query(env.analyzer, query, { scope: border, ctes: env.ctes })
+  const plan = analyzer.query(analyzer, query, { scope: border, ctes: env.ctes })
+  analyzer.subqueryDepth -= 1
   return { plan, free: border.free }
 }
 
