@@ -58,6 +58,15 @@ function sumOfIntervals(call: Call): string {
   return `to_microseconds(CAST(${aggregateSql(call, 'sum', [`epoch_us(${x})`])} AS BIGINT))`
 }
 
+function averageOfIntervals(call: Call): string {
+  const [x] = call.args
+  if (call.result.kind === 'interval year to month') {
+    const months = aggregateSql(call, 'avg', [`datepart('year', ${x}) * 12 + datepart('month', ${x})`])
+    return `to_months(CAST(round(${months}) AS INTEGER))`
+  }
+  return `to_milliseconds(CAST(round(${aggregateSql(call, 'avg', [`epoch_us(${x})`])} / 1000) AS BIGINT))`
+}
+
 /** Presto answers NULL where the result is not a finite number (one row, no variance). */
 const finiteOnly =
   (name: string) =>
@@ -162,6 +171,7 @@ function listagg(call: Call): string {
   return aggregateSql(call, 'string_agg', [call.args[0]!, call.args[1] ?? "''"])
 }
 
+const INTERVALS = ['interval day to second', 'interval year to month']
 const boolAnd = aggregate('bool_and(boolean) -> boolean', plain('bool_and'))
 const arbitrary = aggregate('arbitrary(T) -> T', plain('any_value'))
 const sampleVariance = aggregate('var_samp(double) -> double', plain('var_samp'))
@@ -175,10 +185,8 @@ export const definitions: FunctionDefinition[] = [
   ...aggregate('sum(real) -> real', by('sum')),
   ...aggregate('sum(double) -> double', plain('sum')),
   ...aggregate('sum(decimal(p,s)) -> decimal(38,s)', by('sum')),
-  ...aggregate(
-    overTypes('sum(?) -> ?', ['interval day to second', 'interval year to month']),
-    sumOfIntervals,
-  ),
+  ...aggregate(overTypes('sum(?) -> ?', INTERVALS), sumOfIntervals),
+  ...aggregate(overTypes('avg(?) -> ?', INTERVALS), averageOfIntervals),
   ...aggregate('avg(bigint) -> double', plain('avg')),
   ...aggregate('avg(double) -> double', plain('avg')),
   ...aggregate('avg(real) -> real', by('avg')),

@@ -1,10 +1,10 @@
 import type { PrestoType } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
-import { duckType, raise, rowField } from './duck-type.ts'
+import { choose, duckType, raise, rowField } from './duck-type.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
-import { applyLambda } from './lambda-sql.ts'
+import { applyLambda, applyLambdaOnce } from './lambda-sql.ts'
 import type { JavaScriptFunction } from './types.ts'
 
 /** Arrays: positions from 1; three-valued where an element is NULL. */
@@ -26,7 +26,17 @@ function elementAt(call: Call): string {
 function slice(call: Call): string {
   const [list, start, length] = call.args
   const from = `CASE WHEN ${start} < 0 THEN len(${list}) + ${start} + 1 ELSE ${start} END`
-  return `CASE WHEN ${start} = 0 THEN ${fail(call, INVALID, 'SQL array indices start at 1')} WHEN ${length} < 0 THEN ${fail(call, INVALID, 'length must be greater than or equal to 0')} WHEN ${length} = 0 OR (${from}) <= 0 OR (${from}) > len(${list}) THEN list_filter(${list}, lambda "$s": false) ELSE list_slice(${list}, ${from}, (${from}) + ${length} - 1) END`
+  return choose(
+    [
+      [`${start} = 0`, fail(call, INVALID, 'SQL array indices start at 1')],
+      [`${length} < 0`, fail(call, INVALID, 'length must be greater than or equal to 0')],
+      [
+        `${length} = 0 OR (${from}) <= 0 OR (${from}) > len(${list})`,
+        `list_filter(${list}, lambda "$s": false)`,
+      ],
+    ],
+    `list_slice(${list}, ${from}, (${from}) + ${length} - 1)`,
+  )
 }
 
 /**
@@ -42,7 +52,7 @@ function reduce(call: Call): string {
   const wrapped = `list_transform(${list}, lambda ${element}: {'s': CAST(NULL AS ${state}), 'x': CAST(${element} AS ${item})})`
   const stepped = applyLambda(step, [`${acc}.s`, `${element}.x`])
   const folded = `list_reduce(${wrapped}, lambda ${acc}, ${element}: {'s': CAST(${stepped} AS ${state}), 'x': CAST(NULL AS ${item})}, {'s': CAST(${initial} AS ${state}), 'x': CAST(NULL AS ${item})}).s`
-  return `CASE WHEN ${list} IS NOT NULL THEN ${applyLambda(finish, [folded])} END`
+  return `CASE WHEN ${list} IS NOT NULL THEN ${applyLambdaOnce(finish, [folded])} END`
 }
 
 /** Insertion by the comparator: equal elements keep their order. */
@@ -60,7 +70,12 @@ function zipWith(call: Call): string {
   const lambda = call.lambda(2)
   const [i] = freshNames(1, call.args) as [string]
   const body = applyLambda(lambda, [`(${a})[${i}]`, `(${b})[${i}]`])
-  return `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN list_transform(generate_series(1, greatest(len(${a}), len(${b}))), lambda ${i}: ${body}) END`
+  return choose([
+    [
+      `${a} IS NOT NULL AND ${b} IS NOT NULL`,
+      `list_transform(generate_series(1, greatest(len(${a}), len(${b}))), lambda ${i}: ${body})`,
+    ],
+  ])
 }
 
 function zip(call: Call): string {
@@ -92,7 +107,14 @@ function integerSequence(call: Call): string {
   const [from, to, given] = call.args
   const step = given ?? `CASE WHEN ${from} <= ${to} THEN 1 ELSE -1 END`
   const type = { kind: 'bigint' } as const
-  const checked = `CASE WHEN (${step}) = 0 THEN ${raise(INVALID, 'step must not be zero', type)} WHEN ((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${raise(INVALID, WRONG_WAY, type)} WHEN (${to} - ${from}) // (${step}) >= 10000 THEN ${raise(INVALID, TOO_LONG, type)} ELSE ${step} END`
+  const checked = choose(
+    [
+      [`(${step}) = 0`, raise(INVALID, 'step must not be zero', type)],
+      [`((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to}`, raise(INVALID, WRONG_WAY, type)],
+      [`(${to} - ${from}) // (${step}) >= 10000`, raise(INVALID, TOO_LONG, type)],
+    ],
+    step,
+  )
   return `generate_series(${from}, ${to}, ${checked})`
 }
 
@@ -105,7 +127,17 @@ function momentSequence(call: Call): string {
   const count = `len(generate_series(${from}, ${to}, ${step}))`
   const entries = `list_transform(range(0, ${count} + 1), lambda ${i}: ${from} + (${step}) * ${i})`
   const kept = `list_filter(${entries}, lambda ${entry}: ${entry} BETWEEN least(${from}, ${to}) AND greatest(${from}, ${to}))`
-  return `CASE WHEN ${from} + (${step}) = ${from} THEN ${fail(call, INVALID, 'interval must not be zero')} WHEN (${from} + (${step}) > ${from}) <> (${from} <= ${to}) AND ${from} <> ${to} THEN ${fail(call, INVALID, WRONG_WAY)} WHEN ${count} > 10000 THEN ${fail(call, INVALID, TOO_LONG)} ELSE CAST(${kept} AS ${duckType(call.result)}) END`
+  return choose(
+    [
+      [`${from} + (${step}) = ${from}`, fail(call, INVALID, 'interval must not be zero')],
+      [
+        `(${from} + (${step}) > ${from}) <> (${from} <= ${to}) AND ${from} <> ${to}`,
+        fail(call, INVALID, WRONG_WAY),
+      ],
+      [`${count} > 10000`, fail(call, INVALID, TOO_LONG)],
+    ],
+    `CAST(${kept} AS ${duckType(call.result)})`,
+  )
 }
 
 const INTERVALS = ['interval day to second', 'interval year to month']
@@ -146,7 +178,19 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('reverse(array(E)) -> array(E)', 'list_reverse($1)'),
   ...scalar('repeat(T, bigint) -> array(T)', (call) => {
     const [x] = freshNames(1, call.args)
-    return `CASE WHEN ${call.args[1]} > 10000 THEN ${fail(call, INVALID, 'count argument of repeat function must be less than or equal to 10000')} WHEN ${call.args[1]} < 0 THEN ${fail(call, INVALID, 'count argument of repeat function must be greater than or equal to 0')} ELSE CAST(list_transform(range(${call.args[1]}), lambda ${x}: ${call.args[0]}) AS ${duckType(call.result)}) END`
+    return choose(
+      [
+        [
+          `${call.args[1]} > 10000`,
+          fail(call, INVALID, 'count argument of repeat function must be less than or equal to 10000'),
+        ],
+        [
+          `${call.args[1]} < 0`,
+          fail(call, INVALID, 'count argument of repeat function must be greater than or equal to 0'),
+        ],
+      ],
+      `CAST(list_transform(range(${call.args[1]}), lambda ${x}: ${call.args[0]}) AS ${duckType(call.result)})`,
+    )
   }),
   ...scalar(
     ['sequence(bigint, bigint) -> array(bigint)', 'sequence(bigint, bigint, bigint) -> array(bigint)'],
@@ -189,7 +233,10 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('ngrams(array(T), bigint) -> array(array(T))', (call) => {
     const [i] = freshNames(1, call.args)
     const [list, n] = call.args
-    return `CASE WHEN ${n} <= 0 THEN ${fail(call, INVALID, 'N must be positive')} ELSE list_transform(generate_series(1, greatest(len(${list}) - ${n} + 1, 1)), lambda ${i}: list_slice(${list}, ${i}, ${i} + ${n} - 1)) END`
+    return choose(
+      [[`${n} <= 0`, fail(call, INVALID, 'N must be positive')]],
+      `list_transform(generate_series(1, greatest(len(${list}) - ${n} + 1, 1)), lambda ${i}: list_slice(${list}, ${i}, ${i} + ${n} - 1))`,
+    )
   }),
   ...scalar('combinations(array(T), bigint) -> array(array(T))', combinations),
 ]

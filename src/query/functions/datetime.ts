@@ -4,7 +4,7 @@ import { castText } from './cast-text.ts'
 import { compilePattern } from './date-patterns.ts'
 import * as clock from './datetime-run.ts'
 import { alias, type Call, type FunctionDefinition, scalar, type TypedCall } from './define.ts'
-import { raise, raiseSql, textLiteral } from './duck-type.ts'
+import { choose, raise, raiseSql, textLiteral } from './duck-type.ts'
 import { atAnalysis } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { strftimePattern } from './strftime.ts'
@@ -213,7 +213,15 @@ const fromSeconds = (x: string): string => `make_timestamptz(CAST(round(${x} * 1
 
 function fromUnixtime(call: Call): string {
   const [x] = call.args
-  return `CASE WHEN isnan(${x}) OR isinf(${x}) THEN ${raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', call.result)} ELSE ${fromSeconds(x!)} END`
+  return choose(
+    [
+      [
+        `isnan(${x}) OR isinf(${x})`,
+        raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', call.result),
+      ],
+    ],
+    fromSeconds(x!),
+  )
 }
 
 function offsetResult(call: TypedCall): PrestoType {
@@ -307,10 +315,16 @@ export const definitions: FunctionDefinition[] = [
   ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
     scalar(`date(${type}) -> date`, (call) => `CAST(${local(call, 0)} AS DATE)`),
   ),
-  ...scalar(
-    'date(varchar) -> date',
-    (call) =>
-      `CASE WHEN NOT regexp_full_match(${call.args[0]}, '\\s*\\d{4,}-\\d{1,2}-\\d{1,2}\\s*') OR TRY_CAST(${call.args[0]} AS DATE) IS NULL THEN CASE WHEN ${call.args[0]} IS NOT NULL THEN ${invalidCast('date', call)} END ELSE TRY_CAST(${call.args[0]} AS DATE) END`,
+  ...scalar('date(varchar) -> date', (call) =>
+    choose(
+      [
+        [
+          `NOT regexp_full_match(${call.args[0]}, '\\s*\\d{4,}-\\d{1,2}-\\d{1,2}\\s*') OR TRY_CAST(${call.args[0]} AS DATE) IS NULL`,
+          `CASE WHEN ${call.args[0]} IS NOT NULL THEN ${invalidCast('date', call)} END`,
+        ],
+      ],
+      `TRY_CAST(${call.args[0]} AS DATE)`,
+    ),
   ),
   ...scalar('human_readable_seconds(double) -> varchar', 'p_human_readable_seconds($1)'),
   ...scalar(`parse_duration(varchar) -> ${DAYS}`, 'to_milliseconds(p_parse_duration($1))'),

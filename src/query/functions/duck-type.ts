@@ -65,3 +65,9 @@ export function raiseSql(error: QueryErrorName, messageSql: string, result: Pres
 /** The same with a fixed message. */
 export const raise = (error: QueryErrorName, message: string, result: PrestoType): string =>
   `CAST(p_error(${textLiteral(`${error}: ${message}`)}) AS ${duckType(result)})`
+
+/** CASE: the value of the first condition that holds, else `otherwise`, else NULL. */
+export function choose(branches: [when: string, then: string][], otherwise?: string): string {
+  const whens = branches.map(([when, then]) => `WHEN ${when} THEN ${then}`)
+  return `CASE ${whens.join(' ')}${otherwise === undefined ? '' : ` ELSE ${otherwise}`} END`
+}

@@ -20,6 +20,15 @@ function isShadowed(name: string, body: string): boolean {
   )
 }
 
+/** The same for values dear to evaluate: one that the body names more than once is bound instead of repeated. */
+export function applyLambdaOnce(lambda: LambdaSql, values: string[]): string {
+  const names = lambda.body.match(TOKEN) ?? []
+  const repeated = lambda.parameters.some(
+    (parameter) => names.filter((name) => name === parameter).length > 1,
+  )
+  return repeated ? redex(lambda.parameters, values, lambda.body) : applyLambda(lambda, values)
+}
+
 /** `list_transform([v], lambda p: body)[1]`, one level per parameter. */
 function redex(parameters: string[], values: string[], body: string): string {
   const names = freshNames(parameters.length, [body, ...values])

@@ -1,6 +1,6 @@
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
-import { duckType, raiseSql } from './duck-type.ts'
+import { choose, duckType, raiseSql } from './duck-type.ts'
 import { applyLambda } from './lambda-sql.ts'
 
 /** Maps. Keys are unique and not NULL. */
@@ -59,7 +59,12 @@ function mapZipWith(call: Call): string {
   const [k] = freshNames(1, call.args)
   const applied = applyLambda(call.lambda(2), [k!, `(${a})[${k}]`, `(${b})[${k}]`])
   const keys = `p_distinct(list_concat(map_keys(${a}), map_keys(${b})))`
-  return `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN CAST(map_from_entries(list_transform(${keys}, lambda ${k}: {'key': ${k}, 'value': ${applied}})) AS ${duckType(call.result)}) END`
+  return choose([
+    [
+      `${a} IS NOT NULL AND ${b} IS NOT NULL`,
+      `CAST(map_from_entries(list_transform(${keys}, lambda ${k}: {'key': ${k}, 'value': ${applied}})) AS ${duckType(call.result)})`,
+    ],
+  ])
 }
 
 const mapConcat = ({ args }: Call): string =>
@@ -69,7 +74,19 @@ function multimapOfEntries(call: Call): string {
   const [list] = call.args
   const [e] = freshNames(1, call.args)
   const entries = `list_transform(${list}, lambda ${e}: {'key': ${e}.f1, 'value': ${e}.f2})`
-  return `CASE WHEN len(list_filter(${list}, lambda ${e}: ${e} IS NULL)) > 0 THEN ${fail(call, INVALID, 'map entry cannot be null')} WHEN len(list_filter(${list}, lambda ${e}: ${e}.f1 IS NULL)) > 0 THEN ${fail(call, INVALID, 'map key cannot be null')} ELSE CAST(p_multimap_of(${entries}) AS ${duckType(call.result)}) END`
+  return choose(
+    [
+      [
+        `len(list_filter(${list}, lambda ${e}: ${e} IS NULL)) > 0`,
+        fail(call, INVALID, 'map entry cannot be null'),
+      ],
+      [
+        `len(list_filter(${list}, lambda ${e}: ${e}.f1 IS NULL)) > 0`,
+        fail(call, INVALID, 'map key cannot be null'),
+      ],
+    ],
+    `CAST(p_multimap_of(${entries}) AS ${duckType(call.result)})`,
+  )
 }
 
 export const definitions: FunctionDefinition[] = [

@@ -1,6 +1,6 @@
 import { QueryError } from '../errors.ts'
 import { alias, type Call, type FunctionDefinition, fail, native, scalar, type TypedCall } from './define.ts'
-import { duckType } from './duck-type.ts'
+import { choose, duckType } from './duck-type.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import * as statistics from './statistics.ts'
@@ -84,13 +84,24 @@ const randomTo = (type: string) => [
   ...scalar(
     `random(${type}) -> ${type}`,
     (call) =>
-      `CASE WHEN ${call.args[0]} <= 0 THEN ${fail(call, 'INVALID_FUNCTION_ARGUMENT', 'bound must be positive')} ELSE CAST(floor(random() * ${call.args[0]}) AS ${duckType(call.result)}) END`,
+      choose(
+        [[`${call.args[0]} <= 0`, fail(call, 'INVALID_FUNCTION_ARGUMENT', 'bound must be positive')]],
+        `CAST(floor(random() * ${call.args[0]}) AS ${duckType(call.result)})`,
+      ),
     { volatile: true },
   ),
   ...scalar(
     `random(${type}, ${type}) -> ${type}`,
     (call) =>
-      `CASE WHEN ${call.args[0]} >= ${call.args[1]} THEN ${fail(call, 'INVALID_FUNCTION_ARGUMENT', 'start value must be less than stop value')} ELSE CAST(floor(${call.args[0]} + random() * (${call.args[1]} - ${call.args[0]})) AS ${duckType(call.result)}) END`,
+      choose(
+        [
+          [
+            `${call.args[0]} >= ${call.args[1]}`,
+            fail(call, 'INVALID_FUNCTION_ARGUMENT', 'start value must be less than stop value'),
+          ],
+        ],
+        `CAST(floor(${call.args[0]} + random() * (${call.args[1]} - ${call.args[0]})) AS ${duckType(call.result)})`,
+      ),
     { volatile: true },
   ),
 ]

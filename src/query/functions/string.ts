@@ -1,6 +1,6 @@
 import type { PrestoType } from '../presto-type.ts'
 import { alias, type Call, type FunctionDefinition, fail, native, scalar } from './define.ts'
-import { duckType } from './duck-type.ts'
+import { choose, duckType } from './duck-type.ts'
 import { formatText } from './format-text.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import * as text from './text.ts'
@@ -39,7 +39,16 @@ const substr = scalar(
 const pad = (name: string) =>
   scalar(`${name}(varchar, bigint, varchar) -> varchar`, (call) => {
     const [s, size, padding] = call.args
-    return `CASE WHEN ${size} < 0 OR ${size} > 2147483647 THEN ${fail(call, TEXT, 'Target length must be in the range [0..2147483647]')} WHEN ${padding} = '' THEN ${fail(call, TEXT, 'Padding string must not be empty')} ELSE ${name}(${s}, CAST(${size} AS INTEGER), ${padding}) END`
+    return choose(
+      [
+        [
+          `${size} < 0 OR ${size} > 2147483647`,
+          fail(call, TEXT, 'Target length must be in the range [0..2147483647]'),
+        ],
+        [`${padding} = ''`, fail(call, TEXT, 'Padding string must not be empty')],
+      ],
+      `${name}(${s}, CAST(${size} AS INTEGER), ${padding})`,
+    )
   })
 
 /** NULL if any argument is NULL, which is what || does and DuckDB's concat does not. */
@@ -104,24 +113,39 @@ export const definitions: FunctionDefinition[] = [
   ...strpos,
   ...scalar('starts_with(varchar, varchar) -> boolean', native('starts_with')),
   ...scalar('translate(varchar, varchar, varchar) -> varchar', 'p_translate($1, $2, $3)'),
-  ...scalar(
-    'split(varchar, varchar) -> array(varchar)',
-    (call) =>
-      `CASE WHEN ${call.args[1]} = '' THEN ${fail(call, TEXT, 'The delimiter may not be the empty string')} ELSE string_split(${call.args.join(', ')}) END`,
+  ...scalar('split(varchar, varchar) -> array(varchar)', (call) =>
+    choose(
+      [[`${call.args[1]} = ''`, fail(call, TEXT, 'The delimiter may not be the empty string')]],
+      `string_split(${call.args.join(', ')})`,
+    ),
   ),
   ...scalar('split(varchar, varchar, bigint) -> array(varchar)', 'p_split($1, $2, $3)'),
-  ...scalar(
-    'split_part(varchar, varchar, bigint) -> varchar',
-    (call) =>
-      `CASE WHEN ${call.args[2]} <= 0 THEN ${fail(call, TEXT, 'Index must be greater than zero')} WHEN ${call.args[1]} = '' THEN CASE WHEN ${call.args[2]} <= length(${call.args[0]}) THEN substring(${call.args[0]}, ${call.args[2]}, 1) END ELSE string_split(${call.args[0]}, ${call.args[1]})[${call.args[2]}] END`,
+  ...scalar('split_part(varchar, varchar, bigint) -> varchar', (call) =>
+    choose(
+      [
+        [`${call.args[2]} <= 0`, fail(call, TEXT, 'Index must be greater than zero')],
+        [
+          `${call.args[1]} = ''`,
+          `CASE WHEN ${call.args[2]} <= length(${call.args[0]}) THEN substring(${call.args[0]}, ${call.args[2]}, 1) END`,
+        ],
+      ],
+      `string_split(${call.args[0]}, ${call.args[1]})[${call.args[2]}]`,
+    ),
   ),
   ...splitToMap('split_to_map', 'map(varchar, varchar)'),
   ...splitToMap('split_to_multimap', 'map(varchar, array(varchar))'),
   ...scalar('levenshtein_distance(varchar, varchar) -> bigint', 'CAST(p_levenshtein($1, $2) AS BIGINT)'),
-  ...scalar(
-    'hamming_distance(varchar, varchar) -> bigint',
-    (call) =>
-      `CASE WHEN length(${call.args[0]}) <> length(${call.args[1]}) THEN ${fail(call, TEXT, 'The input strings to hamming_distance function must have the same length')} WHEN ${call.args[0]} = '' THEN 0 ELSE CAST(p_hamming(${call.args.join(', ')}) AS ${duckType(call.result)}) END`,
+  ...scalar('hamming_distance(varchar, varchar) -> bigint', (call) =>
+    choose(
+      [
+        [
+          `length(${call.args[0]}) <> length(${call.args[1]})`,
+          fail(call, TEXT, 'The input strings to hamming_distance function must have the same length'),
+        ],
+        [`${call.args[0]} = ''`, '0'],
+      ],
+      `CAST(p_hamming(${call.args.join(', ')}) AS ${duckType(call.result)})`,
+    ),
   ),
   ...scalar('normalize(varchar, varchar) -> varchar', 'p_normalize($1, $2)'),
   ...scalar('normalize(varchar) -> varchar', "p_normalize($1, 'NFC')"),
