@@ -22,14 +22,14 @@ export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: s
       return textLiteral(text.padEnd(type.length))
     case 'varbinary':
     case 'hyperloglog':
-      return `unhex('${text}')`
+      return `unhex(${textLiteral(text)})`
     case 'timestamp with time zone':
-      return instantTimestamp(`CAST('${text}' AS TIMESTAMP)`, type.zone ?? sessionZone)
+      return instantTimestamp(`CAST(${textLiteral(text)} AS TIMESTAMP)`, type.zone ?? sessionZone)
     case 'interval year to month':
       return `to_months(${text})`
     case 'interval day to second':
       return `to_milliseconds(CAST(${text} AS BIGINT))`
     default:
-      return `CAST('${text}' AS ${duckType(type)})`
+      return `CAST(${textLiteral(text)} AS ${duckType(type)})`
   }
 }

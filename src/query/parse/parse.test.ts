@@ -14,10 +14,7 @@ const messageOf = (text: string): string => {
 
 describe('the parser', () => {
   test('says what stands where something else was due, as Presto does', () => {
-    assert.equal(
-      messageOf('select * frm t'),
-      "line 1:10: mismatched input 'frm'. Expecting: <EOF>".replace('frm', 'frm'),
-    ) // an alias is not allowed behind *
+    assert.equal(messageOf('select * frm t'), "line 1:10: mismatched input 'frm'. Expecting: <EOF>")
     assert.equal(messageOf('select a\nfrom'), "line 2:5: mismatched input '<EOF>'. Expecting: <identifier>")
     assert.equal(messageOf('select cast(a bigint)'), "line 1:15: mismatched input 'bigint'. Expecting: 'AS'")
   })
