@@ -4,8 +4,8 @@ export const consoleErrors = errorTable('console', {
   sign_in_failed: {
     status: 401,
     advice: 'final',
-    message: () => 'that e-mail and password, or that API key, do not fit',
-    help: 'The credentials were checked and are wrong. `millrace key:create` makes a new key on the machine itself.',
+    message: () => 'a write-only key may only import; sign in with a master key or a password',
+    help: '`millrace key:create` makes a master key on the machine itself.',
   },
   session_ended: {
     status: 401,

@@ -5,7 +5,7 @@ export type Clock = {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Sleeps without keeping the process alive; resolves early (never rejects) when the signal aborts. */
+/** Resolves after `ms`, or early (it never rejects) when the signal aborts. */
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()

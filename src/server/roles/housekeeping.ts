@@ -1,3 +1,4 @@
+import { retireDroppedTables } from '../../catalog/index.ts'
 import {
   createJobPartitions,
   type Database,
@@ -32,6 +33,7 @@ export function createHousekeeping({
     'job partitions': () => createJobPartitions(database),
     operations: () => sweepOperations(database),
     changes: () => sweepChanges(database),
+    'dropped tables': () => retireDroppedTables(database),
     'import ids': () => sweepImportIds(database),
     jobs: () => removeOldJobs({ database, store: objects, log }, { jobRetentionDays, resultRetentionDays }),
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),

@@ -1,5 +1,4 @@
-import { addKey, type Catalog, catalogErrors } from '../../catalog/index.ts'
-import type { Principal } from '../../kernel/http/index.ts'
+import { addKey, type Catalog, catalogErrors, principalOfUser } from '../../catalog/index.ts'
 import { configErrors, randomIds } from '../../kernel/index.ts'
 
 const KINDS = ['master', 'write', 'write-only'] as const
@@ -14,15 +13,9 @@ export async function createLocalKey(
   await catalog.exporter.catchUp({ deadlineMs: 10_000 })
   const owner = catalog.view.listUsers(1n).find(({ role, removed }) => role === 'owner' && !removed)
   if (owner === undefined) throw catalogErrors.user_unknown('owner')
-  const principal: Principal = {
-    accountId: owner.accountId,
-    userId: owner.id,
-    keyId: 0n,
-    keyKind: 'session',
-    role: owner.role,
-    userName: owner.name,
-    email: owner.email,
-  }
+  const self = principalOfUser(catalog.view, owner.accountId, owner.id)
+  if (self.kind !== 'found') throw catalogErrors.user_unknown('owner')
+  const { value: principal } = self
   return {
     apikey: await addKey({ ...catalog.routeDeps, ids: randomIds }, { principal, address: 'local' }, owner, {
       name,

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Catalog, checkPassword, principalOfUser } from '../../catalog/index.ts'
+import { type Catalog, catalogErrors, checkPassword, principalOfUser } from '../../catalog/index.ts'
 import type { ConsoleDeps } from '../../console/index.ts'
 import type { Gate } from '../../gate/index.ts'
 import { AppError, type Clock, writeFileDurably } from '../../kernel/index.ts'
+import type { SnapshotView } from '../../snapshot/index.ts'
 
 /** How the console signs people in: with what the catalog knows, also while the database is away. */
 export async function consoleDeps({
@@ -25,14 +26,16 @@ export async function consoleDeps({
     mode: () => ({ mode: gate.current().mode, reason: gate.current().reason }),
     async signIn(credentials) {
       if ('apikey' in credentials) return catalog.identifyKey(`TD1 ${credentials.apikey}`)
-      const user = await checkPassword(reader, credentials)
-      return principalOfUser(user)
+      const { accountId, id } = await checkPassword(reader, credentials)
+      const self = principalOfUser(reader.view, accountId, id)
+      if (self.kind !== 'found') throw catalogErrors.login_wrong()
+      return self.value
     },
     async findPrincipal(accountId, userId) {
       try {
-        const user = await reader.findOrNothing((view) => view.findUser(userId), `user ${userId}`)
-        const isGone = user === undefined || user.removed || user.accountId !== accountId
-        return isGone ? { kind: 'absent' } : { kind: 'found', value: principalOfUser(user) }
+        const look = (view: SnapshotView) => principalOfUser(view, accountId, userId)
+        const found = await reader.findOrNothing(look, `user ${userId}`)
+        return found === undefined ? { kind: 'absent' } : { kind: 'found', value: found }
       } catch (error) {
         if (error instanceof AppError && error.advice === 'retry')
           return { kind: 'unknown', reason: error.message }
