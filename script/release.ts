@@ -16,7 +16,13 @@ function build(): void {
     extends: '../tsconfig.json',
     compilerOptions: { noEmit: false, outDir: '.', rootDir: '../src', rewriteRelativeImportExtensions: true },
     include: ['../src'],
-    exclude: ['../src/**/*.test.ts', '../src/**/testing', '../src/**/*testing*.ts', '../src/**/cases.ts'],
+    exclude: [
+      '../src/**/*.test.ts',
+      '../src/**/testing',
+      '../src/**/*testing*.ts',
+      '../src/**/cases.ts',
+      '../src/**/case-tables.ts',
+    ],
   }
   mkdirSync(DIST)
   writeFileSync(join(DIST, 'tsconfig.json'), JSON.stringify(config))

@@ -55,7 +55,11 @@ function importsOf(file: string): Import[] {
   return found
 }
 
-const isTest = (file: string) => /\.test\.ts$|\/testing(\.ts|\/)|-testing\.ts$/.test(file)
+/** Tests and what only they use; a release leaves the same files out (script/release.ts). */
+const isTest = (file: string) =>
+  /\.test\.ts$|\/testing(\.ts|\/)|-testing\.ts$|\/cases\.ts$|\/case-tables\.ts$|\/testing-[a-z-]+\.ts$/.test(
+    file,
+  )
 const folderOf = (file: string) => file.split('/')[1]
 const within = imports.filter(({ to }) => to.startsWith('src/'))
 const crossing = within.filter(({ from, to }) => folderOf(from) !== folderOf(to) && !isTest(from))

@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorTables, type Setting, settingTables } from '../../src/kernel/index.ts'
+import { functionList, notOffered } from '../../src/query/functions/index.ts'
 
 const HEAD = '<!-- Generated from the code by `node script/docs.ts`; a test fails when it is out of date. -->'
 
@@ -12,7 +13,11 @@ async function loadTables(): Promise<void> {
 /** The reference pages that are made from the code, by path. */
 export async function referencePages(): Promise<Record<string, string>> {
   await loadTables()
-  return { 'docs/reference/settings.md': settingsPage(), 'docs/reference/errors.md': errorsPage() }
+  return {
+    'docs/reference/settings.md': settingsPage(),
+    'docs/reference/errors.md': errorsPage(),
+    'docs/reference/functions.md': functionsPage(),
+  }
 }
 
 function settingsPage(): string {
@@ -87,5 +92,34 @@ function errorsPage(): string {
     'again (the answer carries `Retry-After`). `final`: sending it again changes nothing. What cannot be checked at the moment is always `retry`.',
     '',
     ...parts,
+  ].join('\n')
+}
+
+function functionsPage(): string {
+  const byFamily = Map.groupBy(functionList(), ({ family }) => family)
+  const parts = [...byFamily].sort().map(([family, functions]) => {
+    const rows = functions
+      .toSorted((a, b) => a.name.localeCompare(b.name))
+      .map(
+        ({ name, kind, signatures }) =>
+          `| \`${name}\` | ${kind} | ${signatures.map((text) => `\`${text}\``).join('<br>')} |`,
+      )
+    return [`## ${family}`, '', '| name | kind | signatures |', '|---|---|---|', ...rows, ''].join('\n')
+  })
+  const missing = notOffered.map(({ name, reason }) => `| \`${name}\` | ${reason} |`)
+  return [
+    HEAD,
+    '# Functions',
+    '',
+    'What the Presto dialect offers. A name that is not here is FUNCTION_NOT_FOUND; nothing is passed on to the engine by name. Special forms of',
+    'the language (CASE, CAST, COALESCE, IF, NULLIF, TRY, EXTRACT …) are not functions and not listed.',
+    '',
+    ...parts,
+    '## Not offered',
+    '',
+    '| name | why |',
+    '|---|---|',
+    ...missing,
+    '',
   ].join('\n')
 }

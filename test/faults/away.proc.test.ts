@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { encode } from '@msgpack/msgpack'
+import { restClient } from '../../script/support/client.ts'
+import { startTestDatabase, type TestDatabase } from '../../src/database/testing.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { until } from './support.ts'
+
+describe('while the main database is away, unplanned', () => {
+  let external: TestDatabase
+  let server: TestServer
+  let client: ReturnType<typeof restClient>
+  const call = (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, key = server.apiKey) =>
+    fetch(`${server.url}${path}`, {
+      method,
+      headers: { authorization: `TD1 ${key}` },
+      body,
+      signal: AbortSignal.timeout(30_000),
+    })
+  const gate = async () => (await server.processes()).find(({ name }) => name === 'database-gate')!.state
+  const payload = (n: number) => new Uint8Array(gzipSync(Buffer.from(encode({ time: 1_700_000_000 + n, n }))))
+  const count = async () => (await client.query('away', 'SELECT count(*) FROM events')).rows[0][0]
+
+  before(async () => {
+    external = await startTestDatabase({ env: {} })
+    const { host, port, user, password, database } = external.admin
+    const url = `postgres://${user}:${encodeURIComponent(password)}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`
+    server = await startServer({
+      env: { MILLRACE_DATABASE_URL: url, MILLRACE_CATALOG_WRITE_WAIT_SECONDS: '1' },
+    })
+    client = restClient(server.url, server.apiKey)
+    await client.ensure('/v3/database/create/away')
+    await client.ensure('/v3/table/create/away/events/log')
+    for (let n = 0; n < 3; n++)
+      await call('PUT', `/v3/table/import_with_id/away/events/before-${n}/msgpack.gz`, payload(n))
+    await until(async () => (await count()) === 3, 'three rows are queryable')
+    await external.kill()
+    await until(async () => (await gate()).startsWith('away'), 'the breaker has shut the gate')
+  })
+  after(async () => {
+    await server?.stop()
+    server?.remove()
+    await external?.stop()
+  })
+
+  test('imports are accepted, and a repeat gets the same answer', async () => {
+    for (const id of ['during-0', 'during-1', 'during-0']) {
+      const response = await call('PUT', `/v3/table/import_with_id/away/events/${id}/msgpack.gz`, payload(9))
+      assert.equal(response.status, 200)
+    }
+  })
+
+  test('server_status answers ok: td -e would hang for ten minutes otherwise', async () => {
+    assert.deepEqual(await (await call('GET', '/v3/system/server_status')).json(), { status: 'ok' })
+  })
+
+  test('reads are answered from the snapshot and say how old it is', async () => {
+    const databases = await call('GET', '/v3/database/list')
+    assert.equal(databases.status, 200)
+    assert.match(databases.headers.get('age') ?? '', /^\d+$/)
+    const { tables } = (await (await call('GET', '/v3/table/list/away')).json()) as {
+      tables: { name: string; count: number }[]
+    }
+    assert.deepEqual(
+      tables.map(({ name, count }) => [name, count]),
+      [['events', 3]],
+    )
+  })
+
+  test('what the snapshot does not hold is unknown, never absent', async () => {
+    const unknownTable = await call('PUT', '/v3/table/import_with_id/away/nowhere/x/msgpack.gz', payload(1))
+    assert.equal(unknownTable.status, 503)
+    assert.ok(unknownTable.headers.get('retry-after'))
+    const unknownKey = await call('GET', '/v3/database/list', undefined, `1/${'0'.repeat(40)}`)
+    assert.equal(unknownKey.status, 503)
+    assert.equal((await call('GET', '/v3/job/show/999999')).status, 503)
+  })
+
+  test('writes wait and then get a truthful, retryable answer', async () => {
+    const startedMs = performance.now()
+    const response = await call('POST', '/v3/table/create/away/later/log')
+    assert.equal(response.status, 503)
+    assert.ok(Number(response.headers.get('retry-after')) > 0)
+    assert.ok(performance.now() - startedMs > 900, 'it was held for its second')
+  })
+
+  test('a table that exists is not created again: fluentd starts on a 409', async () => {
+    assert.equal((await call('POST', '/v3/table/create/away/events/log')).status, 409)
+  })
+
+  test('a SELECT runs on the snapshot and its job tells the truth', async () => {
+    assert.equal(await count(), 3)
+  })
+
+  test('afterwards everything accepted is there, once, and jobs kept their ends', async () => {
+    await external.start()
+    await until(async () => (await gate()).startsWith('serving'), 'the gate is open again')
+    await until(async () => (await count()) === 5, 'five rows are queryable')
+    await pause(1000)
+    assert.equal(await count(), 5)
+    const { jobs } = await client.json<{ jobs: { status: string }[] }>('GET', '/v3/job/list')
+    assert.deepEqual([...new Set(jobs.map(({ status }) => status))], ['success'])
+    assert.equal((await call('POST', '/v3/table/create/away/later/log')).status, 200)
+  })
+})
