@@ -53,15 +53,29 @@ describe('an engine', () => {
     await rm(dataDir, { recursive: true })
   })
 
+  /** Files of ended jobs go when their process has ended. */
+  const nothingLeft = async () => {
+    const directory = join(dataDir, 'engine-temp')
+    for (const untilMs = performance.now() + 10_000; performance.now() < untilMs; ) {
+      if ((await readdir(directory)).length === 0) return
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    assert.deepEqual(await readdir(directory), [])
+  }
   const mine = () => join(dataDir, 'mine.parquet')
   type Options = {
     setup?: string[]
     types?: PrestoType[]
     limits?: Partial<EngineLimits>
     signal?: AbortSignal
+    onTaken?(): void
   }
-  const run = async (sql: string, { setup = [], types = [bigint], limits, signal }: Options = {}) => {
-    const engine = await pool.take()
+  const run = async (
+    sql: string,
+    { setup = [], types = [bigint], limits, signal, onTaken }: Options = {},
+  ) => {
+    const engine = await pool.take(signal)
+    onTaken?.()
     const resultPath = join(dataDir, `result-${++results}`)
     const columns = types.map((type, i) => ({ name: `c${i}`, type }))
     const outcome = await engine.runToFile({ setup, sql, columns, files: [mine()] }, resultPath, {
@@ -169,7 +183,7 @@ describe('an engine', () => {
       { limits: { memoryBytes: 240 << 20 } },
     )
     assert.equal(csv, '3999999\n')
-    assert.deepEqual(await readdir(join(dataDir, 'engine-temp')), [])
+    await nothingLeft()
   })
 
   test('may not take more memory than its limit', async () => {
@@ -198,23 +212,49 @@ describe('an engine', () => {
     ['JavaScript', 'SELECT test_hang(1)'],
     ['the writing of rows', 'SELECT i, md5(i::VARCHAR) FROM range(1000000000) t(i)'],
   ] as const) {
-    test(`ends within 200 ms of a kill, in ${where}, and leaves no file`, async () => {
+    test(`answers a kill within 200 ms, in ${where}, and leaves no file`, async () => {
       const killer = new AbortController()
+      const taken = Promise.withResolvers<void>()
       const before = results
       const running = run(sql, {
         signal: killer.signal,
+        onTaken: taken.resolve,
         types: sql.includes(', md5') ? [bigint, varchar] : [bigint],
       })
       running.catch(() => undefined)
-      await new Promise((resolve) => setTimeout(resolve, 700))
+      await taken.promise
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      const lateness = measureLateness()
       const killedMs = performance.now()
       killer.abort(new Error('killed by its owner'))
       await assert.rejects(running, /killed by its owner/)
       const took = performance.now() - killedMs
-      assert.ok(took < 200, `took ${took} ms`)
+      const lateMs = lateness()
+      assert.ok(
+        took < 200 + lateMs,
+        `took ${took} ms, of which the machine kept this process waiting ${lateMs} ms`,
+      )
       await assert.rejects(stat(join(dataDir, `result-${before + 1}`)), { code: 'ENOENT' })
+      await nothingLeft()
     })
   }
+
+  test('is not waited for by a job that is killed before it could be had, and serves the next', async () => {
+    const own = await createEnginePool({
+      size: 0,
+      clock: systemClock,
+      log: silentLog,
+      settings,
+      dataDir: join(dataDir, 'own'),
+    })
+    const killer = new AbortController()
+    const taking = own.take(killer.signal)
+    killer.abort(new Error('killed by its owner'))
+    await assert.rejects(taking, /killed by its owner/)
+    const next = await own.take()
+    next.discard()
+    await own.close()
+  })
 
   test('that is killed from outside is lost, and the next one serves', async () => {
     const engine = await pool.take()
@@ -250,12 +290,27 @@ describe('an engine', () => {
     assert.ok(seen.some((rows) => rows > 0n && rows < 5_000_000n))
   })
 
-  test('answers a trivial query from a warm process within 150 ms', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    const startedMs = performance.now()
-    await run('SELECT 1')
-    const took = performance.now() - startedMs
-    assert.ok(took < 150, `took ${took} ms`)
+  test('answers a trivial query from a warm process in a fraction of what starting one takes', async () => {
+    const cold = await createEnginePool({
+      size: 0,
+      clock: systemClock,
+      log: silentLog,
+      settings,
+      dataDir: join(dataDir, 'cold'),
+    })
+    const coldMs = performance.now()
+    ;(await cold.take()).discard()
+    const startMs = performance.now() - coldMs
+    await cold.close()
+    // Best of three: the refilling of the pool takes processor time too.
+    let bestMs = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 3 * startMs))
+      const startedMs = performance.now()
+      await run('SELECT 1')
+      bestMs = Math.min(bestMs, performance.now() - startedMs)
+    }
+    assert.ok(bestMs < startMs / 2, `${bestMs} ms against ${startMs} ms`)
   })
 
   test('does not outlive its worker, not even while JavaScript holds its event loop', async () => {
@@ -279,11 +334,36 @@ describe('an engine', () => {
     const engines = await childrenOf(worker.pid!)
     assert.ok(engines.length >= 1)
     worker.kill('SIGKILL')
-    await new Promise((resolve) => setTimeout(resolve, 2500))
-    for (const { pid } of engines)
-      await assert.rejects(readFile(`/proc/${pid}/stat`), { code: 'ENOENT' }, `engine ${pid} lives on`)
+    const lives = (pid: number) =>
+      readFile(`/proc/${pid}/stat`).then(
+        () => true,
+        () => false,
+      )
+    for (const { pid } of engines) {
+      const untilMs = performance.now() + 20_000
+      while ((await lives(pid)) && performance.now() < untilMs)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.equal(await lives(pid), false, `engine ${pid} lives on`)
+    }
   })
 })
+
+/** How long this process was kept from running at a stretch, at most, until the returned function is called. */
+function measureLateness(): () => number {
+  let worstMs = 0
+  let lastMs = performance.now()
+  const look = () => {
+    const now = performance.now()
+    worstMs = Math.max(worstMs, now - lastMs - 5)
+    lastMs = now
+  }
+  const timer = setInterval(look, 5)
+  return () => {
+    clearInterval(timer)
+    look()
+    return worstMs
+  }
+}
 
 /** Child processes with their CPU ticks, from /proc. */
 async function childrenOf(parent: number): Promise<{ pid: number; cpu: number }[]> {

@@ -84,16 +84,27 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
     }
   })()
 
-  const take = async (): Promise<Engine> => {
+  const endings = new Set<Promise<void>>()
+  const cleanUp = (ending: Promise<void>) => {
+    const noted = ending
+      .catch((error) => log.warn({ err: error }, 'an engine’s files could not be removed'))
+      .finally(() => endings.delete(noted))
+    endings.add(noted)
+  }
+
+  const take = async (signal?: AbortSignal): Promise<Engine> => {
     for (;;) {
+      signal?.throwIfAborted()
       if (closing.signal.aborted) throw engineErrors.engine_unavailable('the worker is ending')
       const wasWarm = warm.shift()
       const child = wasWarm ?? spawn()
       try {
-        await becomeReady(child)
+        await orAborted(becomeReady(child), signal)
       } catch (error) {
+        // Whoever comes next may have it.
+        if (signal?.aborted && alive.has(child)) warm.push(child)
         // One that died while waiting says nothing about the next.
-        if (wasWarm && failures === 0) continue
+        if (!signal?.aborted && wasWarm && failures === 0) continue
         throw error
       } finally {
         if (failures === 0) refill()
@@ -101,7 +112,8 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
       return engineOn(child, {
         clock,
         watchMilliseconds: settings.watchMilliseconds,
-        tempDirectory: join(temporaries, `${process.pid}-${++lastJob}`),
+        jobDirectory: join(temporaries, `${process.pid}-${++lastJob}`),
+        cleanUp,
         objectsDirectory: join(dataDir, 'objects'),
       })
     }
@@ -113,7 +125,21 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
       closing.abort()
       for (const child of alive) child.kill()
       await Promise.all([refilling, ...[...alive].map((child) => child.gone)])
+      await Promise.all(endings)
     },
+  }
+}
+
+/** What the promise brings, or at once the signal's reason. */
+async function orAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

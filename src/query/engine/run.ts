@@ -1,4 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, link, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock } from '../../kernel/index.ts'
 import { storageErrors } from '../../storage/index.ts'
 import { QueryError } from '../errors.ts'
@@ -11,8 +13,10 @@ import { type Usage, usageOf } from './usage.ts'
 export type RunSurroundings = {
   clock: Clock
   watchMilliseconds: number
-  /** The job's own directory for what does not fit into memory; made and removed here. */
-  tempDirectory: string
+  /** The job's own directory, for the result being written and what does not fit into memory; made and removed here. */
+  jobDirectory: string
+  /** Takes what goes on after the answer; the pool waits for it when it closes. */
+  cleanUp(ending: Promise<void>): void
   /** What a query without a list of files may open. */
   objectsDirectory: string
 }
@@ -24,26 +28,43 @@ const DUCKDB_SHARE = 2 / 3
 /** How long a process that has said its last word may take to end. */
 const LEAVE_MS = 1000
 
-/** The engine port over one process. The process is used up by one run, whatever its end. */
+/**
+ * The engine port over one process. The process is used up by one run, whatever its end. It writes into the job's own
+ * directory, and a whole result is moved to where it was asked for: so a kill answers at once, while the process, which
+ * may need a moment to die on a busy machine, can spoil nothing any more.
+ */
 export function engineOn(child: EngineChild, surroundings: RunSurroundings): Engine {
+  const { jobDirectory, clock, cleanUp } = surroundings
   let used = false
   return {
     discard: () => child.kill(),
     runToFile: async (query, resultPath, options) => {
       if (used) throw new Error('an engine runs one query only')
       used = true
+      let succeeded = false
       try {
-        return await runOnce(child, surroundings, query, resultPath, options)
-      } catch (error) {
-        await leave(child, surroundings.clock, true)
-        await rm(resultPath, { force: true })
-        throw error
+        const outcome = await runOnce(child, surroundings, query, options)
+        await move(draftIn(jobDirectory), resultPath)
+        succeeded = true
+        return outcome
       } finally {
-        await leave(child, surroundings.clock, false)
-        await rm(surroundings.tempDirectory, { recursive: true, force: true })
+        cleanUp(
+          leave(child, clock, !succeeded).then(() => rm(jobDirectory, { recursive: true, force: true })),
+        )
       }
     },
   }
+}
+
+const draftIn = (jobDirectory: string) => join(jobDirectory, 'result')
+const spillIn = (jobDirectory: string) => join(jobDirectory, 'spill')
+
+/** Never over an existing file; the bytes are synced already, the new name is synced by whoever stores the result. */
+async function move(from: string, to: string): Promise<void> {
+  await link(from, to).catch(async (error) => {
+    if (error.code !== 'EXDEV' && error.code !== 'EPERM') throw error
+    await copyFile(from, to, constants.COPYFILE_EXCL)
+  })
 }
 
 async function leave(child: EngineChild, clock: Clock, now: boolean): Promise<void> {
@@ -58,17 +79,16 @@ async function runOnce(
   child: EngineChild,
   surroundings: RunSurroundings,
   query: EngineQuery,
-  resultPath: string,
   { limits, signal, onProgress }: Parameters<Engine['runToFile']>[2],
 ): Promise<Outcome> {
   signal.throwIfAborted()
-  await mkdir(surroundings.tempDirectory, { recursive: true, mode: 0o700 })
+  await mkdir(surroundings.jobDirectory, { recursive: true, mode: 0o700 })
   const watching = new AbortController()
   const aborted = Promise.withResolvers<never>()
   const abort = () => aborted.reject(signal.reason)
   signal.addEventListener('abort', abort)
   try {
-    const answered = answer(child, query, resultPath, limits, surroundings, onProgress)
+    const answered = answer(child, query, limits, surroundings, onProgress)
     const exceeded = watch(child.pid, limits, surroundings, answered.reported, watching.signal)
     return await Promise.race([answered.outcome, exceeded, aborted.promise])
   } finally {
@@ -81,9 +101,8 @@ async function runOnce(
 function answer(
   child: EngineChild,
   query: EngineQuery,
-  resultPath: string,
   limits: EngineLimits,
-  { tempDirectory, objectsDirectory }: RunSurroundings,
+  { jobDirectory, objectsDirectory }: RunSurroundings,
   onProgress: (progress: EngineProgress) => void,
 ): { outcome: Promise<Outcome>; reported: Usage } {
   const reported: Usage = { cpuMs: 0, rssBytes: 0 }
@@ -96,9 +115,19 @@ function answer(
       resolve({ rows: BigInt(message.rows), bytes: BigInt(message.bytes), cpuMs: message.cpuMs })
     } else if (message.kind === 'failed') reject(errorOf(message.failure))
   }
-  const configuration = configurationOf(limits, tempDirectory, query.files ?? objectsDirectory)
+  const configuration = configurationOf(limits, spillIn(jobDirectory), query.files ?? objectsDirectory)
   const types = query.columns.map(({ type }) => type)
-  child.run({ kind: 'run', setup: query.setup, sql: query.sql, types, resultPath, configuration }, hear)
+  child.run(
+    {
+      kind: 'run',
+      setup: query.setup,
+      sql: query.sql,
+      types,
+      resultPath: draftIn(jobDirectory),
+      configuration,
+    },
+    hear,
+  )
   void child.gone.then((how) => reject(engineErrors.engine_lost(how)))
   return { outcome: promise, reported }
 }

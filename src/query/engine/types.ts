@@ -34,7 +34,7 @@ export type Engine = {
   /**
    * Runs and writes the rows to `resultPath` (absolute, must not exist) as gzip'd concatenated msgpack arrays, synced.
    * Rejects with QueryError for a fault of the query or a limit it exceeded, with engine_lost (retry) when the process
-   * died, promptly with the signal's reason when it aborts. When it rejects, nothing is left at `resultPath`. Once only.
+   * died, at once with the signal's reason when it aborts. `resultPath` comes into being only with the whole result. Once only.
    */
   runToFile(
     query: EngineQuery,
@@ -47,8 +47,10 @@ export type Engine = {
 
 /** Warm engine processes: taking one costs milliseconds instead of a process start. */
 export type EnginePool = {
-  /** Throws engine_unavailable (503, retry) when no process can be started. */
-  take(): Promise<Engine>
+  /**
+   * Throws engine_unavailable (503, retry) when no process can be started; the signal's reason, at once, when it aborts.
+   */
+  take(signal?: AbortSignal): Promise<Engine>
   /** Kills every engine, running or idle, and resolves when they have gone and their files are removed. */
   close(): Promise<void>
 }
