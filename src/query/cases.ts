@@ -99,7 +99,7 @@ async function writeChunks(
     const path = join(directory, `${tableId}-${index}.parquet`)
     await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`)
     const facts = await connection.runAndReadAll(
-      `SELECT min(time)::BIGINT, max(time)::BIGINT, count(*) FROM read_parquet('${path}')`,
+      `FROM read_parquet('${path}') SELECT min(time)::BIGINT, max(time)::BIGINT, count(*)`,
     )
     const [timeMin, timeMax, rows] = facts.getRows()[0] as [bigint, bigint, bigint]
     const columns = Object.fromEntries(

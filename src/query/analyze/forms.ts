@@ -7,9 +7,12 @@ import { constant } from './literals.ts'
 import { comparable } from './operators.ts'
 import type { Typed } from './plan.ts'
 
-/** if, coalesce, nullif and try: evaluated lazily, so they are not functions. undefined for any other name. */
+/**
+ * if, coalesce, nullif and try are evaluated lazily and typeof not at all, so they are not functions. undefined for any other
+ * name.
+ */
 export function specialForm(env: Environment, name: string, node: ExpressionOf<'call'>): Typed | undefined {
-  if (!['if', 'coalesce', 'nullif', 'try'].includes(name)) return undefined
+  if (!['if', 'coalesce', 'nullif', 'try', 'typeof'].includes(name)) return undefined
   const args = node.call.args.map((arg) => env.analyzer.expression(env, arg))
   switch (name) {
     case 'if':
@@ -18,6 +21,9 @@ export function specialForm(env: Environment, name: string, node: ExpressionOf<'
       return coalesce(args, node.at)
     case 'nullif':
       return nullIf(args, node.at)
+    case 'typeof':
+      if (args.length !== 1) throw wrongCount('TYPEOF', 'function must have exactly one argument', node.at)
+      return constant({ kind: 'varchar' }, typeText(args[0]!.type), node.at)
     default:
       if (args.length !== 1) throw wrongCount('TRY', 'function must have exactly one argument', node.at)
       return { kind: 'try', value: args[0]!, type: args[0]!.type, at: node.at }
