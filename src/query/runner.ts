@@ -70,8 +70,8 @@ async function runQuery(
   const query = bindTables(compiled, chunks, (path) => objects.locate(path))
   signal.throwIfAborted()
 
-  const engine = await engines.take()
   const file = await resultFile(options.dataDir, job)
+  const engine = await engines.take(signal)
   const ended = await engine.runToFile(query, file, {
     limits: limitsOf(options.settings),
     signal,

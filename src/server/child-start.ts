@@ -31,6 +31,8 @@ export function childSpecs(
     MILLRACE_TLS_KEY: placement.tls?.keyPath,
     MILLRACE_LOG_LEVEL: settings.logLevel,
     NODE_COMPILE_CACHE: `${placement.dataDir}/cache/compile`,
+    // File syncs of a batch run side by side; four threads would be a queue.
+    UV_THREADPOOL_SIZE: env.UV_THREADPOOL_SIZE ?? '16',
   }
   return PROCESS_TABLE.flatMap((row) =>
     Array.from({ length: row.count(counted) }, (_, index) => ({

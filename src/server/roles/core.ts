@@ -89,6 +89,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     settings: readEngineSettings(env),
     dataDir,
     ...engineParts(),
+    env,
   })
   const chunksOf = (tables: Parameters<typeof liveChunks>[1]) =>
     liveChunks({ database, gate, snapshot }, tables)

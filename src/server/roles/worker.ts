@@ -27,6 +27,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     settings: readEngineSettings(env),
     dataDir,
     ...engineParts(),
+    env,
   })
   const runner = createQueryRunner({
     engines,
