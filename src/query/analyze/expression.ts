@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.ts'
+import { type Position, QueryError } from '../errors.ts'
 import { isText } from '../functions/coercion.ts'
 import { zoneOf } from '../functions/index.ts'
 import type { Expression, ExpressionOf } from '../parse/ast.ts'
@@ -9,6 +9,7 @@ import { atTimeZone, currentValue, extract } from './clock.ts'
 import { BOOLEAN, requireBoolean, requireType, unifyAll, VARCHAR, widen } from './coerce.ts'
 import { columnReference, dereference, subscript } from './columns.ts'
 import { constant, intervalLiteral, numberLiteral, textConstant, typedLiteral } from './literals.ts'
+import { readMoment } from './moments.ts'
 import { arithmetic, comparable, comparison, sign } from './operators.ts'
 import type { Typed } from './plan.ts'
 import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
@@ -227,7 +228,15 @@ function explicitCast(
 ): Typed {
   const kept = value.type.kind === 'timestamp with time zone' ? value.type.zone : undefined
   const type = inZone(wanted, kept ?? zoneOf(env.analyzer.context.zone).name)
-  return { kind: 'cast', value, type, safe, implicit: false, at }
+  return zonedConstant(value, type, at) ?? { kind: 'cast', value, type, safe, implicit: false, at }
+}
+
+/** A constant text with a zone keeps it, which a cast at run time cannot. undefined when the engine has to cast, or to fail. */
+function zonedConstant(value: Typed, type: PrestoType, at: Position): Typed | undefined {
+  if (type.kind !== 'timestamp with time zone' || value.kind !== 'constant') return undefined
+  const moment = typeof value.value === 'string' && isText(value.type) ? readMoment(value.value) : undefined
+  if (moment?.zone === undefined || moment.precision > type.precision) return undefined
+  return constant({ ...type, zone: moment.zone }, `${moment.date} ${moment.time ?? '00:00:00'}`, at)
 }
 
 /** A type as written names no zone; ours has one wherever there are instants. */

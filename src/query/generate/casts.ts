@@ -205,7 +205,7 @@ function toZoned(
   context: CallContext,
 ): string | undefined {
   if (from.kind === to.kind) return sql
-  if (isText(from)) return zonedFromText(sql, context.zone, cannotCast(sql, to))
+  if (isText(from)) return zonedFromText(sql, context.zone)
   const local = toTimestamp(sql, from, to.precision, context)
   return local === undefined ? undefined : instantTimestamp(local, to.zone ?? context.zone)
 }

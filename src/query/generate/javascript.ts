@@ -3,6 +3,7 @@ import type { JavaScriptFunction } from '../functions/types.ts'
 import { divide, modulo, multiply } from './decimals.ts'
 import type { Shape } from './json-casts.ts'
 import { jsonShape } from './json-shape.ts'
+import { zonedInstant } from './moment-casts.ts'
 
 /** A QueryError must travel through the engine as text: `NAME: message`. */
 function carried(run: (...args: never[]) => unknown): (...args: unknown[]) => unknown {
@@ -32,6 +33,13 @@ function shapeOf(text: string): Shape {
 
 /** What generated SQL calls besides the functions' own; the engine registers both lists. */
 export const generatorFunctions: JavaScriptFunction[] = [
+  {
+    name: 'p_zoned_instant',
+    parameters: ['VARCHAR', 'VARCHAR'],
+    returns: 'BIGINT',
+    pure: true,
+    run: carried(zonedInstant),
+  },
   { name: 'p_decimal_divide', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(divide) },
   { name: 'p_decimal_modulo', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(modulo) },
   { name: 'p_decimal_multiply', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(multiply) },
