@@ -73,9 +73,12 @@ export function createTableBatch(setup: {
   }
 }
 
-/** Makes the payload what the scanner reads, as bytes and as 32-bit words; copies it if it lies across their boundaries. */
+/**
+ * Makes the payload what the scanner reads, as bytes and as 32-bit words, with two more behind: reading a word too far
+ * must not leave the array, which would make every such read slower. Copies the payload unless it lies like that.
+ */
 function open(state: ScanState, payload: Buffer): void {
-  const count = (payload.length + 3) >>> 2
+  const count = ((payload.length + 3) >>> 2) + 2
   const fits = (payload.byteOffset & 3) === 0 && payload.byteOffset + 4 * count <= payload.buffer.byteLength
   let bytes = payload
   if (!fits) {

@@ -1,5 +1,6 @@
 import { type Column, clearCell, copyText, KIND, setCell, setText } from './column.ts'
 import { isExtension, putExtensionCell, putJson, putText } from './json.ts'
+import { findText, rememberText } from './repeats.ts'
 import type { ScanState } from './scan-state.ts'
 import { isUtf8Range } from './utf8.ts'
 import { INVALID, need, readHeader } from './wire.ts'
@@ -119,10 +120,15 @@ function setDoubleBits(state: ScanState, column: Column, low: number, high: numb
   }
 }
 
-/** str and bin alike: text goes to the column's own texts, or repaired to the side buffer where it is not UTF-8. */
+/** str and bin alike: text goes to the column's own texts unless it is there already, or repaired to the side buffer where it is not UTF-8. */
 function readText(state: ScanState, column: Column, at: number, length: number): number {
   if (at + length > state.end) need(state, at, length)
-  if (copyText(column, state.words, at, length) || isUtf8Range(state.bytes, at, length)) {
+  const isAscii = copyText(column, state.words, at, length)
+  const found = column.repeats ? findText(column, length) : -1
+  if (found >= 0) {
+    setCell(column, state.row, KIND.TEXT, found << 2, length)
+  } else if (isAscii || isUtf8Range(state.bytes, at, length)) {
+    rememberText(column, length)
     setText(column, state.row, length)
   } else {
     const start = state.sideLength

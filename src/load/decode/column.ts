@@ -29,6 +29,12 @@ export type Column = {
   wireBytes: number
   /** Bits of the last word that belong to the key. */
   wireLastMask: number
+  /** The first two words of `wireKey` and their masks by themselves: most keys are no longer. */
+  wireWords: number
+  wireFirst: number
+  wireFirstMask: number
+  wireSecond: number
+  wireSecondMask: number
   /** The column that followed this one in the record before: the best guess for the next key. */
   next: Column | null
   count: number
@@ -43,6 +49,14 @@ export type Column = {
   texts: Int32Array
   /** Words in use. */
   textsUsed: number
+  /** Equal texts stand in `texts` once; false when they have turned out to repeat too seldom to look for it. */
+  repeats: boolean
+  /** Where each distinct text stands, by its hash (`repeats.ts`). */
+  slots: Int32Array
+  distinct: number
+  /** Hash of the text looked for last, and the slot that is free for it. */
+  textHash: number
+  textSlot: number
   /** Kinds seen, or-ed; may name kinds that are no longer there while `kindsChanged` is set. */
   kindMask: number
   kindsChanged: boolean
@@ -71,6 +85,11 @@ export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number,
     wireKey,
     wireBytes: wire.length,
     wireLastMask: -1 >>> ((4 * wireKey.length - wire.length) << 3),
+    wireWords: wireKey.length,
+    wireFirst: wireKey[0]!,
+    wireFirstMask: maskOf(wire.length),
+    wireSecond: wireKey[1] ?? 0,
+    wireSecondMask: maskOf(wire.length - 4),
     next: null,
     count: 0,
     lastRow: -1,
@@ -79,10 +98,20 @@ export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number,
     words,
     texts: NO_TEXTS,
     textsUsed: 0,
+    repeats: true,
+    slots: NO_TEXTS,
+    distinct: 0,
+    textHash: 0,
+    textSlot: 0,
     kindMask: 0,
     kindsChanged: false,
     alwaysText: false,
   }
+}
+
+/** The bits that the next bytes, `left` of them, take in a word. */
+function maskOf(left: number): number {
+  return left <= 0 ? 0 : left >= 4 ? -1 : -1 >>> ((4 - left) << 3)
 }
 
 /** The shortest header of a text; keys stay far below 64 KiB. */
@@ -121,15 +150,15 @@ function growTexts(column: Column, words: number): void {
 }
 
 /**
- * Copies a text of any alignment behind the column's others without taking the room yet; true when it is ASCII.
+ * Copies a text of any alignment behind the column's others without taking the room yet, padded with zeros; true when it is ASCII.
  * `source` holds the payload's bytes as little-endian words. No branch depends on the alignment, which would be guessed
  * wrong every second time.
  */
 export function copyText(column: Column, source: Int32Array, offset: number, length: number): boolean {
-  if (length === 0) return true
-  const count = (length + 3) >> 2
+  const count = textWords(length)
   if (column.textsUsed + count > column.texts.length) growTexts(column, count)
   const { texts } = column
+  if (length === 0) return true
   const shift = (offset & 3) << 3
   const backShift = 31 - shift
   let to = column.textsUsed
@@ -144,16 +173,21 @@ export function copyText(column: Column, source: Int32Array, offset: number, len
     texts[to] = word
     seen |= word
   }
-  // Behind the last word of a payload there is none; its bits do not survive the mask.
+  // The bits of the word behind do not survive the mask.
   const word = ((current >>> shift) | ((source[from + 1]! << 1) << backShift)) & (-1 >>> ((-length & 3) << 3))
   texts[last] = word
   return ((seen | word) & 0x80808080) === 0
 }
 
+/** Words a text takes; an empty one takes a place as well, so that no other text starts at the same. */
+function textWords(length: number): number {
+  return length === 0 ? 1 : (length + 3) >> 2
+}
+
 /** Makes the text just copied the cell of this row. */
 export function setText(column: Column, row: number, length: number): void {
   setCell(column, row, KIND.TEXT, column.textsUsed << 2, length)
-  column.textsUsed += (length + 3) >> 2
+  column.textsUsed += textWords(length)
 }
 
 /** Sets the cell of this row, which is the last one or a new one; a key that comes twice keeps its last value. */

@@ -46,7 +46,12 @@ function doubleWords(column: Column, texts: CellTexts): Int32Array {
 function textValues(column: Column, texts: CellTexts, side: Buffer): ColumnValues {
   const words = column.words.subarray(0, 2 * column.count)
   if (column.kindMask === KIND.TEXT)
-    return { physical: 'BYTE_ARRAY', words, parts: [{ from: 0, bytes: textBytes(column) }] }
+    return {
+      physical: 'BYTE_ARRAY',
+      words,
+      parts: [{ from: 0, bytes: textBytes(column) }],
+      interned: column.repeats,
+    }
   if ((column.kindMask & ~(KIND.SIDE | KIND.JSON)) === 0) {
     return { physical: 'BYTE_ARRAY', words, parts: [{ from: 0, bytes: side }] }
   }

@@ -48,7 +48,7 @@ export function gunzipLimited(body: Buffer, limits: GunzipLimits): Gunzipped {
  * room behind, so that the scanner may read it by words. */
 function guessExpandedBytes(body: Buffer, mostBytes: number): number {
   const claimed = body.length < 18 ? 0 : body.readUInt32LE(body.length - 4)
-  return Math.max(4096, Math.min(claimed + 8, mostBytes, LARGEST_GUESS_BYTES, body.length * 1032))
+  return Math.max(4096, Math.min(claimed + 12, mostBytes, LARGEST_GUESS_BYTES, body.length * 1032))
 }
 
 function trailingBytes(body: Buffer, consumed: number): Buffer | null {

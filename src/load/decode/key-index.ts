@@ -24,29 +24,36 @@ function keyMatches(column: Column, bytes: Uint8Array, offset: number, length: n
 }
 
 /**
- * True when the column's key, header included, stands at `at`; `words` are the payload's bytes as 32-bit words. The
- * caller has made sure that as many bytes are there. Most keys are two words, so this is two comparisons.
+ * True when the column's key, header included, stands at `at`; `words` are the payload's bytes as 32-bit words, with one
+ * to spare. The caller has made sure that as many bytes are there. No branch depends on the alignment, which would be
+ * guessed wrong every second time; most keys are two words.
  */
 export function wireKeyMatches(column: Column, words: Int32Array, at: number): boolean {
-  const { wireKey, wireLastMask } = column
+  const shift = (at & 3) << 3
+  const backShift = 31 - shift
+  const from = at >> 2
+  const second = words[from + 1]!
+  const first = (words[from]! >>> shift) | ((second << 1) << backShift)
+  if (column.wireWords > 2) return longKeyMatches(column, words, at)
+  const next = (second >>> shift) | ((words[from + 2]! << 1) << backShift)
+  return (
+    (first & column.wireFirstMask) === column.wireFirst &&
+    (next & column.wireSecondMask) === column.wireSecond
+  )
+}
+
+function longKeyMatches({ wireKey, wireLastMask }: Column, words: Int32Array, at: number): boolean {
   const last = wireKey.length - 1
   const shift = (at & 3) << 3
+  const backShift = 31 - shift
   let from = at >> 2
   let word = words[from]!
-  if (shift === 0) {
-    for (let i = 0; i < last; i++) {
-      if (word !== wireKey[i]) return false
-      word = words[++from]!
-    }
-    return (word & wireLastMask) === wireKey[last]
-  }
   for (let i = 0; i < last; i++) {
     const next = words[++from]!
-    if (((word >>> shift) | (next << (32 - shift))) !== wireKey[i]) return false
+    if (((word >>> shift) | ((next << 1) << backShift)) !== wireKey[i]) return false
     word = next
   }
-  // Behind the end of the payload there is no next word; its bits would be masked anyway.
-  return (((word >>> shift) | (words[from + 1]! << (32 - shift))) & wireLastMask) === wireKey[last]
+  return (((word >>> shift) | ((words[from + 1]! << 1) << backShift)) & wireLastMask) === wireKey[last]
 }
 
 export function findKey(

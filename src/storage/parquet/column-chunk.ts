@@ -2,6 +2,7 @@ import { constants, crc32, zstdCompressSync } from 'node:zlib'
 import {
   createDictionaryScratch,
   type Dictionary,
+  findDistinctPlaces,
   findDistinctTexts,
   findDistinctWords,
 } from './dictionary.ts'
@@ -58,12 +59,20 @@ export function createChunkEncoder(rowGroupRows: number, zstdLevel: number): Chu
   const scratch = createDictionaryScratch(rowGroupRows)
   const sourcesOf = createTextSources()
 
+  function findDistinct(
+    values: Exclude<ColumnValues, { physical: 'BOOLEAN' }>,
+    from: number,
+    to: number,
+  ): Dictionary | null {
+    if (values.physical !== 'BYTE_ARRAY') return findDistinctWords(values.words, from, to, scratch)
+    return values.interned === true
+      ? findDistinctPlaces(values.words, values.parts[0]!.bytes.length, from, to, scratch)
+      : findDistinctTexts(values.words, sourcesOf(values.parts), from, to, scratch)
+  }
+
   function findDictionary(values: ColumnValues, from: number, to: number): Dictionary | null {
     if (values.physical === 'BOOLEAN' || to - from < 2) return null
-    const found =
-      values.physical === 'BYTE_ARRAY'
-        ? findDistinctTexts(values.words, sourcesOf(values.parts), from, to, scratch)
-        : findDistinctWords(values.words, from, to, scratch)
+    const found = findDistinct(values, from, to)
     if (found === null) return null
     const codedBytes = found.plainBytes + (bitWidthOf(found.size - 1) * (to - from)) / 8
     return codedBytes < plainSize(values, from, to) * MAX_DICTIONARY_SHARE ? found : null

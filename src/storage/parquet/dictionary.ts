@@ -31,6 +31,7 @@ export type DictionaryScratch = {
   starts: Int32Array
   slots: Int32Array
   arena: Int32Array
+  places: Int32Array
 }
 
 export function createDictionaryScratch(values: number): DictionaryScratch {
@@ -43,6 +44,7 @@ export function createDictionaryScratch(values: number): DictionaryScratch {
     starts: new Int32Array(entries),
     slots: new Int32Array(1 << (32 - Math.clz32(entries * 2 - 1))),
     arena: new Int32Array(8192),
+    places: new Int32Array(0),
   }
 }
 
@@ -202,4 +204,38 @@ export function findDistinctTexts(
     }
   }
   return { size, firsts, codes, plainBytes }
+}
+
+/** As `findDistinctTexts`, where equal texts start at the same place and all of them at a multiple of four bytes. */
+export function findDistinctPlaces(
+  words: Int32Array,
+  textBytes: number,
+  from: number,
+  to: number,
+  scratch: DictionaryScratch,
+): Dictionary | null {
+  const { codes, firsts } = scratch
+  const places = clearedPlaces(scratch, textBytes >> 2)
+  let size = 0
+  let plainBytes = 0
+  for (let i = from; i < to; i++) {
+    const place = words[2 * i]! >> 2
+    let entry = places[place]!
+    if (entry === 0) {
+      const length = words[2 * i + 1]!
+      plainBytes += 4 + length
+      if (length > MAX_ENTRY_BYTES || plainBytes > MAX_DICTIONARY_BYTES) return null
+      if (size === firsts.length || hopeless(size, i - from)) return null
+      firsts[size] = i
+      places[place] = entry = ++size
+    }
+    codes[i - from] = entry - 1
+  }
+  return { size, firsts, codes, plainBytes }
+}
+
+function clearedPlaces(scratch: DictionaryScratch, count: number): Int32Array {
+  if (scratch.places.length < count) scratch.places = new Int32Array(count)
+  else scratch.places.fill(0, 0, count)
+  return scratch.places
 }

@@ -9,11 +9,12 @@ export type TextPart = { from: number; bytes: Uint8Array }
  * - `words` of INT64 and DOUBLE: two 32-bit halves per value, low half first (the layout of a BigInt64Array or
  *   Float64Array on a little-endian machine, and of Parquet's PLAIN encoding).
  * - `words` of BYTE_ARRAY: offset and length of each value within its part. The bytes must be valid UTF-8.
+ *   `interned`: there is one part, each value starts at a multiple of four bytes, and equal values start at the same.
  * - `flags` of BOOLEAN: 0 or 1.
  */
 export type ColumnValues =
   | { physical: 'INT64' | 'DOUBLE'; words: Int32Array }
-  | { physical: 'BYTE_ARRAY'; words: Int32Array; parts: readonly TextPart[] }
+  | { physical: 'BYTE_ARRAY'; words: Int32Array; parts: readonly TextPart[]; interned?: boolean }
   | { physical: 'BOOLEAN'; flags: Uint8Array }
 
 /** One column of a file, as buffers; nothing in it is an object per value. */
