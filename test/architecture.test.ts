@@ -33,7 +33,8 @@ const DOORS: Record<string, string> = {
 /** Processes by the file they start from, and what they must never reach. */
 const PROCESSES: Record<string, string[]> = {
   'src/server/roles/ingest.ts': ['pg', 'fastify', '@duckdb/node-api'],
-  'src/query/engine/process.ts': ['pg', 'fastify'],
+  'src/query/engine/process.ts': ['pg', 'fastify', 'pino', 'prom-client'],
+  'src/query/engine-functions.ts': ['pg', 'fastify', 'pino', 'prom-client', '@duckdb/node-api'],
 }
 const LONGEST_FILE_LINES = 500
 

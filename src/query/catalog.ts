@@ -11,7 +11,7 @@ import {
   listTables,
   mayQuery,
 } from './catalog-store.ts'
-import { queryErrors } from './errors.ts'
+import { queryErrors } from './refusals.ts'
 
 /** Three answers to "may this user read that database?" */
 export type Permitted = 'yes' | 'no' | 'unknown'

@@ -7,8 +7,9 @@ import type { QueryCatalog } from './catalog.ts'
 import { bindTables, type Compiled, compileQuery } from './compile.ts'
 import type { QuerySettings } from './config.ts'
 import type { EngineLimits, EnginePool } from './engine/index.ts'
-import { QueryError, queryErrors } from './errors.ts'
+import { QueryError } from './errors.ts'
 import { typeText } from './presto-type.ts'
+import { queryErrors } from './refusals.ts'
 
 export type QueryRunnerOptions = {
   engines: EnginePool

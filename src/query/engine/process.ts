@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import os from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { JavaScriptFunction } from '../functions/types.ts'
 import { writeResult } from '../results/write.ts'
-import { failureOf } from './errors.ts'
+import { failureOf } from './failure.ts'
 import { registerFunctions } from './functions.ts'
 import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
 import { prepareSelect, runSetup } from './statements.ts'
@@ -16,13 +17,16 @@ import { prepareSelect, runSetup } from './statements.ts'
 const PROGRESS_MS = 250
 
 process.on('disconnect', () => process.exit(0))
-endWithParent()
-yieldToOthers()
+dieFirst()
 await serve()
+// Only now, so that whoever waits for an engine does not wait for this. A job is served meanwhile.
+endWithParent()
+flushCompileCache()
 
 async function serve(): Promise<void> {
   try {
     const connection = await prepare(JSON.parse(process.argv[2] ?? '{"prelude":[]}'))
+    yieldToOthers()
     process.once('message', (message) => {
       void run(connection, message as RunMessage)
     })
@@ -39,6 +43,14 @@ function send(message: EngineMessage, then?: () => void): void {
 }
 
 async function prepare({ functionsModule, prelude }: EngineStart): Promise<DuckDBConnection> {
+  // DuckDB starts on another thread while our functions are loaded on this one.
+  const [connection, functions] = await Promise.all([openConnection(), loadFunctions(functionsModule)])
+  await registerFunctions(connection, functions)
+  if (prelude.length > 0) await connection.run(prelude.join(';\n'))
+  return connection
+}
+
+async function openConnection(): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
@@ -47,17 +59,16 @@ async function prepare({ functionsModule, prelude }: EngineStart): Promise<DuckD
     threads: '1',
   })
   const connection = await instance.connect()
-  await connection.run(`SET TimeZone = 'UTC'`)
-  await connection.run('SET enable_progress_bar = true')
-  await connection.run('SET enable_progress_bar_print = false')
-  if (functionsModule !== undefined) {
-    const { javaScriptFunctions } = (await import(functionsModule)) as {
-      javaScriptFunctions: JavaScriptFunction[]
-    }
-    await registerFunctions(connection, javaScriptFunctions)
-  }
-  for (const statement of prelude) await connection.run(statement)
+  await connection.run(
+    `SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false`,
+  )
   return connection
+}
+
+async function loadFunctions(module: string | undefined): Promise<JavaScriptFunction[]> {
+  if (module === undefined) return []
+  const { javaScriptFunctions } = (await import(module)) as { javaScriptFunctions: JavaScriptFunction[] }
+  return javaScriptFunctions
 }
 
 async function run(connection: DuckDBConnection, job: RunMessage): Promise<void> {
@@ -100,9 +111,24 @@ function endWithParent(): void {
   new Worker(watch, { eval: true }).unref()
 }
 
-/** Engines give way to the processes that accept data, and are what the kernel kills first when memory ends. */
+/**
+ * Engines give way to the processes that accept data, once they are ready: somebody may be waiting for the start. Linux
+ * keeps this for each thread; those that come later inherit it from the one that makes them.
+ */
 function yieldToOthers(): void {
-  os.setPriority(10)
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task') : [0]
+  for (const thread of threads) {
+    try {
+      os.setPriority(Number(thread), 10)
+    } catch (error) {
+      // It has ended since the directory was read.
+      if ((error as NodeJS.ErrnoException & { info?: { code?: string } }).info?.code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Engines are what the kernel kills first when memory ends. */
+function dieFirst(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '800')
   } catch (error) {
