@@ -6,6 +6,7 @@ import { withAdmin } from './admin.ts'
 import { openDatabase } from './database.ts'
 import { createJobPartitions, sweepChanges, sweepImportIds, sweepOperations } from './housekeeping.ts'
 import { startTestDatabase, type TestDatabase } from './testing.ts'
+import type { Database } from './types.ts'
 
 const WRITE = { class: 'write', deadlineMs: 10_000 } as const
 const READ = { class: 'read', deadlineMs: 10_000 } as const
@@ -15,11 +16,16 @@ let db: TestDatabase
 before(async () => {
   db = await startTestDatabase()
 })
-after(() => db.stop())
+after(async () => {
+  for (const database of opened) await database.close()
+  await db.stop()
+})
 
+const opened: Database[] = []
 function another({ maxConnections = 2 } = {}) {
   const gate = createStaticGate(servingState(db.address, systemClock.now()))
   const database = openDatabase({ gate, clock: systemClock, log: silentLog, ids: randomIds, maxConnections })
+  opened.push(database)
   return { gate, database }
 }
 const connectionsOf = async (epoch: number) => {
@@ -117,6 +123,7 @@ describe('a database that cannot be reached', () => {
       ids: randomIds,
       maxConnections: 2,
     })
+    opened.push(database)
     const startedMs = systemClock.monotonicMs()
     await assert.rejects(database.write({ class: 'write', deadlineMs: 400 }, addAccount('x')), {
       code: 'database_away',

@@ -109,16 +109,20 @@ export function createPool({
     }
   }
 
+  /** Runs only while something is idle: a pool that holds no connection holds nothing else either. */
+  let isSweeping = false
   async function sweep() {
-    while (!sweeping.signal.aborted) {
+    if (isSweeping) return
+    isSweeping = true
+    while (!sweeping.signal.aborted && idle.length > 0) {
       await clock.sleep(IDLE_MS / 4, sweeping.signal)
       const oldest = idle[0]
       if (oldest === undefined || clock.monotonicMs() - oldest.sinceMs < IDLE_MS) continue
       idle.shift()
       void oldest.connection.close().finally(gone)
     }
+    isSweeping = false
   }
-  void sweep()
 
   return {
     acquire,
@@ -127,7 +131,10 @@ export function createPool({
         connection.destroy()
         gone()
       } else if (closing) void connection.close().finally(gone)
-      else if (!offer(connection)) idle.push({ connection, sinceMs: clock.monotonicMs() })
+      else if (!offer(connection)) {
+        idle.push({ connection, sinceMs: clock.monotonicMs() })
+        void sweep()
+      }
     },
     async close() {
       closing = true
