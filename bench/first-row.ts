@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { startServer } from '../test/support/server.ts'
 
 const GOAL_MS = 150
-const POLL_MS = 5
+const POLL_MS = 10
 
 const { values } = parseArgs({
   options: {

@@ -4,7 +4,7 @@ export const readEngineSettings = defineSettings('engine', {
   warmEngines: {
     env: 'MILLRACE_ENGINE_WARM',
     type: 'integer',
-    default: 1,
+    default: 2,
     least: 0,
     most: 16,
     help: 'Engine processes kept ready, so that a query starts without waiting for a process.',

@@ -8,6 +8,9 @@ import type { EngineStart } from './messages.ts'
 import { engineOn } from './run.ts'
 import type { Engine, EnginePool } from './types.ts'
 
+/** How long after a query took an engine the next one is started. */
+const REFILL_AFTER_MS = 150
+
 export type EnginePoolOptions = {
   /** Processes kept warm; default `settings.warmEngines`. */
   size?: number
@@ -76,10 +79,18 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
       )
     }
   }
+  // The start of the next engine would take its processor time from the query that just began: most are over by then.
+  let resting = 0
+  const refillLater = async () => {
+    resting++
+    await clock.sleep(REFILL_AFTER_MS, closing.signal)
+    resting--
+    if (failures === 0) refill()
+  }
   // One loop refills, so that engines that die idle are replaced and failures are spaced out.
   const refilling = (async () => {
     while (!closing.signal.aborted) {
-      refill()
+      if (resting === 0) refill()
       await clock.sleep(failures === 0 ? 200 : backoffMs(failures, { firstMs: 200 }), closing.signal)
     }
   })()
@@ -107,7 +118,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
         if (!signal?.aborted && wasWarm && failures === 0) continue
         throw error
       } finally {
-        if (failures === 0) refill()
+        void refillLater()
       }
       return engineOn(child, {
         clock,

@@ -88,7 +88,7 @@ async function run(connection: DuckDBConnection, job: RunMessage): Promise<void>
     send(message, () => process.exit(0))
   }
   try {
-    for (const statement of job.configuration) await connection.run(statement)
+    await connection.run(job.configuration.join(';\n'))
     for (const statement of job.setup) await runSetup(connection, statement)
     const prepared = await prepareSelect(connection, job.sql)
     const result = await prepared.stream()
