@@ -19,6 +19,8 @@ export class AppError extends Error {
   readonly status: number
   readonly advice: Advice
   readonly retryAfterSeconds: number
+  /** What to do about it, for people at a terminal. */
+  readonly help: string | undefined
   /** Extra members of the answer's body, such as `details.conflicts_with`. */
   details: Record<string, unknown> | undefined
 
@@ -29,6 +31,7 @@ export class AppError extends Error {
     this.status = row.status
     this.advice = row.advice
     this.retryAfterSeconds = row.retryAfterSeconds ?? 5
+    this.help = row.help
   }
 
   with(details: Record<string, unknown>): this {

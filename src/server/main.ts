@@ -31,6 +31,7 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (!(error instanceof AppError)) throw error
-  process.stderr.write(`millrace: ${error.message}\n`)
+  const help = error.help === undefined || error.code === 'unknown_option' ? '' : `${error.help}\n`
+  process.stderr.write(`millrace: ${error.message}\n${help}`)
   process.exitCode = error.code === 'unknown_option' ? 2 : 1
 }

@@ -62,6 +62,8 @@ export function createApp({
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 4096 },
     exposeHeadRoutes: false,
+    // A path that does not decode never reaches a route, and so not the error handler either.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply, { log, ids }),
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))

@@ -10,6 +10,7 @@ import { consoleRoutes, withConsoleSessions } from '../../console/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import {
   addJobRoutes,
+  addLocalClaims,
   createEndsReader,
   createQueueService,
   jobSettings,
@@ -23,6 +24,7 @@ import {
   engineParts,
   liveChunks,
   readEngineSettings,
+  readsOnly,
 } from '../../query/index.ts'
 import { renderResult } from '../../query/results/index.ts'
 import { addScheduleRoutes, createScheduler } from '../../schedules/index.ts'
@@ -60,6 +62,17 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     log,
     reservedIds: settings.reservedIds,
   })
+  addLocalClaims({
+    queue,
+    ends,
+    gate,
+    channel,
+    clock,
+    log,
+    readsOnly,
+    accountConcurrency: settings.accountConcurrency,
+    takeoverSeconds: settings.takeoverSeconds,
+  })
   const publicUrl = env.MILLRACE_PUBLIC_URL ?? ''
   const jobDeps = {
     gate,
@@ -73,7 +86,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     access: catalog.access,
     publicUrl,
     submitWaitMs: settings.submitWaitMs,
-    readDeadlineMs: 2_000,
+    readDeadlineMs: settings.readDeadlineMs,
     queueService,
     store: objects,
     render: renderResult,
@@ -111,7 +124,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
       firstAccountService(catalog, context, catalogSettings),
       queueService,
       createScheduler({ database, channel, clock, log, random: Math.random, catchUpSeconds: 300 }),
-      createHousekeeping({ database, objects, clock, log, jobRetentionDays, resultRetentionDays }),
+      createHousekeeping({ database, objects, queue, clock, log, jobRetentionDays, resultRetentionDays }),
     ],
     { clock, log },
   )

@@ -6,17 +6,19 @@ import {
   sweepImportIds,
   sweepOperations,
 } from '../../database/index.ts'
-import { removeOldJobs } from '../../jobs/index.ts'
+import { type LocalQueue, removeOldJobs, removeOrphanResults } from '../../jobs/index.ts'
 import { type Clock, isRetryable, type Log, type Service } from '../../kernel/index.ts'
 import { removeOldRuns } from '../../schedules/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 
 const EVERY_MS = 10 * 60_000
+const DAY_MS = 24 * 60 * 60_000
 
 /** What keeps history from costing anything: partitions ahead, old ids and changes away. Waits while the gate is shut. */
 export function createHousekeeping({
   database,
   objects,
+  queue,
   clock,
   log,
   jobRetentionDays,
@@ -24,11 +26,20 @@ export function createHousekeeping({
 }: {
   database: Database
   objects: ObjectStore
+  queue: LocalQueue
   clock: Clock
   log: Log
   jobRetentionDays: number
   resultRetentionDays: number
 }): Service {
+  let nextSweepMs = Number.NEGATIVE_INFINITY
+  /** Looks at every stored result: the day counts from the last time it went through, or from the start. */
+  const sweepResults = async () => {
+    if (clock.monotonicMs() < nextSweepMs) return
+    const isWaiting = (id: bigint) => queue.waitingJob(id) !== undefined
+    await removeOrphanResults({ database, store: objects, log }, { now: clock.now(), isWaiting })
+    nextSweepMs = clock.monotonicMs() + DAY_MS
+  }
   const tasks: Record<string, () => Promise<unknown>> = {
     'job partitions': () => createJobPartitions(database),
     operations: () => sweepOperations(database),
@@ -36,6 +47,7 @@ export function createHousekeeping({
     'dropped tables': () => retireDroppedTables(database),
     'import ids': () => sweepImportIds(database),
     jobs: () => removeOldJobs({ database, store: objects, log }, { jobRetentionDays, resultRetentionDays }),
+    'orphan results': sweepResults,
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),
   }
   return {

@@ -1,20 +1,23 @@
 import type { FastifyInstance } from 'fastify'
 import { httpErrors } from '../../kernel/http/index.ts'
 
-/** Parts of the protocol that later releases offer, by first segment below /v3: a clear refusal, not "no such path". */
+/** Parts of the protocol that later releases offer, by the path they begin with: a clear refusal, not "no such path". */
 const NOT_YET: Record<string, string> = {
-  bulk_import: 'bulk import sessions',
-  bulk_loads: 'data connectors',
-  export: 'table export',
-  connections: 'connections',
+  '/v3/bulk_import': 'bulk import sessions',
+  '/v3/bulk_loads': 'data connectors',
+  '/v3/connections': 'connections',
+  '/v3/export': 'table export',
+  '/v3/job/result_export': 'result output',
+  '/v3/table/partialdelete': 'deleting rows',
+  '/v4/queries': 'running saved queries by number',
 }
 
 export function notOfferedRoutes(app: FastifyInstance): void {
-  for (const [segment, what] of Object.entries(NOT_YET)) {
+  for (const [path, what] of Object.entries(NOT_YET)) {
     const refuse = () => {
       throw httpErrors.not_supported(what)
     }
-    app.all(`/v3/${segment}`, refuse)
-    app.all(`/v3/${segment}/*`, refuse)
+    app.all(path, refuse)
+    app.all(`${path}/*`, refuse)
   }
 }

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { request } from 'node:https'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { encode } from '@msgpack/msgpack'
+import { startServer, type TestServer } from '../support/server.ts'
+
+/** MILLRACE_TEST_CREATES=10000 is the long form. */
+const creates = Number(process.env.MILLRACE_TEST_CREATES ?? 200)
+const run = (...args: string[]) =>
+  promisify(execFile)('bin/millrace', args).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+      code,
+      stdout,
+      stderr,
+    }),
+  )
+
+describe('millrace up', () => {
+  let server: TestServer
+  before(async () => {
+    server = await startServer()
+  })
+  after(async () => {
+    await server?.stop()
+    server?.remove()
+  })
+  const put = (path: string) =>
+    fetch(`${server.url}/v3/table/import/${path}/msgpack.gz`, {
+      method: 'PUT',
+      headers: { authorization: `TD1 ${server.apiKey}` },
+      body: new Uint8Array(gzipSync(Buffer.from(encode({ time: 1_700_000_000, n: 1 })))),
+    })
+  const post = (path: string) =>
+    fetch(`${server.url}${path}`, { method: 'POST', headers: { authorization: `TD1 ${server.apiKey}` } })
+
+  test('says owner, password and two keys at its first start', () => {
+    const { email, password, masterKey, writeOnlyKey } = server.firstAccount
+    assert.equal(email, 'owner@localhost')
+    assert.ok(password.length >= 16)
+    for (const key of [masterKey, writeOnlyKey]) assert.match(key, /^1\/[0-9a-f]{40}$/)
+  })
+
+  test('refuses a second start on the same data directory and names the first', async () => {
+    const { code, stderr } = await run('up', '--data-dir', server.dataDir, '--port', '0', '--admin-port', '0')
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      new RegExp(`another millrace is running on this data directory: process ${server.pid}`),
+    )
+  })
+
+  test('refuses plain http beyond loopback and says what to do instead', async () => {
+    const { code, stderr } = await run('up', '--host', '0.0.0.0', '--data-dir', `${server.dataDir}/other`)
+    assert.equal(code, 1)
+    assert.match(stderr, /refusing to serve plain http on 0\.0\.0\.0[\s\S]*--tls self-signed/)
+  })
+
+  test('shows its processes, alive and ready', async () => {
+    const { code, stdout } = await run('status', '--data-dir', server.dataDir)
+    assert.equal(code, 0, stdout)
+    for (const name of ['core-0', 'ingest-0', 'loader-0', 'worker-0', 'database-gate'])
+      assert.match(stdout, new RegExp(`● ${name}`))
+  })
+
+  test('reports the metrics of every process on one page, each family once', async () => {
+    const text = await (await fetch(`${server.adminUrl}/metrics`)).text()
+    for (const name of ['millrace_spool_pending_bytes', 'millrace_load_lag_seconds', 'millrace_gate_open']) {
+      assert.equal(text.split('\n').filter((line) => line.startsWith(`# TYPE ${name} `)).length, 1, name)
+    }
+    assert.match(text, /process="loader-0"/)
+  })
+
+  test('makes keys on the machine; a write-only one may import and nothing else', async () => {
+    const { stdout } = await run('key:create', 'agent', '--kind', 'write-only', '--data-dir', server.dataDir)
+    const key = stdout.trim()
+    await post('/v3/database/create/keys')
+    await post('/v3/table/create/keys/events/log')
+    const headers = { authorization: `TD1 ${key}` }
+    assert.equal((await fetch(`${server.url}/v3/database/list`, { headers })).status, 403)
+    const body = new Uint8Array(gzipSync(Buffer.alloc(0)))
+    assert.equal(
+      (await fetch(`${server.url}/v3/table/import/keys/events/msgpack.gz`, { method: 'PUT', headers, body }))
+        .status,
+      200,
+    )
+  })
+
+  test(`takes an import into a table created a moment before, ${creates} times`, async () => {
+    await post('/v3/database/create/atonce')
+    for (let n = 0; n < creates; n++) {
+      assert.equal((await post(`/v3/table/create/atonce/table_${n}/log`)).status, 200)
+      assert.equal((await put(`atonce/table_${n}`)).status, 200, `table ${n}`)
+    }
+  })
+
+  test('drains and ends with exit code 0, the edge first and the database last', async () => {
+    const { dataDir } = server
+    assert.equal(await server.stop(), 0)
+    const stopped = server
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('"process stopped"'))
+      .map((line) => JSON.parse(line).child)
+    assert.deepEqual(stopped, ['ingest-0', 'worker-0', 'loader-0', 'core-0'])
+    server = await startServer({ dataDir, args: ['--tls', 'self-signed'] })
+    assert.equal(server.firstAccount, undefined)
+  })
+
+  test('serves TLS with a certificate of its own making', async () => {
+    const answer = await new Promise<{ status?: number; certificate: string }>((resolve, reject) => {
+      const call = request(
+        `${server.url}/v3/system/server_status`,
+        { rejectUnauthorized: false },
+        (response) => {
+          const { subject } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate()
+          response
+            .resume()
+            .on('end', () => resolve({ status: response.statusCode, certificate: String(subject.CN) }))
+        },
+      )
+      call.on('error', reject)
+      call.end()
+    })
+    assert.deepEqual(answer, { status: 200, certificate: 'localhost' })
+  })
+})
