@@ -65,4 +65,38 @@ export const caseTables: Record<string, CaseTable> = {
     ],
     chunks: [],
   },
+  /** What SQL calls a and b was called otherwise in older chunks: first b and old_b, then each by the other's name. */
+  renamed: {
+    columns: [
+      { name: 'a', key: 'k1', type: 'long' },
+      { name: 'b', key: 'k2', type: 'string' },
+    ],
+    chunks: [
+      {
+        sql: `SELECT 1::BIGINT AS b, 'one' AS old_b, ${day(1)}::BIGINT AS time`,
+        physical: { b: 'INT64', old_b: 'BYTE_ARRAY' },
+        keys: { b: 'k1', old_b: 'k2' },
+      },
+      {
+        sql: `SELECT 'two' AS a, 2::BIGINT AS b, ${day(2)}::BIGINT AS time`,
+        physical: { a: 'BYTE_ARRAY', b: 'INT64' },
+        keys: { a: 'k2', b: 'k1' },
+      },
+      {
+        sql: `SELECT 3::BIGINT AS a, 'three' AS b, ${day(3)}::BIGINT AS time`,
+        physical: { a: 'INT64', b: 'BYTE_ARRAY' },
+        keys: { a: 'k1', b: 'k2' },
+      },
+      {
+        sql: `SELECT 'four' AS a, ${day(4)}::BIGINT AS time`,
+        physical: { a: 'BYTE_ARRAY' },
+        keys: { a: 'k2' },
+      },
+      {
+        sql: `SELECT 'of a key that is gone' AS a, 5::BIGINT AS c, ${day(5)}::BIGINT AS time`,
+        physical: { a: 'BYTE_ARRAY', c: 'INT64' },
+        keys: { a: 'k9', c: 'k1' },
+      },
+    ],
+  },
 }

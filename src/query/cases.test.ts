@@ -11,6 +11,7 @@ const FILES = [
   'generate/operators.cases.json',
   'generate/casts.cases.json',
   'generate/relations.cases.json',
+  'generate/renamed.cases.json',
   'prune/prune.cases.json',
 ]
 

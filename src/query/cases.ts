@@ -37,8 +37,10 @@ export type Case = {
 
 /** `sql` makes the rows that are written to one Parquet chunk; several chunks may differ in what they hold. */
 export type CaseTable = {
-  columns: TableColumn[]
-  chunks: { sql: string; physical: Record<string, string> }[]
+  /** The key is the name unless given. */
+  columns: (Omit<TableColumn, 'key'> & { key?: string })[]
+  /** `keys`: by the file's column name, where it is not the key. */
+  chunks: { sql: string; physical: Record<string, string>; keys?: Record<string, string> }[]
 }
 
 export type CaseAnswer =
@@ -75,6 +77,10 @@ export async function startCases(tables: Record<string, CaseTable> = {}): Promis
   }
 }
 
+export function columnsOf({ columns }: CaseTable): TableColumn[] {
+  return columns.map((column) => ({ key: column.name, ...column }))
+}
+
 function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLookup {
   return {
     findTable(database, table) {
@@ -82,7 +88,7 @@ function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLoo
       if (database !== 'db') return { kind: 'no-database' }
       const index = names.indexOf(table)
       if (index === -1) return { kind: 'no-table' }
-      return { kind: 'found', table: { id: BigInt(index + 1), columns: tables[table]!.columns } }
+      return { kind: 'found', table: { id: BigInt(index + 1), columns: columnsOf(tables[table]!) } }
     },
     listDatabases: () => ({ kind: 'found', names: ['db'] }),
     listTables: (database) => (database === 'db' ? { kind: 'found', names } : { kind: 'absent' }),
@@ -96,7 +102,7 @@ async function writeChunks(
   table: CaseTable,
 ): Promise<SnapshotChunk[]> {
   const chunks: SnapshotChunk[] = []
-  for (const [index, { sql, physical }] of table.chunks.entries()) {
+  for (const [index, { sql, physical, keys = {} }] of table.chunks.entries()) {
     const path = join(directory, `${tableId}-${index}.parquet`)
     await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet)`)
     const facts = await connection.runAndReadAll(
@@ -106,7 +112,7 @@ async function writeChunks(
     const columns = Object.fromEntries(
       Object.entries({ time: 'INT64', ...physical }).map(([name, kind]) => [
         name,
-        { key: name, type: '', physical: kind, nulls: 0 },
+        { key: keys[name] ?? name, type: '', physical: kind, nulls: 0 },
       ]),
     )
     chunks.push({ id: BigInt(index), tableId, timeMin, timeMax, rows: Number(rows), bytes: 0, path, columns })

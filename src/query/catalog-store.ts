@@ -10,13 +10,15 @@ export async function findTable(
   databaseId: bigint,
   table: string,
 ): Promise<FoundTable | undefined> {
-  const rows = await sql<{ id: bigint; name: string | null; type: string | null }>`
-    SELECT t.id, c.name, c.type
+  const rows = await sql<{ id: bigint; name: string | null; key: string | null; type: string | null }>`
+    SELECT t.id, c.name, c.key, c.type
       FROM tables t LEFT JOIN table_columns c ON c.table_id = t.id AND c.removed_at IS NULL
      WHERE t.database_id = ${databaseId} AND t.name = ${table} AND t.removed_at IS NULL
      ORDER BY c.ordinal`
   if (rows.length === 0) return undefined
-  const columns = rows.flatMap(({ name, type }) => (name === null || type === null ? [] : [{ name, type }]))
+  const columns = rows.flatMap(({ name, key, type }) =>
+    name === null || key === null || type === null ? [] : [{ name, key, type }],
+  )
   return { id: rows[0].id, columns }
 }
 

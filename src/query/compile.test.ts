@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { AppError } from '../kernel/index.ts'
 import type { SchemaLookup } from './analyze/index.ts'
 import { caseTables } from './case-tables.ts'
-import { type CaseRunner, readCases, startCases } from './cases.ts'
+import { type CaseRunner, columnsOf, readCases, startCases } from './cases.ts'
 import { bindTables, compileQuery } from './compile.ts'
 import { QueryError } from './errors.ts'
 
@@ -15,7 +15,7 @@ const lookup: SchemaLookup = {
     const found = caseTables[table]
     return found === undefined
       ? { kind: 'no-table' }
-      : { kind: 'found', table: { id: 1n, columns: found.columns } }
+      : { kind: 'found', table: { id: 1n, columns: columnsOf(found) } }
   },
   listDatabases: () => ({ kind: 'unknown', reason: 'nobody knows' }),
   listTables: () => ({ kind: 'found', names: ['orders'] }),

@@ -8,8 +8,11 @@ export type TableLookup =
   | { kind: 'no-table' }
   | { kind: 'unknown'; reason: string }
 
-/** `type` as the REST API names it: int long float double string array<…> map<…>. The column `time` is not listed. */
-export type TableColumn = { name: string; type: string }
+/**
+ * `type` as the REST API names it: int long float double string array<…> map<…>. `key` is what senders call the column
+ * and files know it by: the name may be changed, the key never. The column `time` is not listed.
+ */
+export type TableColumn = { name: string; key: string; type: string }
 
 export type ListLookup =
   | { kind: 'found'; names: string[] }
@@ -22,6 +25,9 @@ export type SchemaLookup = {
   listDatabases(): ListLookup | Promise<ListLookup>
   listTables(database: string): ListLookup | Promise<ListLookup>
 }
+
+/** The key of the column every table has; senders cannot write a key like this one, but may send `time` twice. */
+export const TIME_KEY = '\0time'
 
 /** The catalog under which every database stands. */
 export const CATALOG = 'td-presto'

@@ -132,6 +132,6 @@ export type TableReference = {
   tableId: bigint
   database: string
   table: string
-  columns: { name: string; type: PrestoType }[]
+  columns: { name: string; key: string; type: PrestoType }[]
   used: Set<number>
 }

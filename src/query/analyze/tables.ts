@@ -3,7 +3,7 @@ import { QueryError } from '../errors.ts'
 import type { QualifiedName } from '../parse/ast.ts'
 import { type Analyzer, nextRelation } from './analyzer.ts'
 import { BIGINT } from './coerce.ts'
-import { CATALOG, type TableLookup } from './lookup.ts'
+import { CATALOG, type TableLookup, TIME_KEY } from './lookup.ts'
 import type { RelationPlan, TableReference } from './plan.ts'
 import type { Field } from './scope.ts'
 import { columnType } from './types.ts'
@@ -56,8 +56,8 @@ export function tableColumns(
 ): TableReference['columns'] {
   const declared = table.columns
     .filter(({ name }) => name.toLowerCase() !== 'time')
-    .map(({ name, type }) => ({ name, type: columnType(type) }))
-  return [...declared, { name: 'time', type: BIGINT }]
+    .map(({ name, key, type }) => ({ name, key, type: columnType(type) }))
+  return [...declared, { name: 'time', key: TIME_KEY, type: BIGINT }]
 }
 
 export function tableRelation(

@@ -1,38 +1,83 @@
+import { TIME_KEY } from '../analyze/lookup.ts'
 import type { TableReference } from '../analyze/plan.ts'
 import { duckType, textLiteral } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 
-/** What a chunk file holds, by column name: Parquet's own kind. */
+/** What a chunk file holds, by the name the column has in it: the sender's key, and Parquet's own kind. */
 export type TableFiles = {
   path: string
-  columns: Readonly<Record<string, { physical: string; nulls: number }>>
+  columns: Readonly<Record<string, { key: string; physical: string; nulls: number }>>
 }[]
+type Column = { number: number; key: string; type: PrestoType }
+/** Files that call the same columns by the same names: `names` by key. */
+type FileGroup = { files: TableFiles; names: Map<string, string> }
 
 /**
- * The rows of one table reference: columns c1, c2, … as the schema declares them, whatever the files hold. A column that a file lacks
- * is NULL there; a value that is not of the declared type is converted, or NULL when that is impossible. No files: no rows.
+ * The rows of one table reference: columns c1, c2, … as the schema declares them, whatever the files hold and however the
+ * columns were called when they were written. A column that a file lacks is NULL there; a value that is not of the
+ * declared type is converted, or NULL when that is impossible. No files: no rows.
  */
 export function tableSql(reference: TableReference, files: TableFiles): string {
   const columns = [...reference.used]
     .sort((a, b) => a - b)
     .map((number) => ({ number, ...reference.columns[number - 1]! }))
   if (files.length === 0) {
-    const nulls = columns.map(({ number, type }) => `CAST(NULL AS ${duckType(type)}) AS c${number}`)
+    const nulls = columns.map(nullColumn)
     return `(SELECT ${nulls.length === 0 ? 'NULL AS c0' : nulls.join(', ')} WHERE false)`
   }
+  const groups = groupsOf(columns, files).map((group) => groupSql(columns, group))
+  return `(${groups.join(' UNION ALL ')})`
+}
+
+const nullColumn = ({ number, type }: Column) => `CAST(NULL AS ${duckType(type)}) AS c${number}`
+
+/** One group as long as no column was renamed; a file joins the first group in which no name means two keys. */
+function groupsOf(columns: Column[], files: TableFiles): FileGroup[] {
+  const wanted = new Set(columns.map(({ key }) => key))
+  const groups: FileGroup[] = []
+  for (const file of files) {
+    const names = new Map([[TIME_KEY, 'time']])
+    for (const [name, { key }] of Object.entries(file.columns))
+      if (name !== 'time' && wanted.has(key)) names.set(key, name)
+    const group = groups.find((one) => agree(one, file, names))
+    if (group === undefined) groups.push({ files: [file], names })
+    else {
+      group.files.push(file)
+      for (const [key, name] of names) group.names.set(key, name)
+    }
+  }
+  return groups
+}
+
+function agree(group: FileGroup, file: TableFiles[number], names: Map<string, string>): boolean {
+  for (const [key, name] of names) {
+    if ((group.names.get(key) ?? name) !== name) return false
+    // A file of the group that lacks this key may use its name for another one.
+    if (!group.names.has(key) && group.files.some((other) => keyIn(other, name, key) !== key)) return false
+  }
+  for (const [key, name] of group.names) if (keyIn(file, name, key) !== key) return false
+  return true
+}
+
+/** The key of the file's column of that name; `otherwise` when it has none. */
+function keyIn({ columns }: TableFiles[number], name: string, otherwise: string): string {
+  return name === 'time' ? TIME_KEY : (columns[name]?.key ?? otherwise)
+}
+
+function groupSql(columns: Column[], { files, names }: FileGroup): string {
+  const read: { name: string; stored: string }[] = []
+  const select = columns.map((column) => {
+    const { number, key, type } = column
+    const name = names.get(key)
+    if (name === undefined) return nullColumn(column)
+    const stored = storedType(name, type, files)
+    read.push({ name, stored })
+    return `${converted(identifier(name), type, stored)} AS c${number}`
+  })
   const paths = `[${files.map(({ path }) => textLiteral(path)).join(', ')}]`
-  if (columns.length === 0)
-    return `(SELECT true AS c0 FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schemaOf([{ name: 'time', stored: 'BIGINT' }])}))`
-  const read = columns.map(({ number, name, type }) => ({
-    number,
-    name,
-    type,
-    stored: storedType(name, type, files),
-  }))
-  const select = read.map(
-    ({ number, name, type, stored }) => `${converted(identifier(name), type, stored)} AS c${number}`,
-  )
-  return `(SELECT ${select.join(', ')} FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schemaOf(read)}))`
+  // Rows are counted along a column that every file has.
+  const schema = schemaOf(read.length === 0 ? [{ name: 'time', stored: 'BIGINT' }] : read)
+  return `SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schema})`
 }
 
 function schemaOf(columns: { name: string; stored: string }[]): string {
