@@ -26,6 +26,9 @@ export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void
 
   addRoute(app, 'POST', '/v3/result/create/:name', async (request, _reply, { name }) => {
     const { accountId } = request.principal
+    // The wording of treasure-data/td-client-ruby spec/td/client/result_api_spec.rb.
+    if (name!.length < 3)
+      throw catalogErrors.parameter_invalid('Validation failed: Name is too short (minimum is 3 characters)')
     const { url, password } = withoutPassword(textOf(request.parameters, 'url'))
     const secret =
       password === undefined ? null : deps.secrets.seal(password, `connection ${accountId}/${name}`)

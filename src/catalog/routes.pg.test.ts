@@ -130,6 +130,21 @@ describe('tables', () => {
     assert.equal((await show('wide')).schema, '[]')
   })
 
+  test("rename columns by an alias, two at once also to each other's name", async () => {
+    const schema = (text: string) => post('/v3/table/update-schema/shop/wide', { schema: text })
+    await schema('[["p","int"],["q","string"]]')
+    await schema('[["p","int","q"],["q","string","p"]]')
+    assert.equal((await show('wide')).schema, '[["p","int","q"],["q","string","p"]]')
+    assert.equal((await schema('[["p","int","q"],["q","string","q"]]')).status, 422)
+    assert.equal(
+      (await post('/v3/table/append-schema/shop/wide', { schema: '[["r","int","p"]]' })).status,
+      422,
+    )
+    await schema('[["p","int"],["r","int","p"]]')
+    assert.equal((await show('wide')).schema, '[["p","int","q"],["r","int","p"]]')
+    await schema('[]')
+  })
+
   test('refuse schemas that cannot be used, and leave time out', async () => {
     for (const schema of [
       '{',
@@ -235,10 +250,13 @@ describe('while the database is away', () => {
 describe('result targets', () => {
   test('are listed without their passwords, which are stored encrypted', async () => {
     const url = 'mysql://user:pa%3Ass@host:3306/db/t?mode=replace'
-    assert.deepEqual((await post('/v3/result/create/r1', { url })).json(), { name: 'r1', result: 'r1' })
+    assert.deepEqual((await post('/v3/result/create/result1', { url })).json(), {
+      name: 'result1',
+      result: 'result1',
+    })
     const { results } = (await get('/v3/result/list')).json()
     assert.deepEqual(results, [
-      { name: 'r1', url: 'mysql://user@host:3306/db/t?mode=replace', organization: null },
+      { name: 'result1', url: 'mysql://user@host:3306/db/t?mode=replace', organization: null },
     ])
     const [row] = await started.catalog.test.database.read(
       { class: 'read', deadlineMs: 5000 },
@@ -246,15 +264,15 @@ describe('result targets', () => {
     )
     assert.ok(!row!.secret.includes('pa:ss'))
     assert.equal(
-      started.catalog.secrets.open(row!.secret, `connection ${started.first.accountId}/r1`),
+      started.catalog.secrets.open(row!.secret, `connection ${started.first.accountId}/result1`),
       'pa:ss',
     )
-    assert.equal((await post('/v3/result/create/r1', { url })).status, 409)
+    assert.equal((await post('/v3/result/create/result1', { url })).status, 409)
     assert.equal((await post('/v3/result/create/r2', { url: 'no url' })).status, 422)
     assert.equal((await get('/v3/connections/lookup?name=none')).status, 404)
-    assert.equal(typeof (await get('/v3/connections/lookup?name=r1')).json().id, 'number')
-    assert.equal((await post('/v3/result/delete/r1')).status, 200)
-    assert.equal((await post('/v3/result/delete/r1')).status, 404)
+    assert.equal(typeof (await get('/v3/connections/lookup?name=result1')).json().id, 'number')
+    assert.equal((await post('/v3/result/delete/result1')).status, 200)
+    assert.equal((await post('/v3/result/delete/result1')).status, 404)
   })
 })
 

@@ -1,6 +1,5 @@
 import type { Sql } from '../kernel/index.ts'
-import { catalogErrors } from './errors.ts'
-import { sqlNameOf } from './names.ts'
+import { type NamedColumn, nameColumns } from './column-names.ts'
 import type { DeclaredColumn } from './schema.ts'
 
 export type TableSettings = {
@@ -91,12 +90,18 @@ export async function swapNames(sql: Sql, a: LockedTable, b: LockedTable): Promi
   await sql`UPDATE tables SET name = ${b.name}, updated_at = now() WHERE id = ${a.id}`
 }
 
-type ColumnRow = { name: string; key: string; type: string; ordinal: number; removed: boolean }
+type ColumnRow = NamedColumn & {
+  type: string
+  ordinal: number
+  description: string | null
+  declared: boolean
+  removed_at: Date | null
+}
 
 /**
- * Declares columns: new ones are added at the end, known ones get the type (and come back when they had been
- * removed). With `replace`, columns that are not listed are removed. A name once given never changes.
- * @throws schema_invalid (422, final) when an alias contradicts the name a column has
+ * Declares columns: new ones are added at the end, known ones get type and alias (and come back when they had been
+ * removed). With `replace`, columns that are not listed are removed.
+ * @throws schema_invalid (422, final) when an alias is the name of another column
  */
 export async function declareColumns(
   sql: Sql,
@@ -105,20 +110,16 @@ export async function declareColumns(
   { replace }: { replace: boolean },
 ): Promise<void> {
   const known = await sql<ColumnRow>`
-    SELECT name, key, type, ordinal, removed_at IS NOT NULL AS removed FROM table_columns
-     WHERE table_id = ${tableId} FOR UPDATE`
+    SELECT name, key, type, ordinal, description, declared, removed_at, removed_at IS NOT NULL AS removed
+      FROM table_columns WHERE table_id = ${tableId} FOR UPDATE`
+  const names = nameColumns(known, columns, { replace })
+  await renameColumns(sql, tableId, known, names)
   const byKey = new Map(known.map((column) => [column.key, column]))
-  const names = new Set(known.map(({ name }) => name))
   let ordinal = Math.max(0, ...known.map((column) => column.ordinal))
   for (const column of columns) {
     const there = byKey.get(column.key)
-    const name = there?.name ?? nameFor(column, names)
-    if (column.name !== undefined && column.name !== name) {
-      throw catalogErrors.schema_invalid(`column ${column.key} is called '${name}' and names never change`)
-    }
-    names.add(name)
     const place = replace || there === undefined || there.removed ? ++ordinal : there.ordinal
-    await putColumn(sql, tableId, { ...column, name, ordinal: place })
+    await putColumn(sql, tableId, { ...column, name: names.get(column.key)!, ordinal: place })
   }
   if (replace)
     await removeColumnsBut(
@@ -128,10 +129,22 @@ export async function declareColumns(
     )
 }
 
-function nameFor(column: DeclaredColumn, names: Set<string>): string {
-  if (column.name === undefined) return sqlNameOf(column.key, (name) => names.has(name))
-  if (names.has(column.name)) throw catalogErrors.schema_invalid(`the name '${column.name}' is taken`)
-  return column.name
+/** Deleted and inserted anew, not updated: names may be exchanged, and the snapshot knows columns by their names. */
+async function renameColumns(
+  sql: Sql,
+  tableId: bigint,
+  known: ColumnRow[],
+  names: Map<string, string>,
+): Promise<void> {
+  const renamed = known.filter(({ key, name }) => names.get(key) !== name)
+  if (renamed.length === 0) return
+  await sql`
+    DELETE FROM table_columns WHERE table_id = ${tableId} AND key = ANY (${renamed.map(({ key }) => key)}::text[])`
+  for (const { key, type, ordinal, description, declared, removed_at } of renamed) {
+    await sql`
+      INSERT INTO table_columns (table_id, name, key, type, ordinal, description, declared, removed_at)
+      VALUES (${tableId}, ${names.get(key)!}, ${key}, ${type}, ${ordinal}, ${description}, ${declared}, ${removed_at})`
+  }
 }
 
 async function putColumn(

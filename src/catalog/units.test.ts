@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { randomIds, sha256Hex } from '../kernel/index.ts'
+import { nameColumns } from './column-names.ts'
 import { mintKey, readKey } from './keys.ts'
 import { requireName, sqlNameOf } from './names.ts'
 import { hashPassword, passwordMatches } from './passwords.ts'
@@ -65,6 +66,51 @@ describe('names', () => {
       ['amount', 'upper_case', '_422col', '_', 'sccid', 'sccid_1', 'sccid_2', 'v_1', 'time_1', 'a_b', '_x'],
     )
     assert.equal(sqlNameOf('k'.repeat(500), () => false).length, 128)
+  })
+})
+
+describe('the names of columns', () => {
+  const known = [
+    { key: 'K1', name: 'k1', removed: false },
+    { key: 'K2', name: 'k2', removed: false },
+    { key: 'gone', name: 'gone', removed: true },
+  ]
+  const named = (declared: [key: string, name?: string][], replace: boolean) =>
+    Object.fromEntries(
+      nameColumns(
+        known,
+        declared.map(([key, name]) => ({ key, type: 'string', name })),
+        { replace },
+      ),
+    )
+
+  test('stay without an alias, and new keys get a free one', () => {
+    const expected = { K1: 'k1', K2: 'k2', gone: 'gone', k1: 'k1_1' }
+    assert.deepEqual(named([['K1'], ['K2'], ['k1']], true), expected)
+    assert.deepEqual(named([['k1']], false), expected)
+  })
+
+  test('follow an alias, also when two columns exchange theirs', () => {
+    assert.deepEqual(
+      named(
+        [
+          ['K1', 'k2'],
+          ['K2', 'k1'],
+        ],
+        false,
+      ),
+      { K1: 'k2', K2: 'k1', gone: 'gone' },
+    )
+  })
+
+  test('are given up by columns that are removed', () => {
+    assert.deepEqual(named([['new', 'gone']], false), { K1: 'k1', K2: 'k2', new: 'gone', gone: 'gone_1' })
+    assert.deepEqual(named([['K1', 'k2']], true), { K1: 'k2', K2: 'k2_1', gone: 'gone' })
+  })
+
+  test('are not taken from columns that stay', () => {
+    assert.throws(() => named([['K1', 'k2']], false), { code: 'schema_invalid', status: 422 })
+    assert.throws(() => named([['K1', 'k2'], ['K2']], true), { code: 'schema_invalid', status: 422 })
   })
 })
 
