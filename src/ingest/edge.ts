@@ -36,6 +36,9 @@ export type Edge = {
 /** The global id call of td-js-sdk ≥ 3.1 is `GET /` with this type (treasure-data/td-js-sdk lib/plugins/globalid.js). */
 const EVENT_TYPE = 'application/vnd.treasuredata.v1'
 
+/** Vendor paths accept an optional `.json` suffix. */
+const STATUS_PATHS = new Set(['/v3/system/server_status', '/v3/system/server_status.json'])
+
 /**
  * Everything that happens on port 8080: imports and the server status here, every other path in core. Never
  * touches the main database, and goes on accepting while core and the database are away. Building it does not listen.
@@ -59,7 +62,7 @@ export function createEdge(options: EdgeOptions): Edge {
       const target = importPathOf(path)
       if (target !== undefined) return acceptImport(importParts, target, request, response)
     } else if (method === 'GET' || method === 'HEAD') {
-      if (path === '/v3/system/server_status') return answerStatus(response, serverStatus())
+      if (STATUS_PATHS.has(path)) return answerStatus(response, serverStatus())
       if (path === '/' && !isEventRequest(request)) return redirectToConsole(response)
     }
     return core.forward(request, response)
@@ -114,6 +117,8 @@ function isEventRequest(request: IncomingMessage): boolean {
 
 /** How much of a refused body is still read, so that a client that sends first and reads then sees the answer. */
 const MOST_DISCARDED_BYTES = 256 * 1024 * 1024
+/** A client that sends nothing for so long is taken to wait for the answer. */
+const DISCARD_PAUSE_MS = 1000
 
 function answerAfterBody(request: IncomingMessage, response: ServerResponse, error: AppError): void {
   const answer = () => answerRefusal(response, error)
@@ -136,4 +141,5 @@ function answerAfterBody(request: IncomingMessage, response: ServerResponse, err
   })
   request.once('end', once)
   request.once('close', once)
+  request.setTimeout(DISCARD_PAUSE_MS, once)
 }

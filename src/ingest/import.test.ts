@@ -205,6 +205,17 @@ describe('an import is refused for good', () => {
         assert.deepEqual(await spooled(), [])
       },
     ))
+
+  test('over the size limit: 413 also to a client that announces much, sends little and waits', () =>
+    withEdge({}, async ({ port }) => {
+      const socket = net.connect(port, '127.0.0.1')
+      socket.write(
+        `PUT ${withId} HTTP/1.1\r\nHost: x\r\nAuthorization: TD1 ${KEY}\r\nContent-Length: 999999999\r\n\r\nabc`,
+      )
+      let text = ''
+      for await (const part of socket) text += part
+      assert.match(text, /^HTTP\/1.1 413 .*"error_code":"import_too_large"/s)
+    }))
 })
 
 describe('an import that nobody can judge or take now is told to come back', () => {
