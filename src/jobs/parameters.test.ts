@@ -63,6 +63,7 @@ describe('the parameters of a new job', () => {
 
   test('with a job number that cannot be one are about a job that does not exist', () => {
     assert.equal(jobIdOf({ id: '19' }), 19n)
+    assert.equal(jobIdOf({ id: '19.json' }), 19n)
     for (const id of ['x/y', '', '-1', '99999999999999999999']) {
       assert.throws(() => jobIdOf({ id }), { code: 'job_unknown', status: 404 })
     }

@@ -76,9 +76,9 @@ export function instantOf(parameters: Parameters, name: string): Date | undefine
   return instant
 }
 
-/** `:id` of a path. @throws job_unknown (404, final) for what cannot be the number of a job */
+/** `:id` of a path, which may carry the vendor's optional `.json`. @throws job_unknown (404, final) for what cannot be the number of a job */
 export function jobIdOf(parameters: Parameters): bigint {
-  const text = textOf(parameters, 'id') ?? ''
+  const text = (textOf(parameters, 'id') ?? '').replace(/\.json$/, '')
   if (!/^\d{1,18}$/.test(text)) throw jobErrors.job_unknown(text)
   return BigInt(text)
 }

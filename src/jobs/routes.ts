@@ -7,6 +7,7 @@ import {
   type Principal,
   textOf,
 } from '../kernel/http/index.ts'
+import { AppError } from '../kernel/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import { requireKill, requireSight, visibleDatabases } from './access.ts'
 import { type IssueDeps, issueJob } from './issue.ts'
@@ -37,8 +38,7 @@ export function addJobRoutes(app: FastifyInstance, deps: JobRoutesDeps): void {
   // A query without a database: the clients then send a path that ends in a slash.
   app.post('/v3/job/issue/:type', (request) => issue(deps, request))
 
-  app.get('/v3/job/list', async (request, reply) => {
-    const { parameters, principal } = request
+  const list = async ({ parameters, principal }: FastifyRequest, reply: FastifyReply) => {
     const from = integerOf(parameters, 'from', { least: 0 }) ?? 0
     const to = integerOf(parameters, 'to', { least: 0 }) ?? from + 19
     const { value: jobs, asOfMs } = await lookUpJobs(deps, {
@@ -52,7 +52,9 @@ export function addJobRoutes(app: FastifyInstance, deps: JobRoutesDeps): void {
     })
     noteAge(reply, asOfMs)
     return { jobs: jobs.map((job) => jobBody(job, deps.publicUrl)), count: jobs.length, from, to }
-  })
+  }
+  // The vendor's paths accept an optional suffix.
+  for (const path of ['/v3/job/list', '/v3/job/list.json']) app.get(path, list)
 
   const find = async (principal: Principal, parameters: Parameters, reply: FastifyReply) => {
     const { value: job, asOfMs } = await lookUpJob(deps, principal.accountId, jobIdOf(parameters))
@@ -88,6 +90,12 @@ export function addJobRoutes(app: FastifyInstance, deps: JobRoutesDeps): void {
 
   app.get('/v3/job/result/:id', async (request, reply) => {
     const job = await find(request.principal, request.parameters, reply)
+    // A refused range says how long the result is; the refusal itself does not know of headers.
+    const noteLength = (error: unknown): never => {
+      if (error instanceof AppError && error.status === 416)
+        reply.header('content-range', `bytes */${job.resultBytes}`)
+      throw error
+    }
     const { status, headers, body } = await openResult(deps, job, {
       format: formatOf(request.parameters),
       header: booleanOf(request.parameters, 'header') ?? false,
@@ -95,7 +103,7 @@ export function addJobRoutes(app: FastifyInstance, deps: JobRoutesDeps): void {
       acceptsGzip: acceptsGzip(request.headers['accept-encoding'] as string | undefined),
       range: request.headers.range,
       ifRange: request.headers['if-range'] as string | undefined,
-    })
+    }).catch(noteLength)
     return reply.code(status).headers(headers).send(body)
   })
 }

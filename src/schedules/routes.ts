@@ -43,7 +43,8 @@ const MOST_LISTED = 1000
  * td-client-java call it. The path parameter is not called `name`: a parameter of that name in the body renames.
  */
 export function addScheduleRoutes(app: FastifyInstance, deps: ScheduleRoutesDeps): void {
-  app.get('/v3/schedule/list', ({ principal }, reply) => list(deps, principal, reply))
+  for (const path of ['/v3/schedule/list', '/v3/schedule/list.json'])
+    app.get(path, ({ principal }, reply) => list(deps, principal, reply))
   app.post('/v3/schedule/create/:schedule', ({ principal, parameters }) =>
     create(deps, principal, parameters),
   )
