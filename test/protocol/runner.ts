@@ -3,12 +3,13 @@ import { globSync, readFileSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { basename } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
-import { decodeMulti, encode } from '@msgpack/msgpack'
+import { gunzipSync } from 'node:zlib'
+import { decodeMulti } from '@msgpack/msgpack'
 import { fill, mismatches, type Pattern } from './pattern.ts'
+import { gzippedRecords } from './records.ts'
 
-/** One request and what must come back. Bodies: at most one of form, multipart, json, base64, msgpackGz. */
-export type Step = {
+/** One request and what must come back. Bodies: at most one of form, multipart, json, base64, msgpackGz, text. */
+export type RequestStep = {
   /** `GET /v3/database/list`; may hold `${name}`. */
   do: string
   note?: string
@@ -19,13 +20,19 @@ export type Step = {
   multipart?: Record<string, string>
   json?: unknown
   base64?: string
-  /** Records: encoded one after another, then gzip'd. */
-  msgpackGz?: Record<string, unknown>[]
+  /** Records: encoded one after another, then gzip'd; an array of arrays is one gzip member for each. See records.ts. */
+  msgpackGz?: unknown[]
+  /** Sent as it stands; the content type, if any, comes from `headers`. */
+  text?: string
+  /** The body without Content-Length, in chunks. */
+  chunked?: boolean
   expect: {
     status?: number | number[]
     headers?: Record<string, string>
     json?: Pattern
     text?: string
+    /** The error body all clients can read, with this (a pattern) as its message; `status` names the status. */
+    refusal?: string
     /** Body as (gzip'd, if it says so or is) concatenated msgpack values. */
     msgpack?: Pattern
     /** Length of the body on the wire. */
@@ -34,10 +41,16 @@ export type Step = {
   }
   /** name → path like `job_id` or `jobs.0.job_id` in the JSON answer. */
   save?: Record<string, string>
+  /** name → header of the answer. */
+  saveHeaders?: Record<string, string>
   /** Sent again until the expectation holds, at most this long. */
   withinMs?: number
 }
-export type ProtocolCase = { name: string; steps: Step[] }
+/** Issues the query as a presto job until its rows, the result as msgpack, are these (a pattern). */
+export type QueryStep = { query: string; in?: string; rows: Pattern; key?: string }
+export type Step = RequestStep | QueryStep
+/** `given` names lists of steps in given.json, done first. */
+export type ProtocolCase = { name: string; given?: string[]; steps: Step[] }
 export type Target = { baseUrl: string; apiKey: string }
 type Answer = { status: number; headers: Record<string, string>; body: Buffer }
 
@@ -51,32 +64,87 @@ export function readCases(): { file: string; cases: ProtocolCase[] }[] {
     }))
 }
 
+const given = JSON.parse(readFileSync('test/protocol/given.json', 'utf8')) as Record<string, Step[]>
+
 /**
  * Runs one case against a server. `${unique}` in it is a new name for each run, so that cases do not meet each other's
- * databases. @throws with step, request, answer and every mismatch
+ * databases; `${apikey}` the owner's key, `${account}` and `${hex}` its parts; `${sent_md5}` of the last body sent.
+ * @throws with step, request, answer and every mismatch
  */
-export async function runCase(target: Target, { steps }: ProtocolCase, unique: string): Promise<void> {
-  const saved: Record<string, string> = { unique, apikey: target.apiKey }
-  for (const [index, step] of steps.entries()) {
-    const deadline = performance.now() + (step.withinMs ?? 0)
-    for (;;) {
-      const answer = await sendStep(target, step, saved)
-      const faults = judge(answer, step, saved)
-      if (faults.length === 0) {
-        saveFrom(answer, step.save ?? {}, saved)
-        break
-      }
-      if (performance.now() > deadline) {
-        const body = answer.body.toString('utf8').slice(0, 600)
-        throw new Error(
-          `step ${index + 1}: ${fill(step.do, saved)}\n  ${faults.join('\n  ')}\n  answer ${answer.status}: ${body}`,
-        )
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50))
+export async function runCase(target: Target, one: ProtocolCase, unique: string): Promise<void> {
+  const [account, hex] = target.apiKey.split('/')
+  const saved: Record<string, string> = { unique, apikey: target.apiKey, account, hex }
+  for (const name of one.given ?? []) {
+    if (given[name] === undefined) throw new Error(`given.json has no '${name}'`)
+    for (const step of given[name]) await runStep(target, step, saved, `given ${name}`)
+  }
+  for (const [index, step] of one.steps.entries()) await runStep(target, step, saved, `step ${index + 1}`)
+}
+
+async function runStep(
+  target: Target,
+  step: Step,
+  saved: Record<string, string>,
+  title: string,
+): Promise<void> {
+  if ('query' in step) return runQuery(target, step, saved, title)
+  const deadline = performance.now() + (step.withinMs ?? 0)
+  for (;;) {
+    const answer = await sendStep(target, step, saved)
+    const faults = judge(answer, step, saved)
+    if (faults.length === 0) return saveFrom(answer, step, saved)
+    if (performance.now() > deadline) {
+      const body = answer.body.toString('utf8').slice(0, 600)
+      throw new Error(
+        `${title}: ${fill(step.do, saved)}\n  ${faults.join('\n  ')}\n  answer ${answer.status}: ${body}`,
+      )
     }
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
+/** How long imported rows may take to show in a query here; the loader and a busy machine included. */
+const VISIBLE_MS = 15_000
+
+async function runQuery(
+  target: Target,
+  { query, rows, key, in: named }: QueryStep,
+  saved: Record<string, string>,
+  title: string,
+): Promise<void> {
+  const deadline = performance.now() + VISIBLE_MS
+  const database = named ?? saved.unique
+  const issue = {
+    do: `POST /v3/job/issue/presto/${database}`,
+    key,
+    form: { query },
+    expect: {},
+    save: { query_job: 'job_id' },
+  }
+  for (;;) {
+    await runStep(target, issue, saved, title)
+    const finished: RequestStep = {
+      do: `GET /v3/job/show/${saved.query_job}`,
+      key,
+      expect: { json: { status: '~^(success|error|killed)$' } },
+      withinMs: 30_000,
+    }
+    await runStep(target, finished, saved, title)
+    const path = `/v3/job/result/${saved.query_job}?format=msgpack`
+    const result: RequestStep = { do: `GET ${path}`, key, expect: { msgpack: rows } }
+    const answer = await sendStep(target, result, saved)
+    const faults = judge(answer, result, saved)
+    if (faults.length === 0) return
+    if (performance.now() > deadline) {
+      const shown = await sendStep(target, finished, saved)
+      throw new Error(`${title}: ${fill(query, saved)}\n  ${faults.join('\n  ')}\n  job ${shown.body}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+/** Long enough for a write that waits for the gate; no request of a case may hang. */
+const ANSWER_MS = 20_000
 const agent = new Agent({ keepAlive: false })
 
 /** Sends exactly these bytes and headers; the path is not normalised, so `//v3` and `%2E` arrive as written. */
@@ -112,18 +180,20 @@ export function send(
       })
     })
     call.on('error', reject)
+    call.setTimeout(ANSWER_MS, () => call.destroy(new Error(`no answer within ${ANSWER_MS} ms`)))
     call.end(body)
   })
 }
 
-function sendStep(target: Target, step: Step, saved: Record<string, string>): Promise<Answer> {
+function sendStep(target: Target, step: RequestStep, saved: Record<string, string>): Promise<Answer> {
   const [method, path] = fill(step.do, saved).split(/ (.*)/s)
   const { body, contentType } = bodyOf(step, saved)
+  saved.sent_md5 = createHash('md5').update(body).digest('hex')
   const key = step.key === undefined ? target.apiKey : fill(step.key, saved)
   const headers: Record<string, string> = {
     ...(key === 'none' ? {} : { Authorization: `TD1 ${key}` }),
     ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
-    ...(method === 'GET' ? {} : { 'Content-Length': String(body.length) }),
+    ...(method === 'GET' || step.chunked ? {} : { 'Content-Length': String(body.length) }),
     ...Object.fromEntries(
       Object.entries(step.headers ?? {}).map(([name, value]) => [name, fill(value, saved)]),
     ),
@@ -131,7 +201,7 @@ function sendStep(target: Target, step: Step, saved: Record<string, string>): Pr
   return send(target.baseUrl, { method, path, headers, body })
 }
 
-function bodyOf(step: Step, saved: Record<string, string>): { body: Buffer; contentType?: string } {
+function bodyOf(step: RequestStep, saved: Record<string, string>): { body: Buffer; contentType?: string } {
   if (step.form) {
     const filled = Object.fromEntries(
       Object.entries(step.form).map(([name, value]) => [name, fill(value, saved)]),
@@ -151,9 +221,9 @@ function bodyOf(step: Step, saved: Record<string, string>): { body: Buffer; cont
   if (step.base64 !== undefined)
     return { body: Buffer.from(step.base64, 'base64'), contentType: 'application/octet-stream' }
   if (step.msgpackGz) {
-    const records = step.msgpackGz.map((record) => encode(record))
-    return { body: gzipSync(Buffer.concat(records)), contentType: 'application/octet-stream' }
+    return { body: gzippedRecords(step.msgpackGz), contentType: 'application/octet-stream' }
   }
+  if (step.text !== undefined) return { body: Buffer.from(fill(step.text, saved)) }
   return { body: Buffer.alloc(0) }
 }
 
@@ -172,7 +242,7 @@ function multipart(
   }
 }
 
-function judge(answer: Answer, { expect }: Step, saved: Record<string, string>): string[] {
+function judge(answer: Answer, { expect }: RequestStep, saved: Record<string, string>): string[] {
   const faults: string[] = []
   const { status = 200 } = expect
   const allowed = Array.isArray(status) ? status : [status]
@@ -184,6 +254,7 @@ function judge(answer: Answer, { expect }: Step, saved: Record<string, string>):
   if (expect.md5 !== undefined)
     faults.push(...mismatches(createHash('md5').update(answer.body).digest('hex'), expect.md5, saved, 'md5'))
   try {
+    if (expect.refusal !== undefined) faults.push(...judgeRefusal(answer, expect.refusal, saved))
     if (expect.json !== undefined)
       faults.push(...mismatches(JSON.parse(answer.body.toString('utf8')), expect.json, saved))
     if (expect.text !== undefined) faults.push(...mismatches(textOf(answer), expect.text, saved, 'body'))
@@ -195,14 +266,34 @@ function judge(answer: Answer, { expect }: Step, saved: Record<string, string>):
   return faults
 }
 
+/** Ruby reads message, Java text, Go errorMessage or error: one object holds them all. */
+function judgeRefusal(answer: Answer, message: string, saved: Record<string, string>): string[] {
+  const body = JSON.parse(answer.body.toString('utf8')) as Record<string, string>
+  const shape: Pattern = {
+    message,
+    error: body.message ?? null,
+    text: body.message ?? null,
+    errorMessage: body.message ?? null,
+    severity: 'error',
+    status_code: answer.status,
+  }
+  const type = { 'content-type': 'application/json; charset=utf-8' }
+  return [...mismatches(body, shape, saved), ...mismatches(answer.headers, type, saved, 'headers')]
+}
+
 const plain = ({ body }: Answer) => (body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body)
 const textOf = (answer: Answer) => plain(answer).toString('utf8')
 const msgpackOf = (answer: Answer) => [...decodeMulti(plain(answer))]
 
-function saveFrom({ body }: Answer, wanted: Record<string, string>, saved: Record<string, string>): void {
-  for (const [name, path] of Object.entries(wanted)) {
+function saveFrom(
+  { body, headers }: Answer,
+  { save = {}, saveHeaders = {} }: RequestStep,
+  saved: Record<string, string>,
+): void {
+  for (const [name, path] of Object.entries(save)) {
     let value: unknown = JSON.parse(body.toString('utf8'))
     for (const key of path.split('.')) value = (value as Record<string, unknown>)[key]
     saved[name] = String(value)
   }
+  for (const [name, header] of Object.entries(saveHeaders)) saved[name] = headers[header]
 }
