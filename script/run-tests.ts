@@ -54,7 +54,7 @@ for (const suite of SUITES) {
       `--test-isolation=${suite.isolation}`,
       `--test-concurrency=${suite.concurrency}`,
       '--test-reporter=./script/test-reporter.ts',
-      ...(suite.isolation === 'none' ? [] : ['--test-timeout=180000']),
+      ...(suite.isolation === 'none' ? [] : ['--test-timeout=300000']),
       ...mine,
     ],
     {
