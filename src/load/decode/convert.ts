@@ -36,8 +36,13 @@ function doubleWords(column: Column, texts: CellTexts): Int32Array {
   const doubles = new Float64Array(converted.buffer)
   for (let i = 0; i < column.count; i++) {
     const kind = column.kinds[i]!
-    if (kind & (KIND.INT | KIND.BOOL | KIND.BIG)) {
-      doubles[i] = Number(join(words[2 * i]!, words[2 * i + 1]!, kind === KIND.BIG))
+    const low = words[2 * i]!
+    const high = words[2 * i + 1]!
+    // Most integers among doubles are small: no BigInt for those.
+    if (kind & (KIND.INT | KIND.BOOL) && high === low >> 31) {
+      doubles[i] = low
+    } else if (kind & (KIND.INT | KIND.BOOL | KIND.BIG)) {
+      doubles[i] = Number(join(low, high, kind === KIND.BIG))
     } else if (kind !== KIND.DOUBLE) doubles[i] = canonicalDouble(texts.text(column, i))!
   }
   return converted

@@ -15,7 +15,7 @@ const MAX_PROBES = 64
 const NO_SLOTS = new Int32Array(0)
 
 /** Hash of a text that starts at a word boundary, padded with zeros; two chains, because each step waits for the one before. */
-function hashText(texts: Int32Array, at: number, length: number): number {
+export function hashText(texts: Int32Array, at: number, length: number): number {
   const end = at + ((length + 3) >> 2)
   let odd = length
   let even = 0x85ebca6b

@@ -39,6 +39,24 @@ function textValues(cells: readonly string[], perPart: number): ColumnValues {
   return { physical: 'BYTE_ARRAY', words, parts }
 }
 
+/** Each distinct text once, from a multiple of four bytes on. */
+function internedTexts(cells: readonly string[]): ColumnValues {
+  const words = new Int32Array(2 * cells.length)
+  const places = new Map<string, number>()
+  const pieces: Buffer[] = []
+  let offset = 0
+  for (const [i, cell] of cells.entries()) {
+    const bytes = Buffer.from(cell)
+    if (!places.has(cell)) {
+      places.set(cell, offset)
+      pieces.push(bytes, Buffer.alloc(4 - (bytes.length % 4)))
+      offset += bytes.length + 4 - (bytes.length % 4)
+    }
+    words.set([places.get(cell)!, bytes.length], 2 * i)
+  }
+  return { physical: 'BYTE_ARRAY', words, parts: [{ from: 0, bytes: Buffer.concat(pieces) }], interned: true }
+}
+
 function column(
   name: string,
   kind: Kind,
@@ -325,6 +343,25 @@ describe('the Parquet writer', () => {
     const path = await checkRoundTrip({ s: ['BYTE_ARRAY', long] })
     const [row] = await query(`SELECT min(s) AS low, max(s) AS high FROM read_parquet('${path}')`)
     assert.deepEqual({ ...row }, { low: long[0], high: long[1] })
+  })
+
+  test('texts that stand once make the same bytes as texts that stand for themselves', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }).chain((rows) => cellsFor('BYTE_ARRAY', rows)),
+        fc.integer({ min: 1, max: 70 }),
+        ([, cells], rowGroupRows) => {
+          const plain = column('s', 'BYTE_ARRAY', cells)
+          const interned = {
+            ...plain,
+            values: internedTexts(cells.filter((cell) => cell !== null) as string[]),
+          }
+          const write = (one: ParquetColumn) => writeParquet([one], cells.length, { rowGroupRows })
+          assert.deepEqual(write(interned), write(plain))
+        },
+      ),
+      { numRuns },
+    )
   })
 
   test('the same rows make the same bytes', () => {
