@@ -153,10 +153,10 @@ describe('claiming jobs', () => {
     await issue()
     const [job] = await claim()
     assert.ok(job)
-    assert.equal(await db.database.write(WRITE, (sql) => releaseJob(sql, job, 'half done\n')), true)
+    assert.equal(await db.database.write(WRITE, (sql) => releaseJob(sql, job, { log: 'half done\n' })), true)
     const [again] = await claim()
     assert.deepEqual([again?.id, again?.attempt, again?.log], [job.id, 2, 'half done\n'])
-    assert.equal(await db.database.write(WRITE, (sql) => releaseJob(sql, job, '')), false)
+    assert.equal(await db.database.write(WRITE, (sql) => releaseJob(sql, job, { log: '' })), false)
   })
 })
 

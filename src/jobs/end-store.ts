@@ -4,7 +4,7 @@ import { advance, isFinished, type JobStatus, type JobStep, LIFE, stepOfEnd } fr
 import type { EndRecord } from './types.ts'
 
 /** How often a job may lose its worker, beyond the retries it was given, before it is taken for the cause. */
-const LOST_WORKERS_ALLOWED = 5
+export const LOST_WORKERS_ALLOWED = 5
 const LONGEST_RETRY_WAIT_SECONDS = 60
 
 type Situation = {
@@ -45,7 +45,8 @@ export async function finishJob(sql: Sql, record: EndRecord): Promise<Finish> {
   return { kind: 'ended', status }
 }
 
-function retryWaitSeconds(attempt: number): number {
+/** How long a failed attempt waits for the next one. */
+export function retryWaitSeconds(attempt: number): number {
   return Math.min(LONGEST_RETRY_WAIT_SECONDS, 2 ** Math.min(attempt, 6))
 }
 
@@ -81,12 +82,16 @@ async function requeue(sql: Sql, id: bigint, log: string | null, waitSeconds: nu
      WHERE id = ${id}`
 }
 
-/** A worker that is told to stop gives back what it has not finished. Returns false when it was not its own any more. */
-export async function releaseJob(sql: Sql, { id, attempt }: Held, log: string): Promise<boolean> {
+/** A worker gives back what it has not finished. Returns false when it was not its own any more. */
+export async function releaseJob(
+  sql: Sql,
+  { id, attempt }: Held,
+  { log, waitSeconds = 0 }: { log: string; waitSeconds?: number },
+): Promise<boolean> {
   const job = await lockJob(sql, id)
   if (job === undefined || job.attempt !== attempt || LIFE[job.status].requeue === undefined) return false
   if (job.kill_requested) await killNow(sql, id)
-  else await requeue(sql, id, log, 0)
+  else await requeue(sql, id, log, waitSeconds)
   return true
 }
 

@@ -106,17 +106,24 @@ export function createEndsReader(dataDir: string): EndsReader {
     files.set(name, { stamp, ends })
   }
 
-  return {
-    async all() {
-      for (const name of await endsFiles(dataDir)) await refresh(name)
-      const latest = new Map<bigint, KnownEnd>()
-      for (const { ends } of files.values()) {
-        for (const known of ends) {
-          const other = latest.get(known.end.id)
-          if (other === undefined || other.end.attempt <= known.end.attempt) latest.set(known.end.id, known)
-        }
+  const readAll = async () => {
+    for (const name of await endsFiles(dataDir)) await refresh(name)
+    const latest = new Map<bigint, KnownEnd>()
+    for (const { ends } of files.values()) {
+      for (const known of ends) {
+        const other = latest.get(known.end.id)
+        if (other === undefined || other.end.attempt <= known.end.attempt) latest.set(known.end.id, known)
       }
-      return latest
+    }
+    return latest
+  }
+  /** One look after the other, each at what is there after it was asked for. */
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    all() {
+      const look = last.then(readAll)
+      last = look.catch(() => undefined)
+      return look
     },
   }
 }

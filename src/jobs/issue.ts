@@ -1,5 +1,6 @@
 import type { Database } from '../database/index.ts'
 import { type Channel, isRetryable, type Log } from '../kernel/index.ts'
+import { isOutcomeUnknown } from './outcome.ts'
 import { type GateView, patientUpTo } from './patience.ts'
 import type { LocalQueue } from './queue.ts'
 import { domainKeyUsed, insertJob } from './store.ts'
@@ -24,7 +25,7 @@ export type IssueDeps = {
  */
 export async function issueJob(deps: IssueDeps, job: NewJob): Promise<bigint> {
   await refuseWaitingDomainKey(deps, job)
-  // The id of the last try: when the reply to its COMMIT was lost, the queue goes on with the same one.
+  // When the reply to COMMIT was lost, the queue goes on with the id that was tried, and leaves the job to the database.
   let tried: bigint | undefined
   try {
     const admission = patientUpTo(deps.gate, 'submit', deps.submitWaitMs)
@@ -36,8 +37,11 @@ export async function issueJob(deps: IssueDeps, job: NewJob): Promise<bigint> {
     return id
   } catch (error) {
     if (!isRetryable(error)) throw error
-    refuseRememberedDomainKey(deps, job, tried)
-    const id = await deps.queue.accept(job, tried)
+    // Of a refused write the main database has nothing: the job is new, and may run here.
+    const given = isOutcomeUnknown(error) ? tried : undefined
+    refuseRememberedDomainKey(deps, job, given)
+    const id = await deps.queue.accept(job, given)
+    announceJob(deps.channel)
     deps.log.info({ job: String(id), err: error }, 'job accepted into the local queue')
     return id
   }

@@ -6,6 +6,7 @@ import { isFinished, type JobStatus } from './life.ts'
 import { type JobSources, rememberedJob } from './lookup.ts'
 import { patientUpTo } from './patience.ts'
 import type { QueueService } from './queue-service.ts'
+import { endOfWaiting, withEnd } from './with-end.ts'
 
 /** What a worker says to a kill of a job it runs: taken = it will end killed, late = it had just ended by itself. */
 export type KillAnswer = 'taken' | 'late' | 'not-mine'
@@ -29,9 +30,12 @@ const WORKER_DEADLINE_MS = 2_000
 export async function killJob(deps: KillDeps, accountId: bigint, id: bigint): Promise<JobStatus> {
   // A job on its way into the database is killed there, not here.
   await deps.queueService.entering(id)
-  const waiting = deps.queue.find(accountId, id)
+  const waiting = await deps.queue.killWaiting(accountId, id, async (one) =>
+    withEnd(one.job, endOfWaiting(one, await deps.ends.all())),
+  )
   if (waiting !== undefined) {
-    if (waiting.status === 'queued') await deps.queue.kill(accountId, id)
+    // The kill stands whatever they answer: how the run ends, it ends killed.
+    if (waiting.status === 'running') deps.channel.notify('kill', { id: String(id) }, 'worker')
     return waiting.status
   }
   let former: JobStatus | undefined

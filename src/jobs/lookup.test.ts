@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { withEnd } from './lookup.ts'
 import { endFromJson, endToJson, jobFromRow, queuedJob, rowFromJob } from './row.ts'
 import { aJob } from './testing.ts'
 import type { EndRecord, Job, JobEnd } from './types.ts'
+import { withEnd } from './with-end.ts'
 
 const at = (second: number) => new Date(Date.UTC(2026, 10, 22, 12, 0, second))
 const running: Job = { ...queuedJob(5n, aJob(), at(0)), status: 'running', attempt: 2, startAt: at(1) }

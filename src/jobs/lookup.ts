@@ -1,13 +1,13 @@
 import type { Database } from '../database/index.ts'
 import { isRetryable } from '../kernel/index.ts'
-import type { EndsReader, KnownEnd } from './ends.ts'
+import type { EndsReader } from './ends.ts'
 import { jobErrors } from './errors.ts'
-import { isFinished, LIFE, stepOfEnd } from './life.ts'
 import { type GateView, patientUpTo } from './patience.ts'
-import type { LocalQueue } from './queue.ts'
+import type { LocalQueue, WaitingJob } from './queue.ts'
 import { jobFromRow } from './row.ts'
 import { findDomainKey, findJob, type JobFilter, listJobs, listJobsOfSchedule } from './store.ts'
 import type { Job, JobHeads } from './types.ts'
+import { endOfWaiting, withEnd } from './with-end.ts'
 
 /** Where jobs are looked up, nearest truth first. */
 export type JobSources = {
@@ -27,7 +27,7 @@ export type Answer<T> = { value: T; asOfMs?: number }
  * @throws job_unknown (404, final) only when the main database said so · job_away (503, retry)
  */
 export async function lookUpJob(sources: JobSources, accountId: bigint, id: bigint): Promise<Answer<Job>> {
-  const waiting = sources.queue.find(accountId, id)
+  const [waiting] = await waitingJobs(sources, ({ job }) => job.id === id && job.accountId === accountId)
   if (waiting !== undefined) return { value: waiting }
   try {
     const job = await sources.database.read(reading(sources), (sql) => findJob(sql, accountId, id))
@@ -37,6 +37,24 @@ export async function lookUpJob(sources: JobSources, accountId: bigint, id: bigi
   } catch (error) {
     if (!isRetryable(error)) throw error
     return rememberedJob(sources, accountId, id, error)
+  }
+}
+
+/** Jobs of the local queue with their true ends, newest first. */
+async function waitingJobs(
+  { queue, ends }: Pick<JobSources, 'queue' | 'ends'>,
+  isWanted: (waiting: WaitingJob) => boolean,
+): Promise<Job[]> {
+  if (!queue.waitingJobs().some(isWanted)) return []
+  for (;;) {
+    await queue.steady()
+    const known = await ends.all()
+    // A kill that was decided meanwhile looked at these ends after us.
+    if (!queue.isSteady()) continue
+    const jobs = queue.waitingJobs().filter(isWanted)
+    return jobs
+      .map((one) => withEnd(one.job, endOfWaiting(one, known)))
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
   }
 }
 
@@ -56,29 +74,12 @@ export async function rememberedJob(
 
 const reading = ({ gate, readDeadlineMs }: JobSources) => patientUpTo(gate, 'read', readDeadlineMs)
 
-/** The head with an end that has happened but may not have reached the main database. */
-export function withEnd(job: Job, known: KnownEnd | undefined): Job {
-  if (known === undefined || isFinished(job.status) || known.end.attempt < job.attempt) return job
-  const { end, attempt, endAt, log } = known.end
-  const step = stepOfEnd(end, { killRequested: job.killRequested, retriesLeft: attempt <= job.retryLimit })
-  const status = LIFE[job.status][step] ?? job.status
-  const startAt = job.startAt ?? known.job.startAt
-  const base: Job = { ...job, status, attempt, log, startAt, updatedAt: endAt }
-  if (status === 'queued') return { ...base, startAt: null }
-  const cpuMs = end.cpuMs === null ? null : BigInt(Math.round(end.cpuMs))
-  const ended: Job = { ...base, cpuMs, endAt: startAt !== null && endAt < startAt ? startAt : endAt }
-  if (status === 'error' && end.kind === 'error')
-    return { ...ended, errorName: end.name, errorMessage: end.message }
-  if (status !== 'success' || end.kind !== 'success' || end.result === null) return ended
-  const { schema, rows, bytes, path } = end.result
-  return { ...ended, resultSchema: schema, resultRows: rows, resultBytes: bytes, resultPath: path }
-}
-
 const REMEMBERED_JOBS = 2000
 
 /** Jobs newest first, waiting ones of the local queue among them. */
 export async function lookUpJobs(sources: JobSources, filter: JobFilter): Promise<Answer<Job[]>> {
-  const waiting = sources.queue.list(filter.accountId).filter((job) => passes(job, filter))
+  const mine = await waitingJobs(sources, ({ job }) => job.accountId === filter.accountId)
+  const waiting = mine.filter((job) => passes(job, filter))
   try {
     // The waiting ones displace database rows, so as many more are read from the start and the page is cut here.
     const wanted =
@@ -136,7 +137,10 @@ export async function lookUpJobsOfSchedule(
   wanted: { accountId: bigint; scheduleId: bigint; offset: number; limit: number },
 ): Promise<Answer<Job[]>> {
   const { accountId, scheduleId, offset, limit } = wanted
-  const waiting = sources.queue.list(accountId).filter((job) => job.scheduleId === scheduleId)
+  const waiting = await waitingJobs(
+    sources,
+    ({ job }) => job.accountId === accountId && job.scheduleId === scheduleId,
+  )
   try {
     const most = waiting.length === 0 ? wanted : { ...wanted, offset: 0, limit: offset + limit }
     const stored = await sources.database.read(reading(sources), (sql) => listJobsOfSchedule(sql, most))

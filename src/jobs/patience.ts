@@ -6,3 +6,15 @@ export type GateView = Pick<Gate, 'current'>
 export function patientUpTo(gate: GateView, work: WorkClass, deadlineMs: number): Admission {
   return { class: work, deadlineMs: gate.current().mode === 'away' ? 0 : deadlineMs }
 }
+
+/** New work passes. */
+export function isOpen(gate: GateView): boolean {
+  const { mode } = gate.current()
+  return mode === 'serving' || mode === 'recovering'
+}
+
+/** Nobody passes: jobs that only read are run on the snapshot meanwhile. */
+export function isShut(gate: GateView): boolean {
+  const { mode } = gate.current()
+  return mode === 'away' || mode === 'held'
+}

@@ -1,11 +1,15 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
-import { AppError, type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
+import { type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
 import { requestKill } from './end-store.ts'
 import type { EndsReader } from './ends.ts'
 import { announceJob } from './issue.ts'
-import type { LocalQueue, WaitingJob } from './queue.ts'
-import { insertConflictingJob, insertJob, lastJobId, reserveJobIds } from './store.ts'
+import { isOpen } from './patience.ts'
+import type { LocalQueue } from './queue.ts'
+import { storeWaiting } from './queue-store.ts'
+import { lastJobId, reserveJobIds } from './store.ts'
+import type { Job } from './types.ts'
+import { endOfWaiting } from './with-end.ts'
 
 export type QueueService = Service & {
   /** Resolves when the job is not on its way into the database at this moment. */
@@ -38,29 +42,19 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
   /** Jobs that could not be stored, and when to try them again. */
   const putOff = new Map<bigint, number>()
   let nextRefillMs = Number.NEGATIVE_INFINITY
-  const isOpen = () => gate.current().mode === 'serving' || gate.current().mode === 'recovering'
 
-  const enterJob = async (waiting: WaitingJob) => {
-    const { id } = waiting.job
-    await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, async (sql) => {
-      const { job, request } = waiting
-      try {
-        await insertJob(sql, request, { id, createdAt: job.createdAt })
-      } catch (error) {
-        const holder = conflictOf(error)
-        if (holder === undefined) throw error
-        await insertConflictingJob(sql, id, request, job.createdAt, holder)
-      }
-      // Read inside: the kill may have come between the look into the queue and this line.
-      if (queue.find(job.accountId, id)?.status === 'killed') await requestKill(sql, job.accountId, id)
-    })
-    await queue.entered(id)
+  const enterJob = async ({ id }: Job) => {
+    await queue.enter(id, (waiting) =>
+      database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, async (sql) =>
+        storeWaiting(sql, waiting, endOfWaiting(waiting, await deps.ends.all())),
+      ),
+    )
   }
 
   const enterAll = async () => {
     for (const waiting of queue.waitingJobs()) {
       if ((putOff.get(waiting.job.id) ?? Number.NEGATIVE_INFINITY) > clock.monotonicMs()) continue
-      const entry = enterJob(waiting)
+      const entry = enterJob(waiting.job)
       underWay.set(
         waiting.job.id,
         entry.catch(() => undefined),
@@ -112,7 +106,7 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
   }
 
   const tick = async () => {
-    if (!isOpen()) return
+    if (!isOpen(gate)) return
     try {
       if (queue.waitingJobs().length > 0 || queue.waitingKills().length > 0) await enterAll()
       if (clock.monotonicMs() < nextRefillMs) return
@@ -134,10 +128,4 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
       }
     },
   }
-}
-
-/** The job that already used the domain key, when that is what the error says. */
-function conflictOf(error: unknown): bigint | undefined {
-  if (!(error instanceof AppError) || error.code !== 'domain_key_used') return undefined
-  return BigInt(String(error.details?.conflicts_with))
 }

@@ -14,6 +14,7 @@ describe('the local queue', () => {
     dataDir = await mkdtemp(join(tmpdir(), 'millrace-queue-'))
   })
   afterEach(() => rm(dataDir, { recursive: true }))
+  const stored = async () => undefined
   const open = () => openLocalQueue({ dataDir, clock: systemClock, log: silentLog })
   const openWithIds = async (...ids: bigint[]) => {
     const queue = await open()
@@ -44,8 +45,8 @@ describe('the local queue', () => {
     await queue.close()
     const second = await open()
     assert.equal(await second.accept(aJob()), 2n)
-    await second.entered(1n)
-    await second.entered(2n)
+    await second.enter(1n, stored)
+    await second.enter(2n, stored)
     await second.tidy()
     await second.close()
     assert.equal((await readFile(join(dataDir, 'jobs', 'queue.jsonl'), 'utf8')).length, 0)
@@ -100,12 +101,12 @@ describe('the local queue', () => {
   test('kills a waiting job at once and remembers the kill until it is applied', async () => {
     const queue = await openWithIds(1n)
     await queue.accept(aJob())
-    await queue.kill(1n, 1n)
+    assert.equal((await queue.killWaiting(1n, 1n, async ({ job }) => job))?.status, 'queued')
     await queue.kill(1n, 50n)
     await queue.close()
     const again = await open()
     assert.equal(again.find(1n, 1n)?.status, 'killed')
-    await again.entered(1n)
+    await again.enter(1n, stored)
     assert.deepEqual(
       again.waitingKills().map(({ id }) => id),
       [1n, 50n],

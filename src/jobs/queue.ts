@@ -1,26 +1,29 @@
 import { join } from 'node:path'
-import type { Clock, Log } from '../kernel/index.ts'
+import { type Clock, isRetryable, type Log } from '../kernel/index.ts'
 import { jobErrors } from './errors.ts'
 import { openJournal } from './journal.ts'
+import { isFinished } from './life.ts'
+import { isOutcomeUnknown } from './outcome.ts'
+import {
+  applyLine,
+  type LocalRun,
+  type QueueLine,
+  stillWaiting,
+  type WaitingJob,
+  type WaitingKill,
+} from './queue-lines.ts'
 import { openReservedIds, type ReservedIds } from './reserved-ids.ts'
-import { type JobRow, jobFromRow, queuedJob, rowFromJob } from './row.ts'
+import { endToJson, jobFromRow, queuedJob, rowFromJob } from './row.ts'
 import { domainKeyUsed } from './store.ts'
-import type { Job, NewJob } from './types.ts'
+import { createTurns } from './turns.ts'
+import type { EndRecord, Job, NewJob } from './types.ts'
 
-/** A job that was answered for and has not reached the main database yet. */
-export type WaitingJob = { job: Job; request: NewJob }
-/** A kill of a job the main database has; to be applied there when it is back. */
-export type WaitingKill = { id: bigint; accountId: bigint }
-
-type QueueLine =
-  | { op: 'issue'; row: JobRow; databaseId: string | null; dueAt: string | null }
-  | { op: 'kill'; id: string; accountId: string }
-  | { op: 'entered'; id: string }
-  | { op: 'killed'; id: string }
+export type { LocalRun, WaitingJob, WaitingKill } from './queue-lines.ts'
 
 /**
- * What was accepted while the main database was away: new jobs, with ids from a block reserved beforehand, and kills.
- * `<dataDir>/jobs/queue.jsonl`, fsynced before the answer. One process writes it.
+ * What was accepted while the main database was away: new jobs, with ids from a block reserved beforehand, and kills; and
+ * which of the jobs a worker runs on the snapshot. `<dataDir>/jobs/queue.jsonl`, fsynced before the answer. One process
+ * writes it.
  */
 export type LocalQueue = {
   /**
@@ -32,12 +35,34 @@ export type LocalQueue = {
   /** Waiting jobs of an account, newest first. */
   list(accountId: bigint): Job[]
   findDomainKey(accountId: bigint, key: string): Promise<bigint | undefined>
-  /** Remembers a kill; durable when it resolves. A waiting job is killed by it at once. */
-  kill(accountId: bigint, id: bigint): Promise<void>
+  waitingJob(id: bigint): WaitingJob | undefined
   waitingJobs(): WaitingJob[]
   waitingKills(): WaitingKill[]
-  /** The main database has the job now; a kill of it stays until it is applied as well. */
-  entered(id: bigint): Promise<void>
+  /**
+   * Kills a waiting job unless it is over by then, durably; resolves to what it was, or undefined when it does not wait here.
+   * `look` says what the job is with all that is known of its end; nobody is told of an end while it is being asked.
+   */
+  killWaiting(
+    accountId: bigint,
+    id: bigint,
+    look: (job: WaitingJob) => Promise<Job>,
+  ): Promise<Job | undefined>
+  /** Remembers a kill of a job the main database has; durable when it resolves. */
+  kill(accountId: bigint, id: bigint): Promise<void>
+  /** Resolves when no waiting job is being killed; what is read of ends must be used before one is again: `isSteady`. */
+  steady(): Promise<void>
+  isSteady(): boolean
+  /** One worker's, as the next attempt; durable when it resolves. Undefined when it is not to be had at this moment. */
+  start(id: bigint, run: LocalRun, log: string): Promise<Job | undefined>
+  /** An attempt is over without an end; false when it is another's by now, or may be the main database's. */
+  putBack(id: bigint, attempt: number, how: { log: string; needsDatabase: boolean }): Promise<boolean>
+  /** Writes down an end that no worker will. */
+  end(record: EndRecord): Promise<void>
+  /**
+   * Takes a job into the main database by `store`, once; nobody starts, gives back or kills it meanwhile. When it rejects,
+   * the job goes on waiting, and is not handed out here unless it is certain that the main database does not have it.
+   */
+  enter(id: bigint, store: (waiting: WaitingJob) => Promise<void>): Promise<void>
   /** The kill has been applied in the main database. */
   killed(id: bigint): Promise<void>
   /** Once nothing waits, the files are made small again. */
@@ -57,13 +82,16 @@ export async function openLocalQueue({
 }): Promise<LocalQueue> {
   const directory = join(dataDir, 'jobs')
   const { journal, bodies } = await openJournal<QueueLine>(join(directory, 'queue.jsonl'), { log })
-  const jobs = new Map<bigint, WaitingJob>()
-  const kills = new Map<bigint, WaitingKill>()
+  const state = { jobs: new Map<bigint, WaitingJob>(), kills: new Map<bigint, WaitingKill>() }
+  const { jobs, kills } = state
   const used = new Set<bigint>()
   for (const line of bodies) {
     if (line.op === 'issue') used.add(jobFromRow(line.row).id)
-    apply(line, jobs, kills)
+    applyLine(state, line)
   }
+  /** Whoever changes a waiting job does it one after the other. */
+  const turns = createTurns()
+  const killing = new Set<Promise<unknown>>()
   const reserved = await openReservedIds(join(directory, 'reserved-ids.json'), used)
   /** Jobs by domain key, from the moment their acceptance begins: two requests at once must not both succeed. */
   const domainKeys = new Map<string, Promise<bigint>>()
@@ -72,7 +100,7 @@ export async function openLocalQueue({
   }
   const write = async (line: QueueLine) => {
     await journal.append(line)
-    apply(line, jobs, kills)
+    applyLine(state, line)
   }
 
   const accept = async (request: NewJob, given?: bigint): Promise<bigint> => {
@@ -84,6 +112,7 @@ export async function openLocalQueue({
       row: rowFromJob(job),
       databaseId: request.databaseId === null ? null : String(request.databaseId),
       dueAt: request.dueAt?.toISOString() ?? null,
+      mayBeStored: given !== undefined,
     }
     try {
       await write(line)
@@ -119,6 +148,48 @@ export async function openLocalQueue({
     }
   }
 
+  const killWaiting = async (accountId: bigint, id: bigint, look: (job: WaitingJob) => Promise<Job>) => {
+    const waiting = jobs.get(id)
+    if (waiting === undefined || waiting.job.accountId !== accountId) return undefined
+    const kill = async () => {
+      const former = await look(waiting)
+      if (!isFinished(former.status))
+        await write({ op: 'kill', id: String(id), accountId: String(accountId) })
+      return former
+    }
+    const decision = kill()
+    killing.add(decision)
+    try {
+      return await decision
+    } finally {
+      killing.delete(decision)
+    }
+  }
+
+  const start = async (id: bigint, run: LocalRun, log: string) => {
+    const waiting = jobs.get(id)
+    if (waiting === undefined || waiting.mayBeStored || waiting.job.killRequested) return undefined
+    const attempt = waiting.job.attempt + 1
+    await write({ op: 'started', id: String(id), attempt, at: clock.now().toISOString(), log, run })
+    return waiting.job
+  }
+
+  const enter = async (id: bigint, store: (waiting: WaitingJob) => Promise<void>) => {
+    const waiting = jobs.get(id)
+    if (waiting === undefined) return
+    const wasCertain = !waiting.mayBeStored
+    if (wasCertain) await write({ op: 'entering', id: String(id) })
+    try {
+      await store(waiting)
+    } catch (error) {
+      if (wasCertain && isCertainlyNotStored(error)) await write({ op: 'not-entered', id: String(id) })
+      throw error
+    }
+    await write({ op: 'entered', id: String(id) })
+    const { domainKey, accountId } = waiting.job
+    if (domainKey !== null) domainKeys.delete(keyName(accountId, domainKey))
+  }
+
   return {
     reserved,
     accept: (request, id) =>
@@ -135,15 +206,27 @@ export async function openLocalQueue({
         .filter((job) => job.accountId === accountId)
         .sort((a, b) => (a.id < b.id ? 1 : -1)),
     findDomainKey: (accountId, key) => holderOf(keyName(accountId, key)),
-    kill: (accountId, id) => write({ op: 'kill', id: String(id), accountId: String(accountId) }),
+    waitingJob: (id) => jobs.get(id),
     waitingJobs: () => [...jobs.values()],
     waitingKills: () => [...kills.values()],
-    async entered(id) {
-      const domainKey = jobs.get(id)?.job.domainKey
-      const accountId = jobs.get(id)?.job.accountId
-      await write({ op: 'entered', id: String(id) })
-      if (domainKey && accountId !== undefined) domainKeys.delete(keyName(accountId, domainKey))
+    killWaiting: (accountId, id, look) => turns.take(id, () => killWaiting(accountId, id, look)),
+    kill: (accountId, id) => write({ op: 'kill', id: String(id), accountId: String(accountId) }),
+    async steady() {
+      while (killing.size > 0) await Promise.allSettled(killing)
     },
+    isSteady: () => killing.size === 0,
+    start: async (id, run, log) =>
+      turns.isTaken(id) ? undefined : turns.take(id, () => start(id, run, log)),
+    putBack: (id, attempt, how) =>
+      turns.take(id, async () => {
+        const waiting = jobs.get(id)
+        if (waiting?.run === undefined || waiting.job.attempt !== attempt || waiting.mayBeStored) return false
+        await write({ op: 'put-back', id: String(id), ...how })
+        return true
+      }),
+    end: (record) =>
+      turns.take(record.id, () => write({ op: 'ended', id: String(record.id), end: endToJson(record) })),
+    enter: (id, store) => turns.take(id, () => enter(id, store)),
     killed: (id) => write({ op: 'killed', id: String(id) }),
     async tidy() {
       if (journal.bytes === 0 || jobs.size > 0 || kills.size > 0) return
@@ -157,50 +240,7 @@ export async function openLocalQueue({
 
 const keyName = (accountId: bigint, key: string) => `${accountId}:${key}`
 
-/** State is a fold over the lines. */
-function apply(line: QueueLine, jobs: Map<bigint, WaitingJob>, kills: Map<bigint, WaitingKill>): void {
-  if (line.op === 'issue') {
-    const job = jobFromRow(line.row)
-    jobs.set(job.id, { job, request: requestOf(job, line) })
-    return
-  }
-  const id = BigInt(line.id)
-  if (line.op === 'entered') return void jobs.delete(id)
-  if (line.op === 'killed') return void kills.delete(id)
-  const waiting = jobs.get(id)
-  if (waiting !== undefined) waiting.job = { ...waiting.job, status: 'killed', killRequested: true }
-  kills.set(id, { id, accountId: BigInt(line.accountId) })
-}
-
-function requestOf(job: Job, line: { databaseId: string | null; dueAt: string | null }): NewJob {
-  const { accountId, userId, userName, type, database, query, priority, retryLimit } = job
-  const { poolName, engineVersion, domainKey, scheduleId, scheduledAt } = job
-  return {
-    accountId,
-    userId,
-    userName,
-    type,
-    database,
-    databaseId: line.databaseId === null ? null : BigInt(line.databaseId),
-    query,
-    priority,
-    retryLimit,
-    poolName,
-    engineVersion,
-    domainKey,
-    scheduleId,
-    scheduledAt,
-    dueAt: line.dueAt === null ? null : new Date(line.dueAt),
-  }
-}
-
-function stillWaiting(lines: QueueLine[]): QueueLine[] {
-  const idsOf = (op: QueueLine['op']) =>
-    new Set(lines.flatMap((line) => (line.op === op && 'id' in line ? [line.id] : [])))
-  const entered = idsOf('entered')
-  const killed = idsOf('killed')
-  return lines.filter((line) => {
-    if (line.op === 'issue') return !entered.has(String(line.row.id))
-    return line.op === 'kill' && !killed.has(line.id)
-  })
+/** A refused one may still be handed out here; one whose COMMIT nobody answered may be in the main database. */
+function isCertainlyNotStored(error: unknown): boolean {
+  return isRetryable(error) && !isOutcomeUnknown(error)
 }

@@ -2,6 +2,7 @@ import type { Database } from '../database/index.ts'
 import { backoffMs, type Clock, isRetryable, type Log } from '../kernel/index.ts'
 import { finishJob } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
+import type { LocalWork } from './local-work.ts'
 import type { EndRecord, Job } from './types.ts'
 
 /** Tells the main database how jobs ended, as soon as it listens; every end is in the journal before. */
@@ -12,6 +13,8 @@ export type Reporter = {
   run(signal: AbortSignal): Promise<void>
   /** Ends not reported yet. */
   pending(): number
+  /** Ends that are only in memory: their jobs are still this worker's. */
+  unwritten(): readonly EndRecord[]
 }
 
 const DEADLINE_MS = 10_000
@@ -20,11 +23,13 @@ const IDLE_MS = 1_000
 export function createReporter({
   database,
   journal,
+  local,
   clock,
   log,
 }: {
   database: Database
   journal: EndsJournal
+  local: Pick<LocalWork, 'isLocal' | 'refresh'>
   clock: Clock
   log: Log
 }): Reporter {
@@ -41,12 +46,15 @@ export function createReporter({
     else log.info(fields, 'the end of a job came too late: it is not ours any more')
   }
 
-  /** Tries every pending end once; false when the database is away or one could not be stored. */
+  /** Tries every pending end once; false when the database is away or one could not be told yet. */
   const reportAll = async (): Promise<boolean> => {
     let isComplete = true
+    await local.refresh()
     for (const end of [...journal.pending(), ...unwritten]) {
       try {
-        await report(end)
+        // Before core has entered it the main database would take it for somebody else's.
+        if (end.local && local.isLocal(end.id)) isComplete = false
+        else await report(end)
       } catch (error) {
         if (isRetryable(error)) return false
         // One that cannot be stored must not hold up the others; it stays in the journal.
@@ -70,6 +78,7 @@ export function createReporter({
       }
       wake()
     },
+    unwritten: () => [...unwritten],
     pending: () => journal.pending().length + unwritten.size,
     async run(signal) {
       for (let failures = 0; !signal.aborted; ) {

@@ -84,12 +84,19 @@ describe('old jobs', () => {
       WRITE,
       (sql) => sql`UPDATE job_results SET path = ${at(id, 2)} WHERE job_id = ${id}`,
     )
+    const isWaiting = () => false
     assert.equal(
-      await removeOrphanResults(deps, { now: new Date() }),
+      await removeOrphanResults(deps, { now: new Date(), isWaiting }),
       0,
       'a young file may be about to be reported',
     )
-    assert.equal(await removeOrphanResults(deps, { now: new Date(Date.now() + 25 * 3_600_000) }), 2)
+    const now = new Date(Date.now() + 25 * 3_600_000)
+    assert.equal(
+      await removeOrphanResults(deps, { now, isWaiting: () => true }),
+      0,
+      'a job of the local queue may be about to enter the main database',
+    )
+    assert.equal(await removeOrphanResults(deps, { now, isWaiting }), 2)
     const left = await Promise.all(
       [at(id, 1), at(id, 2), at(id + 1n, 1), at(id + 2n, 1)].map((p) => store.exists(p)),
     )

@@ -63,7 +63,11 @@ async function inBatches(removeBatch: () => Promise<number>): Promise<number> {
  */
 export async function removeOrphanResults(
   { database, store, log }: RetentionDeps,
-  { now, olderThanHours = 24 }: { now: Date; olderThanHours?: number },
+  {
+    now,
+    isWaiting,
+    olderThanHours = 24,
+  }: { now: Date; isWaiting: (job: bigint) => boolean; olderThanHours?: number },
 ): Promise<number> {
   const youngestMs = now.getTime() - olderThanHours * 3_600_000
   let removed = 0
@@ -76,6 +80,8 @@ export async function removeOrphanResults(
   for await (const { path, modifiedAtMs } of store.list(RESULTS)) {
     const [, jobId] = /^results\/(\d{1,18})\//.exec(path) ?? []
     if (jobId === undefined || modifiedAtMs > youngestMs) continue
+    // Run on the snapshot, and not yet in the main database: it only looks like nobody's.
+    if (isWaiting(BigInt(jobId))) continue
     batch.push({ path, jobId: BigInt(jobId) })
     if (batch.length < BATCH) continue
     await removeFrom(batch)

@@ -444,6 +444,7 @@ describe('/v3/job', () => {
         range: 'bytes=99999-',
       })
       assert.equal(answer.statusCode, 416)
+      assert.equal(answer.headers['content-range'], `bytes */${STORED.length}`)
     })
 
     test('is rendered in the text formats, gzipped in transit when that is accepted', async () => {

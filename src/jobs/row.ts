@@ -125,6 +125,7 @@ export type EndJson = {
   attempt: number
   endAt: string
   log: string
+  local?: boolean
   end: {
     kind: JobEnd['kind']
     cpuMs: number | null
@@ -135,8 +136,8 @@ export type EndJson = {
   }
 }
 
-export function endToJson({ id, attempt, endAt, log, end }: EndRecord): EndJson {
-  const json = { id: String(id), attempt, endAt: endAt.toISOString(), log }
+export function endToJson({ id, attempt, endAt, log, local, end }: EndRecord): EndJson {
+  const json = { id: String(id), attempt, endAt: endAt.toISOString(), log, ...(local && { local }) }
   if (end.kind !== 'success') return { ...json, end }
   const { result } = end
   return {
@@ -145,8 +146,8 @@ export function endToJson({ id, attempt, endAt, log, end }: EndRecord): EndJson 
   }
 }
 
-export function endFromJson({ id, attempt, endAt, log, end }: EndJson): EndRecord {
-  const record = { id: BigInt(id), attempt, endAt: new Date(endAt), log }
+export function endFromJson({ id, attempt, endAt, log, local, end }: EndJson): EndRecord {
+  const record = { id: BigInt(id), attempt, endAt: new Date(endAt), log, ...(local && { local }) }
   const { kind, cpuMs } = end
   if (kind === 'killed') return { ...record, end: { kind, cpuMs } }
   if (kind === 'error') {

@@ -21,6 +21,8 @@ export type RunReport = {
 export type RunOutcome =
   | { kind: 'success'; result?: StoredResult; cpuMs?: number }
   | { kind: 'error'; name: string; message: string; retryable: boolean; cpuMs?: number }
+  /** Nobody can say without the main database: no end, the job waits for it. */
+  | { kind: 'needs-database'; cpuMs?: number }
 
 /** A result is stored once, as the exact msgpack.gz bytes clients download, plus its schema. */
 export type StoredResult = {

@@ -15,9 +15,12 @@ export type RunningJob = {
   takeChanged(): boolean
   /** Asks it to stop; false when its end was already decided. A kill outweighs the other reasons. */
   stop(reason: StopReason): boolean
-  /** Resolves, never rejects, with how it ended; `released` = not at all, it goes back into the queue; `lost` = nobody's business. */
-  readonly ended: Promise<JobEnd | 'released' | 'lost'>
+  /** Resolves, never rejects, with how it ended. */
+  readonly ended: Promise<RunEnd>
 }
+
+/** Not at all: released = it goes back into the queue · needs-database = likewise, and waits there · lost = nobody's business. */
+export type RunEnd = JobEnd | 'released' | 'needs-database' | 'lost'
 
 const MOST_LOG_CHARACTERS = 256 * 1024
 const CUT = '(the log was cut here)\n'
@@ -77,12 +80,13 @@ export function startJob(job: Job, runner: Runner, { clock, log }: { clock: Cloc
       settled.abort()
     }
   }
-  const decide = (outcome: RunOutcome | undefined): JobEnd | 'released' | 'lost' => {
+  const decide = (outcome: RunOutcome | undefined): RunEnd => {
     isDecided = true
     const cpuMs = outcome?.cpuMs ?? null
     if (reason === 'kill') return { kind: 'killed', cpuMs }
     if (reason === 'lost') return 'lost'
     if (outcome === undefined) return 'released'
+    if (outcome.kind === 'needs-database') return 'needs-database'
     if (outcome.kind === 'success') return { kind: 'success', cpuMs, result: outcome.result ?? null }
     return {
       kind: 'error',

@@ -59,6 +59,36 @@ export function channelPair(): [Channel, Channel] {
   return [end(0), end(1)]
 }
 
+/** The supervisor's part: `join` gives a process its channel; `core` is answered by one, `worker` by all of that role. */
+export function channelHub(): { join(name: string): Channel & { leave(): void } } {
+  const all = new Map<string, Map<string, (body: unknown, from: string) => unknown>>()
+  const named = (to: string) =>
+    [...all.entries()].filter(([name]) => name === to || name.startsWith(`${to}-`)).map(([, one]) => one)
+  return {
+    join(name) {
+      const mine = new Map<string, (body: unknown, from: string) => unknown>()
+      all.set(name, mine)
+      // What crosses a process is copied: nobody shares an object.
+      const tell = async (topic: string, body: unknown, to: string) =>
+        structuredClone(
+          await Promise.all(named(to).map((one) => one.get(topic)?.(structuredClone(body), name))),
+        )
+      return {
+        notify: (topic, body, to = '') => void tell(topic, body, to),
+        async ask(topic, body, { to = '' }) {
+          const answers = await tell(topic, body, to)
+          if (to !== 'core') return answers
+          if (answers.length === 0) throw new Error('core has gone')
+          return answers[0]
+        },
+        on: (topic, handler) => void mine.set(topic, handler),
+        onClose: () => undefined,
+        leave: () => void all.delete(name),
+      }
+    },
+  }
+}
+
 /** Waits until the look is no longer undefined or false; fails the test after `limitMs`. */
 export async function eventually<T>(
   look: () => T | Promise<T>,
@@ -109,6 +139,7 @@ export function createTestRunner(types: string[] = ['presto', 'trino']): TestRun
       await Promise.race([released.promise, aborted(signal)])
       return success()
     },
+    ask: async () => ({ kind: 'needs-database' }),
     fail: async () => ({ kind: 'error', name: 'SYNTAX_ERROR', message: 'line 1:1: no', retryable: false }),
     stumble: async () => ({ kind: 'error', name: 'ENGINE_LOST', message: 'gone', retryable: true }),
     throw: async () => {

@@ -74,8 +74,18 @@ export type JobEnd =
   | { kind: 'error'; cpuMs: number | null; name: string; message: string; retryable: boolean }
   | { kind: 'killed'; cpuMs: number | null }
 
-/** An end that has happened, reported or not yet, with the whole log of the job. */
-export type EndRecord = { id: bigint; attempt: number; endAt: Date; end: JobEnd; log: string }
+/**
+ * An end that has happened, reported or not yet, with the whole log of the job. `local`: the job was in core's local queue
+ * then, and the main database knows it only when core has entered it.
+ */
+export type EndRecord = {
+  id: bigint
+  attempt: number
+  endAt: Date
+  end: JobEnd
+  log: string
+  local?: boolean
+}
 
 /** Job heads of the snapshot, for while the main database is away. */
 export type JobHeads = Pick<SnapshotView, 'jobHead' | 'jobByDomainKey' | 'recentJobs' | 'usable' | 'ageMs'>

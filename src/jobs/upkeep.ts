@@ -4,6 +4,7 @@ import type { Clock, Log } from '../kernel/index.ts'
 import { listLeases, renewLeases, saveProgress } from './claim-store.ts'
 import { takeOverJob } from './end-store.ts'
 import { createLeaseWatch } from './lease-watch.ts'
+import type { LocalWork } from './local-work.ts'
 import type { RunningJob } from './running-job.ts'
 
 /** What a worker does every few seconds for its running jobs, and for those of workers that have gone. */
@@ -29,12 +30,20 @@ export type UpkeepOptions = {
 export const RENEW_MS = 5_000
 const REPORTING = { class: 'job-report', deadlineMs: 4_000 } as const
 
-export function createUpkeep(options: UpkeepOptions, running: ReadonlyMap<string, RunningJob>): Upkeep {
+export function createUpkeep(
+  options: UpkeepOptions,
+  running: ReadonlyMap<string, RunningJob>,
+  local: LocalWork,
+): Upkeep {
   const { database, gate, clock, log, takeoverSeconds } = options
+  const stored = () => [...running.values()].filter((one) => !local.isLocal(one.job.id))
   const leases = createLeaseWatch({ patienceMs: takeoverSeconds * 1000, mostStepMs: 2 * RENEW_MS })
   return {
-    renew: () => renew(database, running),
-    flush: () => flush(database, running),
+    async renew() {
+      await local.refresh()
+      await renew(database, stored())
+    },
+    flush: () => flush(database, stored()),
     interrupt: leases.interrupt,
     async watch() {
       if (gate.current().mode !== 'serving') return leases.interrupt()
@@ -48,8 +57,7 @@ export function createUpkeep(options: UpkeepOptions, running: ReadonlyMap<string
   }
 }
 
-async function renew(database: Database, running: ReadonlyMap<string, RunningJob>): Promise<void> {
-  const mine = [...running.values()]
+async function renew(database: Database, mine: readonly RunningJob[]): Promise<void> {
   if (mine.length === 0) return
   const renewed = await database.write(REPORTING, (sql) =>
     renewLeases(
@@ -65,8 +73,8 @@ async function renew(database: Database, running: ReadonlyMap<string, RunningJob
   }
 }
 
-async function flush(database: Database, running: ReadonlyMap<string, RunningJob>): Promise<void> {
-  const changed = [...running.values()].filter((one) => one.takeChanged())
+async function flush(database: Database, mine: readonly RunningJob[]): Promise<void> {
+  const changed = mine.filter((one) => one.takeChanged())
   if (changed.length === 0) return
   const reports = changed.map((one) => {
     const { id, attempt } = one.job

@@ -5,6 +5,8 @@ import { anyJobDue, claimJobs } from './claim-store.ts'
 import { releaseJob } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
 import type { KillAnswer } from './kill.ts'
+import { createLocalWork } from './local-work.ts'
+import { isOpen, isShut } from './patience.ts'
 import { createReporter } from './reporter.ts'
 import type { Runner } from './runner.ts'
 import { type RunningJob, startJob } from './running-job.ts'
@@ -37,20 +39,24 @@ const FLUSH_MS = 1_000
 const CLAIM_DEADLINE_MS = 2_000
 const REPORT_DEADLINE_MS = 4_000
 const LAST_REPORTS_MS = 5_000
+const NEEDS_DATABASE_WAIT_SECONDS = 5
 
 /**
  * Runs jobs until told to stop, then drains: what runs may finish for `drainSeconds`, the rest goes back into the queue.
- * With the main database away it goes on with what it has, and its journal keeps how that ended.
+ * With the main database away it goes on with what it has, and with jobs of core's local queue that only read; its journal
+ * keeps how they ended.
  */
 export function createWorker(options: WorkerOptions): Worker {
   const { clock, log, channel, gate } = options
   const running = new Map<string, RunningJob>()
-  const reporter = createReporter(options)
-  const upkeep = createUpkeep(options, running)
   const runnerOf = new Map(
     options.runners.flatMap((runner) => runner.types.map((type) => [type, runner] as const)),
   )
   const types = [...runnerOf.keys()]
+  const local = createLocalWork({ ...options, types })
+  for (const end of options.journal.pending()) if (end.local) local.add(end.id)
+  const reporter = createReporter({ ...options, local })
+  const upkeep = createUpkeep(options, running, local)
   let wake: () => void = () => undefined
   let isWoken = false
   /** The next claim need not look first whether there is something to claim. */
@@ -90,17 +96,50 @@ export function createWorker(options: WorkerOptions): Worker {
     const { id, attempt } = one.job
     const end = await one.ended
     if (end === 'lost') return log.info({ job: String(id), attempt }, 'job given up: it is not ours any more')
-    if (end !== 'released')
-      return reporter.record(one.job, { id, attempt, endAt: clock.now(), end, log: one.log() })
+    if (end === 'released' || end === 'needs-database') return giveBack(one, end === 'needs-database')
+    await reporter.record(one.job, {
+      id,
+      attempt,
+      endAt: clock.now(),
+      end,
+      log: one.log(),
+      ...(local.isLocal(id) && { local: true }),
+    })
+  }
+
+  /** What cannot be given back now is taken over later: its lease stands still, or core misses it. */
+  const giveBack = async (one: RunningJob, needsDatabase: boolean) => {
+    const { id, attempt } = one.job
+    const how = { log: one.log(), waitSeconds: needsDatabase ? NEEDS_DATABASE_WAIT_SECONDS : 0 }
     const admission = { class: 'job-report', deadlineMs: REPORT_DEADLINE_MS } as const
-    await options.database.write(admission, (sql) => releaseJob(sql, { id, attempt }, one.log()))
+    if (local.isLocal(id) && (await local.putBack(one.job, { log: one.log(), needsDatabase })))
+      return log.info({ job: String(id), attempt, needsDatabase }, 'job put back into the local queue')
+    await local.refresh()
+    if (local.isLocal(id))
+      return log.warn({ job: String(id), attempt }, 'job could not be put back into the local queue')
+    await options.database.write(admission, (sql) => releaseJob(sql, { id, attempt }, how))
     log.info({ job: String(id), attempt }, 'job put back into the queue')
   }
 
   const claim = async () => {
-    const limit = options.concurrency - running.size
-    const { mode } = gate.current()
-    if (limit <= 0 || (mode !== 'serving' && mode !== 'recovering')) return
+    const free = options.concurrency - running.size
+    if (isShut(gate)) return claimLocally(free)
+    if (free > 0 && isOpen(gate)) await claimStored(free)
+  }
+
+  /** Also with nothing free: core learns from it that this worker lives and what it runs. */
+  const claimLocally = async (free: number) => {
+    const mine = [...running.values()].filter((one) => local.isLocal(one.job.id))
+    const held = [...mine.map((one) => one.job), ...reporter.unwritten()]
+    const { start: jobs, lost, killed } = await local.claim(free, held)
+    for (const job of jobs) start(job)
+    for (const one of mine) {
+      if (lost.includes(String(one.job.id))) one.stop('lost')
+      else if (killed.includes(String(one.job.id))) one.stop('kill')
+    }
+  }
+
+  const claimStored = async (limit: number) => {
     const admission = { class: 'write', deadlineMs: CLAIM_DEADLINE_MS } as const
     const { worker, accountConcurrency } = options
     const mustLook = !isSure

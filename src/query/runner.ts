@@ -22,10 +22,20 @@ export type QueryRunnerOptions = {
   log: Log
 }
 
+const TYPES = ['presto', 'trino']
+
+/**
+ * Whether a job of these engines changes nothing, so that it may run on the snapshot. At present every statement that
+ * compiles is one of these; one that writes will have to be told apart here, from the text of the query.
+ */
+export function readsOnly({ type }: { type: string; query: string }): boolean {
+  return TYPES.includes(type)
+}
+
 /** Runs jobs of type presto and trino: plan, pick the chunks, one engine process, one stored result. */
 export function createQueryRunner(options: QueryRunnerOptions): Runner {
   return {
-    types: ['presto', 'trino'],
+    types: TYPES,
     async run(job, report, signal) {
       try {
         return await runQuery(options, job, report, signal)
@@ -138,10 +148,22 @@ function limitsOf({
   }
 }
 
+/** The snapshot could not tell, or the main database left while the query was planned: that is no fault of the query. */
+const NEEDS_DATABASE = new Set([
+  'catalog_unknown',
+  'permission_unknown',
+  'snapshot_incomplete',
+  'database_away',
+])
+
 function outcomeOf(error: unknown, report: RunReport): RunOutcome {
   if (error instanceof QueryError) {
     report.log(`${error.errorName}: ${error.message}`)
     return { kind: 'error', name: error.errorName, message: error.message, retryable: false }
+  }
+  if (error instanceof AppError && NEEDS_DATABASE.has(error.code)) {
+    report.log(`${error.code}: ${error.message}; the job waits for the main database`)
+    return { kind: 'needs-database' }
   }
   if (error instanceof AppError && error.advice === 'retry') {
     report.log(`${error.code}: ${error.message}`)
