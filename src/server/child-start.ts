@@ -1,6 +1,6 @@
 import type { Environment } from '../kernel/index.ts'
 import type { ChildSpec } from './children.ts'
-import type { ServerSettings } from './config.ts'
+import { compileCacheIn, type ServerSettings } from './config.ts'
 import type { HeldSocket } from './listeners.ts'
 import { PROCESS_TABLE, type RoleRow } from './process-table.ts'
 
@@ -30,7 +30,7 @@ export function childSpecs(
     MILLRACE_TLS_CERT: placement.tls?.certificatePath,
     MILLRACE_TLS_KEY: placement.tls?.keyPath,
     MILLRACE_LOG_LEVEL: settings.logLevel,
-    NODE_COMPILE_CACHE: `${placement.dataDir}/cache/compile`,
+    NODE_COMPILE_CACHE: compileCacheIn(placement.dataDir),
     // File syncs of a batch run side by side; four threads would be a queue.
     UV_THREADPOOL_SIZE: env.UV_THREADPOOL_SIZE ?? '16',
   }

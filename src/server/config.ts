@@ -101,3 +101,8 @@ export type ServerSettings = ReturnType<typeof readServerSettings>
 export function dataDirectory(settings: ServerSettings, uid = process.getuid?.()): string {
   return settings.dataDir ?? (uid === 0 ? '/var/lib/millrace' : join(homedir(), '.millrace'))
 }
+
+/** Node keeps compiled modules here for the next start. */
+export function compileCacheIn(dataDir: string): string {
+  return join(dataDir, 'cache', 'compile')
+}

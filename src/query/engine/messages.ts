@@ -33,4 +33,6 @@ export type EngineStart = {
   functionsModule?: string
   /** Statements run once: the macros that generated SQL relies on. */
   prelude: string[]
+  /** Somebody waits for it already: it gives way to other processes only when it is ready. */
+  urgent?: boolean
 }

@@ -41,8 +41,11 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
   let failures = 0
   let lastJob = 0
 
-  const spawn = (): EngineChild => {
-    const child = startChild(start, { heapMegabytes: settings.heapMegabytes, env: options.env ?? {} })
+  const spawn = (urgent: boolean): EngineChild => {
+    const child = startChild(
+      { ...start, urgent },
+      { heapMegabytes: settings.heapMegabytes, env: options.env ?? {} },
+    )
     alive.add(child)
     void child.gone.then(() => {
       alive.delete(child)
@@ -65,7 +68,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
   }
   const refill = () => {
     while (!closing.signal.aborted && warm.length < size) {
-      const child = spawn()
+      const child = spawn(false)
       warm.push(child)
       void becomeReady(child).then(
         () => {
@@ -108,7 +111,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
       signal?.throwIfAborted()
       if (closing.signal.aborted) throw engineErrors.engine_unavailable('the worker is ending')
       const wasWarm = warm.shift()
-      const child = wasWarm ?? spawn()
+      const child = wasWarm ?? spawn(true)
       try {
         await orAborted(becomeReady(child), signal)
       } catch (error) {

@@ -25,7 +25,9 @@ flushCompileCache()
 
 async function serve(): Promise<void> {
   try {
-    const connection = await prepare(JSON.parse(process.argv[2] ?? '{"prelude":[]}'))
+    const start = JSON.parse(process.argv[2] ?? '{"prelude":[]}') as EngineStart
+    if (start.urgent !== true) yieldToOthers()
+    const connection = await prepare(start)
     yieldToOthers()
     process.once('message', (message) => {
       void run(connection, message as RunMessage)
@@ -112,8 +114,8 @@ function endWithParent(): void {
 }
 
 /**
- * Engines give way to the processes that accept data, once they are ready: somebody may be waiting for the start. Linux
- * keeps this for each thread; those that come later inherit it from the one that makes them.
+ * Engines give way to the processes that accept data. Linux keeps this for each thread; those that come later inherit it
+ * from the one that makes them.
  */
 function yieldToOthers(): void {
   const threads = process.platform === 'linux' ? readdirSync('/proc/self/task') : [0]
