@@ -49,6 +49,7 @@ type Filling = {
 export async function buildBatch(payloads: Payload[], options: BuildOptions): Promise<BuiltBatch> {
   const { clock, settings } = options
   const tables = new Map<bigint, Filling>()
+  const taken = new Set<string>()
   const built: BuiltBatch = {
     owner: ownerOf(options.spool, options.from),
     chunks: [],
@@ -74,7 +75,7 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
     expandedBytes < settings.batchExpandedBytes &&
     errorBytes < MOST_ERROR_BYTES
   ) {
-    expandedBytes += addPayload(payloads[built.taken]!, tables, built, options)
+    expandedBytes += addPayload(payloads[built.taken]!, { tables, taken, built, options })
     for (; errors < built.errors.length; errors++) errorBytes += built.errors[errors]!.body?.length ?? 0
     built.taken++
     await breathe()
@@ -88,23 +89,28 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
   return built
 }
 
+/** What is under construction. `taken`: ids this batch stores, by table. */
+type Building = {
+  tables: Map<bigint, Filling>
+  taken: Set<string>
+  built: BuiltBatch
+  options: BuildOptions
+}
+
 /** Returns how many bytes the payload expanded to. */
-function addPayload(
-  payload: Payload,
-  tables: Map<bigint, Filling>,
-  built: BuiltBatch,
-  options: BuildOptions,
-): number {
+function addPayload(payload: Payload, { tables, taken, built, options }: Building): number {
   const { record, target, importId, repeated } = payload
   if (target.kind === 'refused') {
     built.errors.push(refusedPayload(record, target.tableId, target.reason))
     return 0
   }
-  if (repeated) {
+  const { table } = target
+  const identity = `${table.id} ${importId}`
+  // Only an id whose payload was stored makes a repeat: one that came broken before may be whole now.
+  if (repeated || (importId !== undefined && taken.has(identity))) {
     built.repeatedPayloads++
     return 0
   }
-  const { table } = target
   const { settings, log } = options
   void options.faultPoint('decoding', payload)
   const expanded = gunzipLimited(record.body, settings)
@@ -131,8 +137,10 @@ function addPayload(
     const error = refusedPayload({ ...record, body: expanded.trailing }, table.id, 'gzip_trailing_data')
     built.errors.push(error)
   }
-  if (importId !== undefined)
+  if (importId !== undefined) {
+    taken.add(identity)
     built.importIds.push({ tableId: table.id, id: importId, receivedAtMs: record.receivedAtMs })
+  }
   if (filling.rows.bytes >= settings.chunkBytes) closeChunk(filling, built, options)
   return expanded.bytes.length
 }

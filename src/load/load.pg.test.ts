@@ -71,6 +71,19 @@ describe('a loader', () => {
     assert.equal((await room.rowsOf(other)).length, 1)
   })
 
+  test('stores the whole payload that follows a broken one with the same id, in the same batch too', async () => {
+    const table = await aTable()
+    const whole = anImport(table, [{ time: T, n: 1 }], { uniqueId: 'again' })
+    const cut = { ...whole, body: whole.body.subarray(0, whole.body.length - 12) }
+    for (const payload of [cut, whole, whole]) await spool.writer.append(payload)
+    await spool.load()
+    assert.equal((await room.rowsOf(table)).length, 1)
+    assert.deepEqual(
+      (await room.errorsOf(table)).map(({ reason, uniqueId }) => [reason, uniqueId]),
+      [['gzip_truncated', 'again']],
+    )
+  })
+
   test('keeps payloads without an id as often as they came, and ids of any length and content apart', async () => {
     const table = await aTable()
     for (const uniqueId of ['', '', 'x'.repeat(5000), `${'x'.repeat(4999)}y`, 'nul\0', 'nul\0', "quote'"])

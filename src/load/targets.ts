@@ -52,16 +52,7 @@ export function importIdOf(uniqueId: string): string | undefined {
 }
 
 async function markRepeated(sql: Sql, payloads: Payload[]): Promise<void> {
-  const seen = new Set<string>()
-  const asked: { tableId: bigint; id: string }[] = []
-  for (const payload of payloads) {
-    const id = identityOf(payload)
-    if (id === undefined) continue
-    const name = `${id.tableId} ${id.id}`
-    payload.repeated = seen.has(name)
-    if (!payload.repeated) asked.push(id)
-    seen.add(name)
-  }
+  const asked = payloads.flatMap((payload) => identityOf(payload) ?? [])
   if (asked.length === 0) return
   const stored = new Set((await findImportIds(sql, asked)).map(({ tableId, id }) => `${tableId} ${id}`))
   for (const payload of payloads) {

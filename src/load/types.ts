@@ -35,7 +35,7 @@ export type Payload = SpooledRecord & {
   target: Target
   /** The sender's id as the catalog keeps it; undefined when there is none. */
   importId: string | undefined
-  /** Its id is already stored, or came earlier in this batch. */
+  /** Its id was stored by an earlier batch. */
   repeated: boolean
 }
 
