@@ -55,8 +55,20 @@ describe(`kill -9 of any process at any moment (seed ${seed}, ${rounds} rounds)`
       const { dataDir } = server
       await server.kill()
       server = await startServer({ dataDir })
-    } else process.kill(target.name === 'postgres' ? postmasterPid(server) : target.pid, 'SIGKILL')
-    return target.name
+      return target.name
+    }
+    const killed = killIfAlive(target.name === 'postgres' ? postmasterPid(server) : target.pid)
+    return killed ? target.name : `(${target.name})`
+  }
+
+  /** False when the victim of an earlier round has not been started again yet. */
+  function killIfAlive(pid: number): boolean {
+    try {
+      return process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      return false
+    }
   }
 
   /** Every payload once: by count, by checksum, and by the pair that names each row. */
