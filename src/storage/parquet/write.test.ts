@@ -10,7 +10,7 @@ import { compressors } from 'hyparquet-compressors'
 import { type ColumnValues, type ParquetColumn, type ParquetOptions, writeParquet } from './index.ts'
 import { cutTextBounds } from './statistics.ts'
 
-const numRuns = Math.ceil(Number(process.env.MILLRACE_FUZZ_RUNS ?? 400) / 10)
+const numRuns = Math.ceil(Number(process.env.MILLRACE_FUZZ_RUNS ?? 150) / 6)
 
 type Cell = bigint | number | string | boolean | null
 type Kind = ColumnValues['physical']
@@ -239,7 +239,7 @@ describe('the Parquet writer', () => {
   })
 
   test('pages of more rows than one page holds', async () => {
-    const rows = 80_000
+    const rows = 34_000
     const sparse = Array.from({ length: rows }, (_, i) => (i % 7 === 0 ? BigInt(i * i) : null))
     const coded = Array.from({ length: rows }, (_, i) => (i % 2 ? `host-${i % 50}` : null))
     const flags = Array.from({ length: rows }, (_, i) => i % 3 === 0)
