@@ -65,8 +65,8 @@ describe('texts that repeat', () => {
   })
 
   test('are looked for while the table of texts is small, and stored all the same afterwards', () => {
-    for (const distinct of [1, 63, 64, 65, 1024, 1025, 3000]) {
-      const texts = Array.from({ length: 9000 }, (_, i) => `text ${(i * 7) % distinct}`)
+    for (const distinct of [1, 64, 65, 1024, 1025]) {
+      const texts = Array.from({ length: 3500 }, (_, i) => `text ${(i * 7) % distinct}`)
       const { cells, values } = scan(texts)
       assert.deepEqual(cells, texts)
       assert.equal(values.interned, distinct <= 1024, `${distinct} distinct texts`)
