@@ -65,7 +65,13 @@ function databaseCatalog(
 ): QueryCatalog & { probe(): Promise<void> } {
   const read = <T>(run: (sql: Sql) => Promise<T>) =>
     database.read({ class: 'read', deadlineMs: PLAN_DEADLINE_MS }, run)
-  const idOf = (name: string) => read((sql) => findDatabaseId(sql, accountId, name))
+  // A query asks several times, once for each of its tables; within it a name keeps its meaning.
+  const ids = new Map<string, Promise<bigint | undefined>>()
+  const idOf = (name: string) => {
+    const known = ids.get(name) ?? read((sql) => findDatabaseId(sql, accountId, name))
+    ids.set(name, known)
+    return known
+  }
   const lookup: SchemaLookup = {
     async findTable(databaseName, table): Promise<TableLookup> {
       const databaseId = await idOf(databaseName)
