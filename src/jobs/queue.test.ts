@@ -118,6 +118,27 @@ describe('the local queue', () => {
     await again.close()
   })
 
+  test('knows after a restart who runs what, what was given back, how it ended, and what the database may have', async () => {
+    const queue = await openWithIds(1n, 2n, 3n, 4n)
+    for (let i = 0; i < 4; i++) await queue.accept(aJob())
+    const run = { worker: 'worker-0-abc', process: 'worker-0' }
+    for (const id of [1n, 2n, 3n]) assert.equal((await queue.start(id, run, 'before\n'))?.attempt, 1)
+    assert.equal(await queue.putBack(2n, 2, { log: '', needsDatabase: false }), false, 'not that attempt')
+    assert.equal(await queue.putBack(2n, 1, { log: 'half\n', needsDatabase: true }), true)
+    const end = { kind: 'killed', cpuMs: null } as const
+    await queue.end({ id: 3n, attempt: 1, endAt: new Date(), end, log: '' })
+    await assert.rejects(queue.enter(4n, () => Promise.reject(new Error('the reply is lost'))))
+    await queue.close()
+    const again = await open()
+    const [first, second, third, fourth] = [1n, 2n, 3n, 4n].map((id) => again.waitingJob(id)!)
+    assert.deepEqual([first?.job.status, first?.job.attempt, first?.run], ['running', 1, run])
+    assert.deepEqual([second?.job.status, second?.job.log, second?.needsDatabase], ['queued', 'half\n', true])
+    assert.equal(third?.end?.end.kind, 'killed')
+    assert.equal(fourth?.mayBeStored, true)
+    assert.equal(await again.start(4n, run, ''), undefined, 'the database hands it out, if it has it')
+    await again.close()
+  })
+
   test('lists the waiting jobs of an account, newest first', async () => {
     const queue = await openWithIds(1n, 2n, 3n)
     await queue.accept(aJob())
