@@ -21,8 +21,8 @@ export async function storeWaiting(
   } catch (error) {
     const holder = holderOf(error)
     if (holder === undefined) throw error
-    if (attempt === 0) return insertConflictingJob(sql, id, request, createdAt, holder)
-    // It was answered from the snapshot, which did not know of the other: that happened, and is told as it was.
+    if (attempt === 0 && !job.killRequested) return insertConflictingJob(sql, id, request, createdAt, holder)
+    // It was killed, or answered from a snapshot that did not know of the other: that happened, and is told as it was.
     await insertJob(sql, { ...request, domainKey: null }, { id, createdAt })
   }
   if (attempt > 0) await storeAttempt(sql, waiting)
