@@ -12,6 +12,7 @@ describe('while the main database is away, unplanned', () => {
   let external: TestDatabase
   let server: TestServer
   let client: ReturnType<typeof restClient>
+  let killedJob: string
   const call = (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, key = server.apiKey) =>
     fetch(`${server.url}${path}`, {
       method,
@@ -97,14 +98,43 @@ describe('while the main database is away, unplanned', () => {
     assert.equal(await count(), 3)
   })
 
+  /** Reads nothing and counts through so many thousand rows. */
+  const slowQuery = (thousands: number) =>
+    `SELECT count(*) FROM UNNEST(SEQUENCE(1, 1000)) a (x) CROSS JOIN UNNEST(SEQUENCE(1, 10000)) b (y)
+      CROSS JOIN UNNEST(SEQUENCE(1, ${thousands / 10_000})) c (z) WHERE (x * y + z) % 7 = 3`
+  const issue = async (query: string) => {
+    const form = new URLSearchParams({ query })
+    return (await client.json<{ job_id: string }>('POST', '/v3/job/issue/presto/away', form)).job_id
+  }
+  const statusOf = async (id: string) =>
+    (await client.json<{ status: string }>('GET', `/v3/job/status/${id}`)).status
+  const statusIs = (id: string, status: string) =>
+    until(async () => (await statusOf(id)) === status, `job ${id} is ${status}`)
+
+  test('a query that runs on the snapshot can be killed', async () => {
+    killedJob = await issue(slowQuery(100_000_000))
+    await statusIs(killedJob, 'running')
+    assert.equal((await call('POST', `/v3/job/kill/${killedJob}`)).status, 200)
+    await statusIs(killedJob, 'killed')
+  })
+
+  test('a query whose worker is killed is run again', async () => {
+    const id = await issue(slowQuery(50_000))
+    await statusIs(id, 'running')
+    const worker = (await server.processes()).find(({ name }) => name.startsWith('worker'))!
+    process.kill(worker.pid!, 'SIGKILL')
+    await statusIs(id, 'success')
+  })
+
   test('afterwards everything accepted is there, once, and jobs kept their ends', async () => {
     await external.start()
     await until(async () => (await gate()).startsWith('serving'), 'the gate is open again')
     await until(async () => (await count()) === 5, 'five rows are queryable')
     await pause(1000)
     assert.equal(await count(), 5)
-    const { jobs } = await client.json<{ jobs: { status: string }[] }>('GET', '/v3/job/list')
-    assert.deepEqual([...new Set(jobs.map(({ status }) => status))], ['success'])
+    const { jobs } = await client.json<{ jobs: { job_id: string; status: string }[] }>('GET', '/v3/job/list')
+    for (const { job_id: id, status } of jobs) assert.equal(status, id === killedJob ? 'killed' : 'success')
+    assert.ok(jobs.some(({ job_id: id }) => id === killedJob))
     assert.equal((await call('POST', '/v3/table/create/away/later/log')).status, 200)
   })
 })
