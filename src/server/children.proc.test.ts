@@ -38,7 +38,7 @@ describe('children of the supervisor', () => {
 
   test('are started again after kill -9, and no connection is refused meanwhile', async () => {
     create()
-    const socket = holdSocket('127.0.0.1', 0)
+    const socket = await holdSocket('127.0.0.1', 0)
     const get = async () =>
       (await fetch(`http://127.0.0.1:${socket.port}/`, { headers: { connection: 'close' } })).text()
     start('ingest-0', 'serves', socket.fd)

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { configErrors, ensureDirectory, type Log, writeFileDurably } from '../kernel/index.ts'
 import type { ServerSettings } from './config.ts'
 import { selfSignedCertificate } from './self-signed.ts'
@@ -11,7 +11,7 @@ export type TlsFiles = { certificatePath: string; keyPath: string }
 
 /**
  * Where certificate and key are, or undefined for plain http. `self-signed` makes them on first use and renews them 30
- * days before they end. @throws setting_invalid when files are asked for and not named
+ * days before they end. @throws setting_invalid when files are asked for and not named, or not usable
  */
 export async function tlsFiles(
   settings: ServerSettings,
@@ -23,7 +23,17 @@ export async function tlsFiles(
     if (!settings.tlsCert || !settings.tlsKey) {
       throw configErrors.setting_invalid('MILLRACE_TLS=files needs MILLRACE_TLS_CERT and MILLRACE_TLS_KEY')
     }
-    return { certificatePath: settings.tlsCert, keyPath: settings.tlsKey }
+    const files = { certificatePath: settings.tlsCert, keyPath: settings.tlsKey }
+    try {
+      // Here it is one clear refusal; in the edge it would be a process that ends again and again.
+      createSecureContext(readTls(files))
+    } catch (error) {
+      throw configErrors.setting_invalid(
+        `MILLRACE_TLS_CERT and MILLRACE_TLS_KEY: ${(error as Error).message}`,
+        error,
+      )
+    }
+    return files
   }
   const directory = join(dataDir, 'tls')
   await ensureDirectory(directory)
