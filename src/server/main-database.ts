@@ -78,9 +78,12 @@ async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase>
   const socketDirectory = join(runDir, 'pg')
   let running: Embedded
   let stopping = false
+  let restarting = Promise.resolve()
   const start = async () => {
     running = await startEmbedded({ dataDir, runDir: socketDirectory, clock, log, ids: randomIds })
-    running.onExit(() => void startAgain())
+    running.onExit(() => {
+      restarting = startAgain()
+    })
   }
   const startAgain = async () => {
     for (let failures = 0; !stopping; ) {
@@ -95,14 +98,20 @@ async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase>
     }
   }
   mkdirSync(socketDirectory, { recursive: true, mode: 0o700 })
-  await start()
-  await openGateTo(options, running!.address)
-  return {
-    async stop() {
-      stopping = true
-      await running.stop()
-    },
+  const stop = async () => {
+    stopping = true
+    // One that is being started again would otherwise outlive us.
+    await restarting
+    await running.stop()
   }
+  await start()
+  try {
+    await openGateTo(options, running!.address)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { stop }
 }
 
 /**

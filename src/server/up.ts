@@ -3,7 +3,14 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { probeDatabase } from '../database/index.ts'
 import { createGateKeeper, type GateKeeper } from '../gate/index.ts'
-import { createLog, type Environment, type Log, systemClock, writeFileDurably } from '../kernel/index.ts'
+import {
+  AppError,
+  createLog,
+  type Environment,
+  type Log,
+  systemClock,
+  writeFileDurably,
+} from '../kernel/index.ts'
 import { createAdminServer } from './admin.ts'
 import { adminView } from './admin-view.ts'
 import { announce } from './announce.ts'
@@ -14,11 +21,12 @@ import { serverErrors } from './errors.ts'
 import { holdSocket } from './listeners.ts'
 import { lockDataDirectory } from './lock.ts'
 import { createLogStream } from './log-stream.ts'
-import { startMainDatabase } from './main-database.ts'
+import { type MainDatabase, startMainDatabase } from './main-database.ts'
 import { runDirectory } from './run-directory.ts'
 import { tlsFiles } from './tls.ts'
 
-const ACCOUNT_WITHIN_MS = 15_000
+/** How long a start waits for the main database before it says that it goes on without. */
+const DATABASE_WITHIN_MS = 15_000
 
 /**
  * `millrace up`: takes the data directory, starts the main database and the processes, keeps them running, and drains
@@ -29,6 +37,8 @@ export async function up(env: Environment): Promise<number> {
   const dataDir = prepareDataDirectory(dataDirectory(settings))
   const release = lockDataDirectory(dataDir, { now: systemClock.now(), host: hostname() })
   try {
+    // What a killed start left: nobody may take it for ours before we are ready.
+    rmSync(join(dataDir, 'run.json'), { force: true })
     return await run(settings, dataDir, env)
   } finally {
     release()
@@ -40,7 +50,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   refusePlainHttp(settings)
   const stopping = new AbortController()
   const signals = followSignals(stopping, log)
-  const publicSocket = holdSocket(settings.host, settings.port)
+  const publicSocket = await holdSocket(settings.host, settings.port)
   const tls = await tlsFiles(settings, dataDir, systemClock.now())
   const runDir = runDirectory(dataDir)
   const placement: Placement = {
@@ -88,18 +98,34 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   const adminSocketPath = join(runDir, 'admin.sock')
   const admin = await openAdmin(settings, adminSocketPath, { children, keeper })
   let keeping: Promise<void> | undefined
-  let exitCode = 0
-  let database: Awaited<ReturnType<typeof startMainDatabase>> | undefined
+  let refusal: unknown
+  const refuse = (error: unknown) => {
+    log.fatal({ err: error }, 'start failed')
+    refusal = error
+    stopping.abort()
+  }
+  let database: Promise<MainDatabase | undefined> = Promise.resolve(undefined)
+  const pushing = setInterval(() => children.broadcast('gate', keeper.topics.gate(undefined, '')), 5_000)
   try {
     const specs = childSpecs(settings, placement, env)
     // Collecting first: the edge needs no database.
     for (const spec of specs) children.start(spec)
-    const pushing = setInterval(() => children.broadcast('gate', keeper.topics.gate(undefined, '')), 5_000)
     const { signal } = stopping
-    database = await startMainDatabase({ settings, dataDir, runDir, keeper, log, clock: systemClock, signal })
-    clearInterval(pushing)
-    // Only now may the keeper's probes open the gate: the schema is what this release expects.
-    keeping = keeper.run(signal)
+    const options = { settings, dataDir, runDir, keeper, log, clock: systemClock, signal }
+    database = startMainDatabase(options).then(
+      (started) => {
+        clearInterval(pushing)
+        // Only now may the keeper's probes open the gate: the schema is what this release expects.
+        keeping = keeper.run(signal)
+        return started
+      },
+      (error: unknown) => {
+        // May come late: a database that was away, answers at last and holds another release's schema.
+        refuse(error)
+        return undefined
+      },
+    )
+    await Promise.race([database, systemClock.sleep(DATABASE_WITHIN_MS, signal)])
     await allReady(
       specs.map(({ name }) => name),
       ready,
@@ -107,8 +133,8 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
       stopping.signal,
     )
     // With the database away it is ready all the same: to collect, and to answer from the snapshot.
-    await systemClock.sleep(ACCOUNT_WITHIN_MS, AbortSignal.any([accountReady.signal, signal]))
-    if (!accountReady.signal.aborted)
+    await systemClock.sleep(DATABASE_WITHIN_MS, AbortSignal.any([accountReady.signal, signal]))
+    if (!accountReady.signal.aborted && !signal.aborted)
       log.warn({}, 'the main database has not answered yet; collecting goes on without it')
     if (!stopping.signal.aborted) {
       const run = {
@@ -120,22 +146,23 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
       await writeFileDurably(join(dataDir, 'run.json'), `${JSON.stringify(run)}\n`)
       announce({ ...run, dataDir, firstAccount: greeting.firstAccount, format, log })
     }
-    await untilAborted(stopping.signal)
+    await untilAborted(signal)
   } catch (error) {
-    log.fatal({ err: error }, 'start failed')
-    exitCode = 1
-    stopping.abort()
+    refuse(error)
   } finally {
+    clearInterval(pushing)
     rmSync(join(dataDir, 'run.json'), { force: true })
     await drain(children, log)
+    const started = await database
     await keeping
-    await database?.stop()
+    await started?.stop()
     admin.close()
     publicSocket.close()
     signals.stop()
     log.info({}, 'stopped')
   }
-  return exitCode
+  if (refusal instanceof AppError) throw refusal
+  return refusal === undefined ? 0 : 1
 }
 
 function prepareDataDirectory(dataDir: string): string {
@@ -206,7 +233,10 @@ async function openAdmin(
   rmSync(socketPath, { force: true })
   await listen(local, { path: socketPath, mode: 0o600 })
   const public_ = createAdminServer(view, { local: false })
-  await listen(public_, { host: '127.0.0.1', port: settings.adminPort })
+  await listen(public_, { host: '127.0.0.1', port: settings.adminPort }).catch((error: unknown) => {
+    local.close()
+    throw error
+  })
   const address = public_.address()
   const port = typeof address === 'object' && address ? address.port : settings.adminPort
   return {
