@@ -24,6 +24,8 @@ export function childSpecs(
   const counted = { ...settings, spoolNames: placement.spoolNames }
   const base: Environment = {
     ...env,
+    // Children get address and password of the present epoch from the gate; the administrator's are not theirs to hold.
+    MILLRACE_DATABASE_URL: undefined,
     MILLRACE_DATA_DIR: placement.dataDir,
     MILLRACE_RUN_DIR: placement.runDir,
     MILLRACE_PUBLIC_URL: placement.publicUrl,

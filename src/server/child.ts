@@ -17,6 +17,8 @@ const ROLES: Record<Role, () => Promise<{ start(context: RoleContext): Promise<R
  * that closes, drains when told to, and answers about its readiness and metrics.
  */
 async function main([role, index, ...words]: string[]): Promise<void> {
+  // Sockets and files of a child are its user's alone, whatever the shell's mask was.
+  process.umask(0o077)
   const name = `${role}-${index}`
   const settings = readServerSettings(process.env)
   const log = createLog({ process: name, level: settings.logLevel })
@@ -27,8 +29,22 @@ async function main([role, index, ...words]: string[]): Promise<void> {
 
   channel.on('alive', () => true)
   channel.on('metrics', () => registry.metrics())
+  let running: RunningRole | undefined
+  // Before the start, which may take a while: one that is only starting has nothing to finish.
+  const drainOnce = once(async () => {
+    log.info({}, 'draining')
+    await running?.drain()
+    gate.stop()
+    process.exit(0)
+  })
+  channel.on('drain', drainOnce)
+  channel.onClose(() => {
+    log.warn({}, 'the supervisor has gone, ending')
+    drainOnce()
+    setTimeout(() => process.exit(1), 10_000).unref()
+  })
   const { start } = await ROLES[role as Role]()
-  const running = await start({
+  const started = await start({
     name,
     index: Number(index),
     words,
@@ -42,19 +58,8 @@ async function main([role, index, ...words]: string[]): Promise<void> {
     registry,
     gate,
   })
-  channel.on('readiness', () => running.readiness())
-  const drainOnce = once(async () => {
-    log.info({}, 'draining')
-    await running.drain()
-    gate.stop()
-    process.exit(0)
-  })
-  channel.on('drain', drainOnce)
-  channel.onClose(() => {
-    log.warn({}, 'the supervisor has gone, ending')
-    drainOnce()
-    setTimeout(() => process.exit(1), 10_000).unref()
-  })
+  running = started
+  channel.on('readiness', () => started.readiness())
   channel.notify('ready')
 }
 

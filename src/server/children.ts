@@ -83,7 +83,12 @@ export function createChildren({
     stream.collect(spec.name, process_.stdout!)
     stream.collect(spec.name, process_.stderr!)
     process_.on('message', (message) => void receive(child, message as Message))
-    process_.on('error', (error) => log.error({ child: spec.name, err: error }, 'process failed'))
+    process_.setMaxListeners(0)
+    process_.on('error', (error) => {
+      log.error({ child: spec.name, err: error }, 'process failed')
+      // One that could not even be started has no exit to come.
+      if (process_.pid === undefined) ended(child, null, null)
+    })
     process_.on('exit', (code, signal) => ended(child, code, signal))
   }
 
@@ -189,9 +194,10 @@ export function createChildren({
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const request = ++lastRequest
+      const asked = child.process
       const finish = (act: () => void) => {
         clearTimeout(timer)
-        child.process?.removeListener('exit', gone)
+        asked?.removeListener('exit', gone)
         waiting.delete(request)
         act()
       }
@@ -208,8 +214,8 @@ export function createChildren({
           message.error === undefined ? resolve(message.body) : reject(new Error(message.error)),
         ),
       )
-      child.process?.once('exit', gone)
-      if (!child.process?.connected) return gone()
+      asked?.once('exit', gone)
+      if (!asked?.connected) return gone()
       send(child, { topic, body, request, from })
     })
   }
@@ -239,9 +245,15 @@ export function createChildren({
     }
   }
 
+  let pulseMs = clock.monotonicMs()
   const pulse = setInterval(() => {
+    const nowMs = clock.monotonicMs()
+    const ownPauseMs = nowMs - pulseMs - ALIVE_EVERY_MS
+    pulseMs = nowMs
     for (const child of children.values()) {
       if (!child.process || child.ending) continue
+      // While this process itself stood still it heard nobody: that says nothing about them.
+      if (ownPauseMs > 0) child.heardMs += ownPauseMs
       if (clock.monotonicMs() - child.heardMs > ALIVE_WITHIN_MS) {
         log.error({ child: child.spec.name }, 'process gives no sign of life, killing it')
         child.heardMs = clock.monotonicMs()
