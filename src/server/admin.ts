@@ -19,7 +19,10 @@ export type AdminView = {
 export function createAdminServer(view: AdminView, { local }: { local: boolean }): Server {
   return createServer((request, response) => {
     answer(view, request, response, local).catch((error: unknown) => {
-      send(response, 500, 'application/json', JSON.stringify({ error: String(error) }))
+      if (response.headersSent) return void response.destroy()
+      // Errors of another process arrive as text with the name of their class before it.
+      const text = String((error as Error).message ?? error).replace(/^(\w*Error: )+/, '')
+      sendJson(response, 500, { error: text })
     })
   })
 }

@@ -31,6 +31,12 @@ export const serverErrors = errorTable('server', {
     message: (d) => `the data directory cannot be used: ${d}`,
     help: 'Check owner and permissions, or choose another with --data-dir.',
   },
+  supervisor_unreachable: {
+    status: 503,
+    advice: 'retry',
+    message: (d) => `the running Millrace cannot be asked: process ${d}`,
+    help: 'It is stopping, or it belongs to another user: ask as the user who started it.',
+  },
   child_gone: {
     status: 503,
     advice: 'retry',

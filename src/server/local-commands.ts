@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Environment } from '../kernel/index.ts'
 import { dataDirectory, readServerSettings } from './config.ts'
+import { serverErrors } from './errors.ts'
+import { runningHolder } from './lock.ts'
 
 type Run = { pid: number; url: string; adminUrl: string; adminSocket: string }
 type ProcessView = {
@@ -56,12 +59,24 @@ export async function createKey(
 }
 
 function runningServer(env: Environment): Run | undefined {
-  const path = join(dataDirectory(readServerSettings(env)), 'run.json')
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Run) : undefined
+  const dataDir = dataDirectory(readServerSettings(env))
+  const path = join(dataDir, 'run.json')
+  try {
+    // One that was killed could not take its run.json away.
+    if (runningHolder(dataDir, hostname()) === undefined) return undefined
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Run) : undefined
+  } catch (error) {
+    throw serverErrors.data_directory_unusable(`${dataDir}: ${(error as Error).message}`, error)
+  }
 }
 
 function notRunning(env: Environment): number {
   const dataDir = dataDirectory(readServerSettings(env))
+  const holder = runningHolder(dataDir, hostname())
+  if (holder !== undefined) {
+    process.stderr.write(`millrace: process ${holder.pid} on ${dataDir} is starting or stopping; ask again\n`)
+    return 1
+  }
   process.stderr.write(
     `millrace: no Millrace is running on ${dataDir}. Start it with 'millrace up', or name another with --data-dir.\n`,
   )
@@ -77,7 +92,9 @@ function askAdmin(run: Run, method: string, path: string): Promise<{ status: num
       })
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }))
     })
-    call.on('error', reject)
+    call.on('error', (error) =>
+      reject(serverErrors.supervisor_unreachable(`${run.pid}: ${error.message}`, error)),
+    )
     call.end()
   })
 }
