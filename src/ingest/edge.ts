@@ -9,7 +9,7 @@ import { createForwarder } from './forward.ts'
 import { trustedProxies } from './forwarded.ts'
 import { acceptImport, createPlaceIds } from './import.ts'
 import type { IngestMetrics } from './metrics.ts'
-import { importPathOf, pathOf } from './path.ts'
+import { importPathOf, lineOf, pathOf } from './path.ts'
 import { createTargetFinder } from './target.ts'
 import type { Directory, ServerStatus } from './types.ts'
 
@@ -69,20 +69,20 @@ export function createEdge(options: EdgeOptions): Edge {
   }
 
   const refuse = (request: IncomingMessage, response: ServerResponse, thrown: unknown) => {
-    const { method, url } = request
+    const line = lineOf(request)
     if (thrown instanceof BodyCut) {
       metrics.refused('body_cut')
-      return log.info({ method, url, reason: thrown.message }, 'client went away in the middle of a body')
+      return log.info({ ...line, reason: thrown.message }, 'client went away in the middle of a body')
     }
     const error = thrown instanceof AppError ? thrown : internal(request, thrown)
     metrics.refused(error.code)
-    if (error.advice === 'final') log.info({ method, url, code: error.code }, 'request refused')
-    else log.debug({ method, url, code: error.code, err: error.cause }, 'request put off')
+    if (error.advice === 'final') log.info({ ...line, code: error.code }, 'request refused')
+    else log.debug({ ...line, code: error.code, err: error.cause }, 'request put off')
     answerAfterBody(request, response, error)
   }
-  const internal = ({ method, url }: IncomingMessage, err: unknown) => {
+  const internal = (request: IncomingMessage, err: unknown) => {
     const reference = ids.hex128().slice(0, 12)
-    log.error({ method, url, reference, err }, 'request failed')
+    log.error({ ...lineOf(request), reference, err }, 'request failed')
     return httpErrors.internal(reference, err)
   }
 

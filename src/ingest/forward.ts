@@ -11,6 +11,7 @@ import { answerRefusal } from './answer.ts'
 import { ingestErrors } from './errors.ts'
 import { endToEnd, headersForCore, type TrustedProxies } from './forwarded.ts'
 import type { IngestMetrics } from './metrics.ts'
+import { lineOf } from './path.ts'
 
 export type ForwardParts = {
   coreSocketPath: string
@@ -45,7 +46,7 @@ export function createForwarder(parts: ForwardParts) {
       if (outcome === 'answered' || response.destroyed) return
       if (outcome === 'unanswered' || clock.monotonicMs() + pauseMs > untilMs) {
         metrics.refused('core_away')
-        log.info({ method: request.method, url: request.url, outcome }, 'core did not answer')
+        log.info({ ...lineOf(request), outcome }, 'core did not answer')
         return answerRefusal(response, ingestErrors.core_away())
       }
       await clock.sleep(pauseMs)

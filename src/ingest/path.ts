@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { ingestErrors } from './errors.ts'
 
 export type ImportPath = {
@@ -17,6 +18,11 @@ export function pathOf(url: string): string {
   let slashes = 0
   while (path.charCodeAt(slashes) === 47 && path.charCodeAt(slashes + 1) === 47) slashes++
   return slashes === 0 ? path : path.slice(slashes)
+}
+
+/** A request in the log: without its query, where browsers put keys. */
+export function lineOf({ method, url }: IncomingMessage): { method: string | undefined; path: string } {
+  return { method, path: pathOf(url ?? '/') }
 }
 
 /**

@@ -112,13 +112,18 @@ function asAppError(
   { log, ids }: { log: Log; ids: Ids },
 ): AppError {
   if (thrown instanceof AppError) {
-    log.info({ method: request.method, url: request.url, code: thrown.code }, 'request refused')
+    log.info({ ...lineOf(request), code: thrown.code }, 'request refused')
     return thrown
   }
   const { statusCode, message, code } = thrown as FastifyError
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return httpErrors.body_too_large(message, thrown)
   if (statusCode !== undefined && statusCode < 500) return httpErrors.bad_request(message, thrown)
   const reference = ids.hex128().slice(0, 12)
-  log.error({ method: request.method, url: request.url, reference, err: thrown }, 'request failed')
+  log.error({ ...lineOf(request), reference, err: thrown }, 'request failed')
   return httpErrors.internal(reference, thrown)
+}
+
+/** For the log: without the query, where browsers and forms put keys and passwords. */
+function lineOf({ method, url }: FastifyRequest): { method: string; path: string } {
+  return { method, path: url.split('?', 1)[0] }
 }
