@@ -66,6 +66,8 @@ export type Column = {
 
 const NO_TEXTS = new Int32Array(0)
 const MAX_FIRST_TEXT_WORDS = 1 << 18
+/** Up to here room grows fourfold: what is not written to costs no memory, but each step copies. */
+const QUICK_GROWTH_CELLS = 1 << 16
 
 /** Memory that is not cleared first: nothing here is read that was not written, and clearing costs as much as filling. */
 function allocate(bytes: number): ArrayBuffer {
@@ -131,7 +133,7 @@ function allocateCells(capacity: number): Pick<Column, 'rows' | 'kinds' | 'words
 }
 
 function grow(column: Column): void {
-  const larger = allocateCells(Math.max(column.rows.length * (column.rows.length < 4096 ? 4 : 2), 16))
+  const larger = allocateCells(Math.max(column.rows.length * (column.rows.length < QUICK_GROWTH_CELLS ? 4 : 2), 16))
   larger.words.set(column.words)
   larger.rows.set(column.rows)
   larger.kinds.set(column.kinds)
