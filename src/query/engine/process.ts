@@ -17,10 +17,10 @@ import { prepareSelect, runSetup } from './statements.ts'
 const PROGRESS_MS = 250
 
 process.on('disconnect', () => process.exit(0))
+endWithParent()
 dieFirst()
 await serve()
-// Only now, so that whoever waits for an engine does not wait for this. A job is served meanwhile.
-endWithParent()
+// Most engines are killed, which would leave nothing for the next.
 flushCompileCache()
 
 async function serve(): Promise<void> {
