@@ -133,7 +133,9 @@ function allocateCells(capacity: number): Pick<Column, 'rows' | 'kinds' | 'words
 }
 
 function grow(column: Column): void {
-  const larger = allocateCells(Math.max(column.rows.length * (column.rows.length < QUICK_GROWTH_CELLS ? 4 : 2), 16))
+  const larger = allocateCells(
+    Math.max(column.rows.length * (column.rows.length < QUICK_GROWTH_CELLS ? 4 : 2), 16),
+  )
   larger.words.set(column.words)
   larger.rows.set(column.rows)
   larger.kinds.set(column.kinds)
