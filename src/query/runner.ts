@@ -4,12 +4,12 @@ import type { RunnableJob, Runner, RunOutcome, RunReport } from '../jobs/index.t
 import { AppError, type Clock, type Log } from '../kernel/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import type { QueryCatalog } from './catalog.ts'
-import { bindTables, type Compiled, compileQuery } from './compile.ts'
+import { bindTables, compileQuery } from './compile.ts'
 import type { QuerySettings } from './config.ts'
 import type { EngineLimits, EnginePool } from './engine/index.ts'
 import { QueryError } from './errors.ts'
+import { permittedLookup } from './permission.ts'
 import { typeText } from './presto-type.ts'
-import { queryErrors } from './refusals.ts'
 
 export type QueryRunnerOptions = {
   engines: EnginePool
@@ -59,7 +59,7 @@ async function runQuery(
   const compiled = await compileQuery({
     text: job.query,
     defaultDatabase: job.database,
-    lookup: catalog.lookup,
+    lookup: permittedLookup(catalog),
     context: {
       zone: 'UTC',
       scheduledTime: job.scheduledTime,
@@ -67,7 +67,6 @@ async function runQuery(
       user: String(job.userId),
     },
   })
-  await requirePermission(catalog, compiled)
   const chunks = await catalog.chunksOf(compiled.tables)
   if (catalog.ageMs !== undefined) {
     report.log(
@@ -100,18 +99,6 @@ async function runQuery(
     kind: 'success',
     result: { path, rows: ended.rows, bytes: ended.bytes, schema },
     cpuMs: ended.cpuMs,
-  }
-}
-
-async function requirePermission(catalog: QueryCatalog, { tables }: Compiled): Promise<void> {
-  for (const database of new Set(tables.map((table) => table.database))) {
-    const permitted = await catalog.mayQuery(database)
-    if (permitted === 'no')
-      throw new QueryError(
-        'PERMISSION_DENIED',
-        `Access Denied: Cannot select from tables of database ${database}`,
-      )
-    if (permitted === 'unknown') throw queryErrors.permission_unknown(database)
   }
 }
 
@@ -149,12 +136,7 @@ function limitsOf({
 }
 
 /** The snapshot could not tell, or the main database left while the query was planned: that is no fault of the query. */
-const NEEDS_DATABASE = new Set([
-  'catalog_unknown',
-  'permission_unknown',
-  'snapshot_incomplete',
-  'database_away',
-])
+const NEEDS_DATABASE = new Set(['catalog_unknown', 'snapshot_incomplete', 'database_away'])
 
 function outcomeOf(error: unknown, report: RunReport): RunOutcome {
   if (error instanceof QueryError) {

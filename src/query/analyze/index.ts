@@ -27,4 +27,4 @@ export function analyzeQuery(
 export type { Analyzer } from './analyzer.ts'
 export * from './lookup.ts'
 export type * from './plan.ts'
-export { compileErrors, requireTable, tableColumns, tablePath } from './tables.ts'
+export { accessDenied, compileErrors, requireTable, tableColumns, tablePath } from './tables.ts'

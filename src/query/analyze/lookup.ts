@@ -6,6 +6,8 @@ export type TableLookup =
   | { kind: 'found'; table: { id: bigint; columns: TableColumn[] } }
   | { kind: 'no-database' }
   | { kind: 'no-table' }
+  /** The database is there and its user may not query it. */
+  | { kind: 'denied' }
   | { kind: 'unknown'; reason: string }
 
 /**

@@ -47,7 +47,15 @@ export function requireTable(
   if (answer.kind === 'no-table') {
     throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
   }
+  if (answer.kind === 'denied') throw accessDenied(database)
   return { database, table, found: answer.table }
+}
+
+export function accessDenied(database: string): QueryError {
+  return new QueryError(
+    'PERMISSION_DENIED',
+    `Access Denied: Cannot select from tables of database ${database}`,
+  )
 }
 
 /** Declared columns in their order, then `time`, which every table has. */
