@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -15,6 +15,7 @@ const CHUNK_ROWS = 10_000
 const once = process.argv.includes('--once')
 const dataDir = resolve(process.env.MILLRACE_DATA_DIR ?? '.millrace')
 const startedMs = performance.now()
+let interrupted = false
 
 type Running = { url: string; adminSocket: string; pid: number }
 
@@ -45,7 +46,6 @@ async function startServer() {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const logPath = join(dataDir, 'quickstart.log')
   const runPath = join(dataDir, 'run.json')
-  rmSync(runPath, { force: true })
   const args = [
     'up',
     '--data-dir',
@@ -57,7 +57,8 @@ async function startServer() {
     '--admin-port',
     await portOr(8081),
   ]
-  const child = spawn('bin/millrace', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // A group of its own: Ctrl-C at the terminal comes to us, and the server gets one signal, not two, which would cut its drain.
+  const child = spawn('bin/millrace', args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const log = createWriteStream(logPath, { flags: 'a', mode: 0o600 })
   child.stdout.pipe(log, { end: false })
   let complaint = ''
@@ -66,7 +67,12 @@ async function startServer() {
     log.write(part)
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGTERM'))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      interrupted = true
+      child.kill('SIGTERM')
+    })
+  }
   return {
     ready: whenReady(child, runPath, logPath, () => complaint),
     ended,
@@ -94,9 +100,11 @@ async function whenReady(
   complaint: () => string,
 ): Promise<Running> {
   for (;;) {
-    if (child.exitCode !== null)
+    if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`Millrace did not start:\n${complaint()}\nThe log: ${logPath}`)
-    if (existsSync(runPath)) return JSON.parse(readFileSync(runPath, 'utf8')) as Running
+    const running = existsSync(runPath) ? (JSON.parse(readFileSync(runPath, 'utf8')) as Running) : undefined
+    // One that has run here before may have left its own.
+    if (running !== undefined && running.pid === child.pid) return running
     await pause(50)
   }
 }
@@ -196,7 +204,8 @@ function startPageViews(client: RestClient) {
     async stop(): Promise<void> {
       stopped = true
       await done
-      if (failure !== undefined && !once) console.error(dim(`The live stream ended: ${String(failure)}`))
+      if (failure !== undefined && !once && !interrupted)
+        console.error(dim(`The live stream ended: ${String(failure)}`))
     },
   }
 }
@@ -278,4 +287,10 @@ function printNextSteps({ url }: Running, apikey: string): void {
   )
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  // After Ctrl-C whatever was under way fails; that is no news.
+  if (!interrupted) console.error(`\n${(error as Error).message}`)
+  process.exitCode = interrupted ? 130 : 1
+}
