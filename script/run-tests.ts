@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 
 /**
  * Runs the tests in three suites: unit tests share one process (they must not share state, and that shows at once if
  * they do); tests with PostgreSQL and tests with child processes get a process each.
  */
-const named = process.argv.slice(2)
+/** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
+const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
 const SUITES = [
   {
     name: 'unit',
@@ -36,7 +37,9 @@ function testFiles(): string[] {
     if (!existsSync(word)) throw new Error(`no such file or folder: ${word}`)
   }
   return all.filter((file) =>
-    named.some((word) => (statSync(word).isDirectory() ? file.startsWith(word) : file === word)),
+    named.some(
+      (word) => word === '.' || (statSync(word).isDirectory() ? file.startsWith(`${word}/`) : file === word),
+    ),
   )
 }
 
@@ -70,6 +73,9 @@ for (const suite of SUITES) {
   )
   if (code !== 0) failed = true
 }
-if (files.length === 0) failed = true
+if (files.length === 0) {
+  console.error(`no tests in ${named.join(', ')}`)
+  failed = true
+}
 console.log(`\n${times.join('\n')}`)
 process.exitCode = failed ? 1 : 0
