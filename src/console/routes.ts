@@ -78,6 +78,9 @@ export function consoleRoutes(app: FastifyInstance, deps: ConsoleDeps): void {
 }
 
 async function signIn(request: FastifyRequest, reply: FastifyReply, deps: ConsoleDeps): Promise<unknown> {
+  // Another site must not be able to sign a visitor in as somebody else; clients that are no browsers send no such header.
+  const site = request.headers['sec-fetch-site']
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw consoleErrors.csrf_token_wrong()
   const apikey = textOf(request.parameters, 'apikey')
   const user = textOf(request.parameters, 'user')
   const password = textOf(request.parameters, 'password')
