@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
 import { request } from 'node:https'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -51,6 +52,42 @@ describe('millrace up', () => {
       stderr,
       new RegExp(`another millrace is running on this data directory: process ${server.pid}`),
     )
+  })
+
+  test('refuses a port that is taken and ends, whichever of the two it is', async () => {
+    const taken = new URL(server.url).port
+    for (const [port, adminPort] of [
+      [taken, '0'],
+      ['0', taken],
+    ]) {
+      const dataDir = `${server.dataDir}/taken`
+      const { code, stderr } = await run(
+        ...['up', '--data-dir', dataDir, '--port', port!, '--admin-port', adminPort!],
+      )
+      assert.equal(code, 1)
+      assert.match(stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${taken}[\\s\\S]*EADDRINUSE`))
+    }
+  })
+
+  test('writes no key into the log, wherever a client puts it', async () => {
+    const key = server.firstAccount.writeOnlyKey
+    await fetch(`${server.url}/js/v3/event/a/b?api_key=${key}`)
+    await fetch(`${server.url}/v3/database/list?apikey=${key}`)
+    const lines = server
+      .log()
+      .split('\n')
+      .filter((line) => !line.includes('"firstAccount"'))
+    assert.ok(
+      lines.some((line) => line.includes('/js/v3/event/a/b')),
+      'the refusal itself is logged',
+    )
+    assert.equal(lines.filter((line) => line.includes(key.slice(2))).length, 0)
+  })
+
+  test('lets nobody else at its sockets', async () => {
+    const { adminSocket } = JSON.parse(readFileSync(`${server.dataDir}/run.json`, 'utf8'))
+    for (const path of [adminSocket, adminSocket.replace('admin.sock', 'core.sock')])
+      assert.equal(statSync(path).mode & 0o077, 0, path)
   })
 
   test('refuses plain http beyond loopback and says what to do instead', async () => {
@@ -108,6 +145,15 @@ describe('millrace up', () => {
     assert.deepEqual(stopped, ['ingest-0', 'worker-0', 'loader-0', 'core-0'])
     server = await startServer({ dataDir, args: ['--tls', 'self-signed'] })
     assert.equal(server.firstAccount, undefined)
+  })
+
+  test('is said not to run after kill -9, and can be started again', async () => {
+    const { dataDir } = server
+    await server.kill()
+    const { code, stderr } = await run('status', '--data-dir', dataDir)
+    assert.equal(code, 1)
+    assert.match(stderr, /no Millrace is running on/)
+    server = await startServer({ dataDir, args: ['--tls', 'self-signed'] })
   })
 
   test('serves TLS with a certificate of its own making', async () => {
