@@ -1,5 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { atMost } from '../kernel/index.ts'
 
 const hashWith = promisify(argon2)
 /** 19 MiB, two passes, one lane: what OWASP recommends for argon2id; about 30 ms here. */
@@ -7,7 +8,7 @@ const COST = { memory: 19_456, passes: 2, parallelism: 1 }
 const TAG_BYTES = 32
 
 /** At most two at a time, so that logins cannot take the process's memory and threads. */
-const atWork = limit(2)
+const atWork = atMost(2)
 
 /** The PHC text of a password, with a salt of its own. */
 export async function hashPassword(password: string): Promise<string> {
@@ -40,20 +41,4 @@ function derive(password: string, nonce: Buffer, cost: typeof COST, tagLength = 
 
 function base64(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
-}
-
-function limit(most: number) {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async <T>(run: () => Promise<T>): Promise<T> => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running++
-    try {
-      return await run()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
-    }
-  }
 }

@@ -1,3 +1,4 @@
+export * from './at-most.ts'
 export * from './channel.ts'
 export * from './clock.ts'
 export * from './config.ts'

@@ -1,13 +1,16 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import type { Clock, Ids } from '../kernel/index.ts'
+import { atMost, type Clock, type Ids } from '../kernel/index.ts'
 import type { SnapshotChunk, SnapshotTable } from '../snapshot/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import type { QueryCatalog } from './catalog.ts'
 import { bindTables, compileQuery } from './compile.ts'
 import type { EnginePool } from './engine/types.ts'
 import { rowsToJson, rowsToMaps } from './results/records.ts'
+
+/** Each tail is an engine process of up to half a gigabyte: more at once wait for their turn. */
+const MOST_AT_ONCE = 2
 
 const LIMITS = {
   memoryBytes: 512 * 1024 * 1024,
@@ -30,7 +33,8 @@ export function createTail(options: {
   ids: Ids
 }) {
   const { engines, objects, dataDir, chunksOf, clock, ids } = options
-  return async (
+  const turn = atMost(MOST_AT_ONCE)
+  const tail = async (
     table: SnapshotTable,
     { count, format }: { count: number; format: 'msgpack' | 'json' },
   ): Promise<Buffer> => {
@@ -61,6 +65,7 @@ export function createTail(options: {
       await rm(file, { force: true })
     }
   }
+  return (...args: Parameters<typeof tail>) => turn(() => tail(...args))
 }
 
 /** Chunks that can hold one of the `count` latest rows: those reaching beyond where the latest whole chunks end. */
