@@ -183,6 +183,10 @@ function openLog(settings: ServerSettings) {
         ? 'pretty'
         : 'json'
       : (settings.logFormat as 'pretty' | 'json')
+  // Whoever read the log has gone (a closed terminal, a pipe that ended): collecting goes on without being read.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   const stream = createLogStream({ format, colours: isTerminal, write: (text) => process.stdout.write(text) })
   const log = createLog({
     process: 'supervisor',

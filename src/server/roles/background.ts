@@ -7,9 +7,14 @@ export function runInBackground(services: Service[], { clock, log }: { clock: Cl
   const running = services.map((service) => keepRunning(service, { clock, log, signal }))
   return {
     signal,
-    async stop(): Promise<void> {
+    /** Resolves when all have ended, or after `withinMs`: one may stand before a shut gate for a minute. */
+    async stop({ withinMs }: { withinMs?: number } = {}): Promise<void> {
       stopping.abort()
-      await Promise.all(running)
+      const ended = Promise.all(running)
+      if (withinMs === undefined) return void (await ended)
+      const waiting = new AbortController()
+      await Promise.race([ended, clock.sleep(withinMs, waiting.signal)])
+      waiting.abort()
     },
   }
 }

@@ -38,6 +38,9 @@ import { coreSocketPath } from './paths.ts'
 import { consoleDeps } from './sign-in.ts'
 import type { RoleContext, RunningRole } from './types.ts'
 
+/** Shorter than the time the supervisor gives this process: what comes after it shall be closed, not killed. */
+const SERVICES_END_WITHIN_MS = 3_000
+
 /** The REST API, the console, the schedules and the snapshot's one writer, behind the edge on a Unix socket. */
 export async function start(context: RoleContext): Promise<RunningRole> {
   const { env, dataDir, runDir, clock, log, channel, registry, gate } = context
@@ -135,7 +138,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         : { ready: false, reason: 'the snapshot has not been written yet' },
     async drain() {
       await app.close()
-      await background.stop()
+      await background.stop({ withinMs: SERVICES_END_WITHIN_MS })
       await engines.close()
       await snapshot.close()
       await queue.close()
