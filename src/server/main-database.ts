@@ -116,10 +116,10 @@ async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase>
 
 /**
  * Prepares schema and login role and lets the gate open to them. The same server keeps its epoch and password over a restart, so
- * that nothing that holds them has to be told; another server is a new epoch.
+ * that nothing that holds them has to be told; another server, or another database on it, is a new epoch.
  */
 async function openGateTo(
-  { keeper, clock, log }: MainDatabaseOptions,
+  { settings, keeper, clock, log }: MainDatabaseOptions,
   admin: DatabaseAddress,
 ): Promise<void> {
   const { address: known, epoch: last, planned, mode } = keeper.current()
@@ -127,10 +127,15 @@ async function openGateTo(
     log.warn({ mode }, 'a maintenance holds the gate: the database is left to it')
     return
   }
-  const isSame = known !== undefined && known.host === admin.host && known.port === admin.port && last > 0
+  const database = settings.databaseUrl === undefined ? 'millrace' : admin.database
+  const isSame =
+    last > 0 &&
+    known?.host === admin.host &&
+    known.port === admin.port &&
+    known.database === database &&
+    known.tls === admin.tls
   const epoch = isSame ? last : last + 1
   const ids = isSame ? { ...randomIds, hex160: () => known.password } : randomIds
-  const database = admin.host.startsWith('/') ? 'millrace' : undefined
   const address = await prepareDatabase(admin, { epoch, ids, log, database })
   if (!isSame) await keeper.order('switch', { epoch, address })
   await fenceEpochs({ ...admin, database: address.database }, { below: epoch, clock, log })
