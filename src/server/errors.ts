@@ -5,7 +5,7 @@ export const serverErrors = errorTable('server', {
     status: 500,
     advice: 'final',
     message: (d) => `another millrace is running on this data directory: ${d}`,
-    help: 'Stop the other one first, or give this one its own --data-dir.',
+    help: 'Stop the other one first, or give this one its own --data-dir. One on another host cannot be seen from here: when that host or container is gone for certain, remove the named file.',
   },
   port_taken: {
     status: 500,
