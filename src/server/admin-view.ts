@@ -1,6 +1,7 @@
 import type { GateKeeper } from '../gate/index.ts'
 import type { AdminView } from './admin.ts'
 import type { Children } from './children.ts'
+import { PROCESS_TABLE, roleOf } from './process-table.ts'
 import type { Readiness } from './roles/types.ts'
 
 const ANSWER_WITHIN_MS = 2_000
@@ -12,7 +13,7 @@ export function adminView({ children, keeper }: { children: Children; keeper: Ga
       const views = await Promise.all(
         children.views().map(async (view) => {
           const { ready, reason } = await readiness(children, view.name, view.state)
-          return { ...view, ready, reason }
+          return { ...view, ready, userFacing: isUserFacing(view.name), reason }
         }),
       )
       const { mode, reason, epoch } = keeper.current()
@@ -21,6 +22,7 @@ export function adminView({ children, keeper }: { children: Children; keeper: Ga
           name: 'database-gate',
           state: `${mode} (epoch ${epoch})`,
           ready: mode === 'serving' || mode === 'recovering',
+          userFacing: false,
           restarts: 0,
           reason,
         },
@@ -33,6 +35,10 @@ export function adminView({ children, keeper }: { children: Children; keeper: Ga
     },
     createKey: (kind, name) => children.ask('core-0', 'create-key', { kind, name }, 20_000),
   }
+}
+
+function isUserFacing(name: string): boolean {
+  return PROCESS_TABLE.some(({ role, userFacing }) => userFacing && role === roleOf(name))
 }
 
 async function readiness(children: Children, name: string, state: string): Promise<Readiness> {

@@ -4,7 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 export type AdminView = {
   /** Always true while the supervisor's event loop turns. */
   processes(): Promise<
-    { name: string; pid?: number; state: string; ready: boolean; restarts: number; reason?: string }[]
+    {
+      name: string
+      pid?: number
+      state: string
+      ready: boolean
+      userFacing: boolean
+      restarts: number
+      reason?: string
+    }[]
   >
   /** Prometheus text of all processes. */
   metrics(): Promise<string>
@@ -13,7 +21,7 @@ export type AdminView = {
 }
 
 /**
- * `/healthz` liveness, `/readyz` readiness (503 with the reasons), `/processes`, `/metrics`; the Unix socket also takes
+ * `/healthz` liveness, `/readyz` readiness of what users face (503 with the reasons), `/processes`, `/metrics`; the Unix socket also takes
  * `POST /keys?kind=master&name=…`. Listens on loopback only.
  */
 export function createAdminServer(view: AdminView, { local }: { local: boolean }): Server {
@@ -40,7 +48,7 @@ async function answer(
   if (route === 'GET /processes') return sendJson(response, 200, { processes: await view.processes() })
   if (route === 'GET /readyz') {
     const processes = await view.processes()
-    const unready = processes.filter((process) => !process.ready)
+    const unready = processes.filter(({ ready, userFacing }) => userFacing && !ready)
     return sendJson(response, unready.length === 0 ? 200 : 503, { ready: unready.length === 0, unready })
   }
   if (route === 'POST /keys' && local && view.createKey) {

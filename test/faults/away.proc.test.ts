@@ -57,6 +57,10 @@ describe('while the main database is away, unplanned', () => {
     assert.deepEqual(await (await call('GET', '/v3/system/server_status')).json(), { status: 'ok' })
   })
 
+  test('the node stays ready: a load balancer must not take a collecting node away', async () => {
+    assert.equal((await fetch(`${server.adminUrl}/readyz`)).status, 200)
+  })
+
   test('reads are answered from the snapshot and say how old it is', async () => {
     // Core may be in step with the database's last word for a moment longer than the gate is shut: then there is no age.
     await until(async () => {
