@@ -37,7 +37,7 @@ export const lonelyChannel: Channel = {
 
 /** Structural view of the ends of a fork channel: `process` in a child. */
 export type Port = {
-  send?: (message: Message) => boolean | undefined
+  send?: (message: Message, done: (error: Error | null) => void) => boolean | undefined
   on(event: 'message', listener: (message: unknown) => void): unknown
   on(event: 'disconnect', listener: () => void): unknown
 }
@@ -50,7 +50,9 @@ export function channelOn(port: Port): Channel {
   let lastRequest = 0
 
   const send = (message: Message) => {
-    port.send?.(message)
+    // A supervisor that died a moment ago: `disconnect` follows, and says it to everybody. Without a callback it would be an
+    // uncaught error, and the process would end in the midst of its work instead of draining.
+    port.send?.(message, () => undefined)
   }
   const respond = async (message: Message) => {
     const handler = handlers.get(message.topic)

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import pino from 'pino'
 
 /** Fields first, constant message second: `log.info({ table, records }, 'import accepted')`. */
@@ -20,7 +21,27 @@ export function createLog({
   write?: (line: string) => void
 }): Log {
   const options = { level, base: { process }, timestamp: pino.stdTimeFunctions.isoTime }
-  return write === undefined ? pino(options) : pino(options, { write })
+  return pino(options, { write: write ?? writeOut })
+}
+
+const STDOUT = 1
+const READER_BUSY_MS = 10
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Writes a line before it returns, however slowly it is read. When nobody reads any more (the supervisor was killed) the line is
+ * dropped: pino's own stream tries again for ever then when it writes a fatal line, and the process never ends.
+ */
+function writeOut(line: string): void {
+  const bytes = Buffer.from(line)
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(STDOUT, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      Atomics.wait(never, 0, 0, READER_BUSY_MS)
+    }
+  }
 }
 
 const nothing = () => undefined
