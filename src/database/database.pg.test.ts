@@ -4,7 +4,13 @@ import { createStaticGate, servingState } from '../gate/index.ts'
 import { randomIds, type Sql, silentLog, systemClock } from '../kernel/index.ts'
 import { withAdmin } from './admin.ts'
 import { openDatabase } from './database.ts'
-import { createJobPartitions, sweepChanges, sweepImportIds, sweepOperations } from './housekeeping.ts'
+import {
+  createJobPartitions,
+  sweepChanges,
+  sweepErrorRecords,
+  sweepImportIds,
+  sweepOperations,
+} from './housekeeping.ts'
 import { startTestDatabase, type TestDatabase } from './testing.ts'
 import type { Database } from './types.ts'
 
@@ -303,6 +309,15 @@ describe('housekeeping', () => {
     assert.equal(await sweepOperations(db.database), 0)
     assert.equal(await sweepChanges(db.database), 1)
     assert.equal(await sweepImportIds(db.database), 1)
+    await db.database.write(
+      WRITE,
+      (sql) => sql`
+      INSERT INTO error_records (account_id, database, "table", channel, reason, received_at, created_at)
+      SELECT 1, 'd', 't', 'import', age, now(), now() - make_interval(days => age::int) FROM unnest(ARRAY['31', '29']) age`,
+    )
+    assert.equal(await sweepErrorRecords(db.database), 1)
+    const errors = await db.database.read(READ, (sql) => sql`SELECT reason FROM error_records`)
+    assert.deepEqual(errors, [{ reason: '29' }])
     const left = await db.database.read(READ, (sql) => sql`SELECT id FROM import_ids`)
     assert.deepEqual(left, [{ id: 'new' }])
   })

@@ -55,6 +55,20 @@ export function sweepChanges(database: Database, { olderThanHours = 24 } = {}): 
   )
 }
 
+/** What could not be stored can be looked up for 30 days. */
+export function sweepErrorRecords(database: Database, { olderThanDays = 30 } = {}): Promise<number> {
+  return inBatches(() =>
+    database.write(
+      ADMISSION,
+      (sql) => sql`
+      DELETE FROM error_records WHERE id IN (
+        SELECT id FROM error_records WHERE created_at < now() - make_interval(days => ${olderThanDays})
+         ORDER BY created_at LIMIT ${BATCH})
+      RETURNING 1`,
+    ),
+  )
+}
+
 /** Unique ids of imports are promised for 7 days. */
 export function sweepImportIds(database: Database, { olderThanHours = 7 * 24 } = {}): Promise<number> {
   return inBatches(() =>

@@ -139,7 +139,7 @@ function addPayload(payload: Payload, { tables, taken, built, options }: Buildin
   }
   if (importId !== undefined) {
     taken.add(identity)
-    built.importIds.push({ tableId: table.id, id: importId, receivedAtMs: record.receivedAtMs })
+    built.importIds.push({ tableId: table.id, id: importId })
   }
   if (filling.rows.bytes >= settings.chunkBytes) closeChunk(filling, built, options)
   return expanded.bytes.length

@@ -92,14 +92,15 @@ export async function findImportIds(
 /**
  * Stores the ids; the number that were new. Sorted, so that two loaders with the same ids wait for each other
  * instead of deadlocking.
+ * Their age counts from this moment by the database's clock: a collector's wrong clock, or days of absence, must not make
+ * an id old before it is stored.
  */
 export async function insertImportIds(sql: Sql, ids: ImportId[]): Promise<number> {
   const sorted = [...ids].sort((a, b) => Number(a.tableId - b.tableId) || (a.id < b.id ? -1 : 1))
   const rows = await sql`
     INSERT INTO import_ids (table_id, id, received_at)
-    SELECT n.table_id, n.id, to_timestamp(n.received_ms / 1000.0)
-      FROM unnest(${sorted.map((one) => String(one.tableId))}::bigint[], ${sorted.map((one) => one.id)}::text[],
-                  ${sorted.map((one) => one.receivedAtMs)}::bigint[]) AS n (table_id, id, received_ms)
+    SELECT n.table_id, n.id, clock_timestamp()
+      FROM unnest(${sorted.map((one) => String(one.tableId))}::bigint[], ${sorted.map((one) => one.id)}::text[]) AS n (table_id, id)
     ON CONFLICT DO NOTHING RETURNING table_id`
   return rows.length
 }

@@ -75,7 +75,7 @@ export type ErrorRecord = {
   receivedAtMs: number
 }
 
-export type ImportId = { tableId: bigint; id: string; receivedAtMs: number }
+export type ImportId = { tableId: bigint; id: string }
 
 /** Everything one commit stores, apart from the position. */
 export type BuiltBatch = {

@@ -6,10 +6,20 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
+import { until } from '../faults/support.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 /** MILLRACE_TEST_CREATES=10000 is the long form. */
 const creates = Number(process.env.MILLRACE_TEST_CREATES ?? 200)
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH')
+    return false
+  }
+}
 const run = (...args: string[]) =>
   promisify(execFile)('bin/millrace', args).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
@@ -132,6 +142,16 @@ describe('millrace up', () => {
       assert.equal((await post(`/v3/table/create/atonce/table_${n}/log`)).status, 200)
       assert.equal((await put(`atonce/table_${n}`)).status, 200, `table ${n}`)
     }
+  })
+
+  test('leaves no process behind when the supervisor is killed, and goes on where it was', async () => {
+    const { dataDir } = server
+    const pids = (await server.processes()).flatMap(({ pid }) => pid ?? [])
+    assert.ok(pids.length >= 4)
+    await server.kill()
+    await until(() => pids.every((pid) => !isAlive(pid)), 'every child has ended', 20_000)
+    server = await startServer({ dataDir })
+    assert.equal((await put('atonce/table_0')).status, 200)
   })
 
   test('drains and ends with exit code 0, the edge first and the database last', async () => {

@@ -3,6 +3,7 @@ import {
   createJobPartitions,
   type Database,
   sweepChanges,
+  sweepErrorRecords,
   sweepImportIds,
   sweepOperations,
 } from '../../database/index.ts'
@@ -46,6 +47,7 @@ export function createHousekeeping({
     changes: () => sweepChanges(database),
     'dropped tables': () => retireDroppedTables(database),
     'import ids': () => sweepImportIds(database),
+    'error records': () => sweepErrorRecords(database),
     jobs: () => removeOldJobs({ database, store: objects, log }, { jobRetentionDays, resultRetentionDays }),
     'orphan results': sweepResults,
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),
