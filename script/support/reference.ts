@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorTables, type Setting, settingTables } from '../../src/kernel/index.ts'
 import { functionList, notOffered } from '../../src/query/functions/index.ts'
@@ -7,7 +7,13 @@ const HEAD = '<!-- Generated from the code by `node script/docs.ts`; a test fail
 
 /** Importing a table registers it; nothing else happens at import time. */
 async function loadTables(): Promise<void> {
-  for (const file of globSync(['src/**/config.ts', 'src/**/errors.ts']).sort()) await import(resolve(file))
+  const sources = globSync('src/**/*.ts').filter(
+    (file) => !file.endsWith('.test.ts') && !file.startsWith('src/kernel/config'),
+  )
+  const declaring = sources.filter((file) =>
+    /= (errorTable|defineSettings)\(/.test(readFileSync(file, 'utf8')),
+  )
+  for (const file of declaring.sort()) await import(resolve(file))
 }
 
 /** The reference pages that are made from the code, by path. */
