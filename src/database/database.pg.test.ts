@@ -175,24 +175,25 @@ describe('connections', () => {
     t.after(() => limit(-1))
     await limit(2)
     const all = [another({ maxConnections: 3 }), another({ maxConnections: 3 })]
-    const calls = all.flatMap(({ database }, i) =>
-      Array.from({ length: 6 }, (_, j) =>
+    const done = all.map(({ database }, i) => {
+      const calls = Array.from({ length: 6 }, (_, j) =>
         database.write(WRITE, async (sql) => {
           await addAccount(`limit ${i} ${j}`)(sql)
           await systemClock.sleep(30)
         }),
-      ),
-    )
-    await systemClock.sleep(1_500)
-    // One process keeps idle connections; the other gets its turn when they go.
-    const closing = all[0]!.database.close()
-    await Promise.all([...calls, closing])
+      )
+      return Promise.all(calls).then(() => i)
+    })
+    // Whoever came first keeps its connections idle; the other gets its turn when they go.
+    const first = await Promise.race(done)
+    await all[first]!.database.close()
+    await Promise.all(done)
     await limit(-1)
     const rows = await db.database.read(READ, (sql) => sql`SELECT 1 FROM accounts WHERE name LIKE 'limit %'`)
     assert.equal(rows.length, 12)
     const alarms = all.flatMap(({ gate }) => gate.unreachable())
     assert.deepEqual(alarms, [], 'a full server is not an absent one')
-    await all[1]!.database.close()
+    for (const { database } of all) await database.close()
   })
 
   test('are closed when the gate is held, and only then acknowledged', async () => {
