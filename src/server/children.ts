@@ -283,10 +283,6 @@ export function createChildren({
     broadcast(topic: string, body: unknown): void {
       for (const child of children.values()) send(child, { topic, body })
     },
-    tell(name: string, topic: string, body: unknown): void {
-      const child = children.get(name)
-      if (child) send(child, { topic, body })
-    },
     ask(name: string, topic: string, body: unknown, timeoutMs: number): Promise<unknown> {
       const child = children.get(name)
       return child ? question(child, topic, body, timeoutMs) : Promise.reject(serverErrors.child_gone(name))

@@ -1,4 +1,4 @@
-/** The vendor's three ways to write an instant (rest-api reference §4). */
+/** The vendor's two ways to write an instant as text (rest-api reference §4). */
 
 /** `2024-05-01 09:30:00 UTC`: databases, tables, jobs. */
 export function timeT(instant: Date): string {
@@ -8,9 +8,4 @@ export function timeT(instant: Date): string {
 /** `2024-05-01T09:30:00Z`: schedules, accounts, users. */
 export function timeI(instant: Date): string {
   return `${instant.toISOString().slice(0, 19)}Z`
-}
-
-/** Unix seconds. */
-export function timeU(instant: Date): number {
-  return Math.floor(instant.getTime() / 1000)
 }
