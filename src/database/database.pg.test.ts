@@ -4,13 +4,7 @@ import { createStaticGate, servingState } from '../gate/index.ts'
 import { randomIds, type Sql, silentLog, systemClock } from '../kernel/index.ts'
 import { withAdmin } from './admin.ts'
 import { openDatabase } from './database.ts'
-import {
-  createJobPartitions,
-  sweepChanges,
-  sweepErrorRecords,
-  sweepImportIds,
-  sweepOperations,
-} from './housekeeping.ts'
+import { createJobPartitions, sweepChanges, sweepErrorRecords, sweepOperations } from './housekeeping.ts'
 import { startTestDatabase, type TestDatabase } from './testing.ts'
 import type { Database } from './types.ts'
 
@@ -306,15 +300,9 @@ describe('housekeeping', () => {
       (sql) =>
         sql`UPDATE changes SET at = now() - interval '25 hours' WHERE id IN (SELECT min(id) FROM changes)`,
     )
-    await db.database.write(
-      WRITE,
-      (sql) => sql`
-      INSERT INTO import_ids (table_id, id, received_at) VALUES (1, 'old', now() - interval '169 hours'), (1, 'new', now() - interval '167 hours')`,
-    )
     assert.equal(await sweepOperations(db.database), 12_000)
     assert.equal(await sweepOperations(db.database), 0)
     assert.equal(await sweepChanges(db.database), 1)
-    assert.equal(await sweepImportIds(db.database), 1)
     await db.database.write(
       WRITE,
       (sql) => sql`
@@ -324,7 +312,5 @@ describe('housekeeping', () => {
     assert.equal(await sweepErrorRecords(db.database), 1)
     const errors = await db.database.read(READ, (sql) => sql`SELECT reason FROM error_records`)
     assert.deepEqual(errors, [{ reason: '29' }])
-    const left = await db.database.read(READ, (sql) => sql`SELECT id FROM import_ids`)
-    assert.deepEqual(left, [{ id: 'new' }])
   })
 })

@@ -197,6 +197,25 @@ export function openDatabase(options: DatabaseOptions): Database {
         done()
       }
     },
+    async snapshot(admission, run) {
+      const untilMs = clock.monotonicMs() + Math.min(admission.deadlineMs, LONGEST_WAIT_MS)
+      const done = timer('snapshot', admission.class)
+      try {
+        return await withConnection(admission.class, untilMs, async (connection) => {
+          await connection.script('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+          try {
+            return await run({ query: (text, values) => connection.query(text, values) })
+          } finally {
+            if (connection.alive) await connection.script('ROLLBACK')
+          }
+        })
+      } catch (error) {
+        if (meaningOf(error) === 'lost') noteLost(error)
+        throw refusal(error)
+      } finally {
+        done()
+      }
+    },
     close: () => letGo(undefined),
   }
 }
@@ -220,5 +239,5 @@ function durations(metrics: Registry | undefined) {
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
     registers: [metrics],
   })
-  return (kind: 'read' | 'write', work: WorkClass) => histogram.startTimer({ kind, class: work })
+  return (kind: 'read' | 'write' | 'snapshot', work: WorkClass) => histogram.startTimer({ kind, class: work })
 }

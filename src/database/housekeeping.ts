@@ -1,7 +1,7 @@
 import type { Database } from './types.ts'
 
 /** Ids from this size on belong to one partition of `jobs`. */
-const JOBS_PER_PARTITION = 1_000_000n
+export const JOBS_PER_PARTITION = 1_000_000n
 const BATCH = 5_000
 const ADMISSION = { class: 'background', deadlineMs: 60_000 } as const
 
@@ -64,21 +64,6 @@ export function sweepErrorRecords(database: Database, { olderThanDays = 30 } = {
       DELETE FROM error_records WHERE id IN (
         SELECT id FROM error_records WHERE created_at < now() - make_interval(days => ${olderThanDays})
          ORDER BY created_at LIMIT ${BATCH})
-      RETURNING 1`,
-    ),
-  )
-}
-
-/** Unique ids of imports are promised for 7 days. */
-export function sweepImportIds(database: Database, { olderThanHours = 7 * 24 } = {}): Promise<number> {
-  return inBatches(() =>
-    database.write(
-      ADMISSION,
-      (sql) => sql`
-      DELETE FROM import_ids WHERE (table_id, id) IN (
-        SELECT table_id, id FROM import_ids
-         WHERE received_at < now() - make_interval(hours => ${olderThanHours})
-         ORDER BY received_at LIMIT ${BATCH})
       RETURNING 1`,
     ),
   )

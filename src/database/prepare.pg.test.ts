@@ -117,6 +117,21 @@ describe('fencing an epoch', () => {
     assert.equal(row!.n, 0n)
   })
 
+  test('of one node leaves the other nodes of the database alone, and so does preparing it again', async () => {
+    const database = freshName()
+    const nodes = ['0a', '0b'].map((node) => ({ ...base, epoch: 1, database, node }))
+    roles.push(...[1, 2].flatMap((n) => ['0a', '0b'].map((node) => `millrace_${database}_n${node}_e${n}`)))
+    const [first, other] = await Promise.all(nodes.map((options) => prepareDatabase(db.admin, options)))
+    assert.notEqual(first!.user, other!.user)
+    await prepareDatabase(db.admin, { ...nodes[0]!, epoch: 2 })
+    const stays = await connect(other!, connecting)
+    await fenceEpochs({ ...db.admin, database }, { ...fence, below: 2, node: '0a' })
+    await assert.rejects(connect(first!, connecting), { code: '28000' })
+    await stays.query('SELECT 1')
+    await probeDatabase(other!)
+    await stays.close()
+  })
+
   test('holds against processes that keep logging in and writing all the while', async () => {
     const database = freshName()
     const old = await prepareDatabase(db.admin, { ...base, epoch: 1, database })

@@ -15,13 +15,16 @@ export type PrepareOptions = {
   log: Log
   /** Created when missing; the admin address's own database when absent (external servers: the one in the URL). */
   database?: string
+  /** Which of several servers on one database: each has epochs, and so roles, of its own. '' or absent: the only one. */
+  node?: string
   migrations?: readonly Migration[]
 }
 
 /** Role names are shared by all databases of a server; another database than `millrace` gets names of its own. */
-function roleNames(database: string) {
+function roleNames(database: string, node = '') {
   const prefix = database === 'millrace' ? 'millrace' : `millrace_${database}`
-  return { owner: `${prefix}_owner`, epochPrefix: `${prefix}_e`, epoch: (n: number) => `${prefix}_e${n}` }
+  const epochPrefix = node === '' ? `${prefix}_e` : `${prefix}_n${node}_e`
+  return { owner: `${prefix}_owner`, epochPrefix, epoch: (n: number) => `${epochPrefix}${n}` }
 }
 
 /**
@@ -32,7 +35,7 @@ function roleNames(database: string) {
  */
 export async function prepareDatabase(
   admin: DatabaseAddress,
-  { epoch, ids, log, database = admin.database, migrations }: PrepareOptions,
+  { epoch, ids, log, database = admin.database, node, migrations }: PrepareOptions,
 ): Promise<DatabaseAddress> {
   const wanted = migrations ?? (await readMigrations())
   if (database !== admin.database)
@@ -49,8 +52,9 @@ export async function prepareDatabase(
   })
 
   async function prepareWithRoles(connection: Connection): Promise<DatabaseAddress> {
-    const names = roleNames(database)
+    const names = roleNames(database, node)
     await createOwner(connection, names.owner, database)
+    await handOver(connection, names.owner)
     await connection.query(`SET ROLE ${identifier(names.owner)}`)
     await migrate(connection, { migrations: wanted, log })
     await connection.query('RESET ROLE')
@@ -104,6 +108,30 @@ async function createOwner(connection: Connection, owner: string, database: stri
     )
 }
 
+/**
+ * A schema that the given user made while it was not allowed to create roles belongs to the owner from now on: tables (with the
+ * sequences of their columns), sequences and functions, but not what an extension brought.
+ */
+async function handOver(connection: Connection, owner: string): Promise<void> {
+  const statements = await connection.query<{ statement: string }>(
+    `SELECT format('ALTER %s %s OWNER TO %I', kind, id, $1::text) AS statement
+       FROM (SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass::text,
+                    'pg_class'::regclass, oid, relowner
+               FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'S') AND relnamespace = 'public'::regnamespace
+             UNION ALL
+             SELECT 'ROUTINE', oid::regprocedure::text, 'pg_proc'::regclass, oid, proowner
+               FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS made (kind, id, class, oid, maker)
+      WHERE maker = (SELECT relowner FROM pg_class WHERE oid = to_regclass('public.schema_migrations'))
+        AND maker = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+        AND NOT EXISTS (SELECT 1 FROM pg_depend d
+                         WHERE d.classid = made.class AND d.objid = made.oid
+                           AND (d.deptype = 'e' OR kind = 'SEQUENCE' AND d.deptype IN ('a', 'i')))`,
+    [owner],
+  )
+  if (statements.length > 0)
+    await connection.script(`BEGIN; ${statements.map(({ statement }) => statement).join('; ')}; COMMIT`)
+}
+
 /** The password is new each time, so whoever still holds an older one cannot log in. */
 async function createEpochRole(
   connection: Connection,
@@ -131,6 +159,8 @@ async function unlessThere(create: () => Promise<unknown>): Promise<void> {
 export type FenceOptions = {
   /** Every epoch below this one is shut out; with its own number, the present one as well. */
   below: number
+  /** Whose epochs, as in PrepareOptions: those of other nodes go on. */
+  node?: string
   clock: Clock
   log: Log
   deadlineMs?: number
@@ -144,10 +174,12 @@ export type FenceOptions = {
  */
 export async function fenceEpochs(
   admin: DatabaseAddress,
-  { below, clock, log, deadlineMs = 10_000 }: FenceOptions,
+  { below, node, clock, log, deadlineMs = 10_000 }: FenceOptions,
 ): Promise<number> {
   return withAdmin(admin, async (connection) => {
-    const fenced = await oneAtATime(connection, () => disarmRoles(connection, admin.database, below))
+    const fenced = await oneAtATime(connection, () =>
+      disarmRoles(connection, roleNames(admin.database, node), below),
+    )
     const untilMs = clock.monotonicMs() + deadlineMs
     let ended = 0
     for (let quiet = 0; quiet < 2; ) {
@@ -164,9 +196,12 @@ export async function fenceEpochs(
   })
 }
 
-async function disarmRoles(connection: Connection, database: string, below: number): Promise<string[]> {
+async function disarmRoles(
+  connection: Connection,
+  { owner, epochPrefix }: ReturnType<typeof roleNames>,
+  below: number,
+): Promise<string[]> {
   if (!(await mayCreateRoles(connection))) return []
-  const { owner, epochPrefix } = roleNames(database)
   const roles = await connection.query<{ rolname: string; armed: boolean }>(
     `SELECT rolname, rolcanlogin OR pg_has_role(oid, $2, 'MEMBER') AS armed FROM pg_roles
       WHERE starts_with(rolname, $1) AND substr(rolname, length($1) + 1) ~ '^[0-9]+$'`,

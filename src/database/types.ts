@@ -16,8 +16,18 @@ export type Database = {
    * `beforeCommit` runs last inside, e.g. to fsync denials into the snapshot; it sees the transaction's xid.
    */
   write<T>(admission: Admission, run: (sql: Sql) => Promise<T>, hooks?: WriteHooks): Promise<T>
+  /**
+   * One REPEATABLE READ, READ ONLY transaction: every statement of `run` sees the database of one moment, however long it
+   * takes. Not repeated: what breaks it rises. For copying the database, as background work.
+   */
+  snapshot<T>(admission: Admission, run: (statements: SnapshotStatements) => Promise<T>): Promise<T>
   /** Resolves when every connection of this process is idle and closed. */
   close(): Promise<void>
+}
+
+/** Text as it goes to the server: for names of tables, which cannot be bind parameters. */
+export type SnapshotStatements = {
+  query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
 export type WriteHooks = {

@@ -18,7 +18,7 @@ export class AppError extends Error {
   readonly code: string
   readonly status: number
   readonly advice: Advice
-  readonly retryAfterSeconds: number
+  retryAfterSeconds: number
   /** What to do about it, for people at a terminal. */
   readonly help: string | undefined
   /** Extra members of the answer's body, such as `details.conflicts_with`. */
@@ -32,6 +32,12 @@ export class AppError extends Error {
     this.advice = row.advice
     this.retryAfterSeconds = row.retryAfterSeconds ?? 5
     this.help = row.help
+  }
+
+  /** With the time to wait that is known for this one. */
+  after(seconds: number): this {
+    this.retryAfterSeconds = seconds
+    return this
   }
 
   with(details: Record<string, unknown>): this {

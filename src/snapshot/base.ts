@@ -98,7 +98,12 @@ function parse<T>(text: string, name: string): T {
 export async function currentGeneration(paths: SnapshotPaths): Promise<number | undefined> {
   const text = await readIfThere(paths.current)
   if (text === undefined) return undefined
-  const { generation } = parse<{ generation: number }>(text.toString('utf8'), 'current')
+  const { format = 1, generation } = parse<{ format?: number; generation: number }>(
+    text.toString('utf8'),
+    'current',
+  )
+  if (format !== 1) throw snapshotErrors.snapshot_damaged(`current: format ${format}`)
+  if (!Number.isSafeInteger(generation)) throw snapshotErrors.snapshot_damaged('current names no generation')
   return generation
 }
 
@@ -122,7 +127,7 @@ export async function publishGeneration(
 
 /** From here on, `generation` is the snapshot. Without yielding: no line may be written to the old log meanwhile. */
 export function pointAt(paths: SnapshotPaths, generation: number): void {
-  writeFileDurablySync(paths.current, `${JSON.stringify({ generation })}\n`)
+  writeFileDurablySync(paths.current, `${JSON.stringify({ format: 1, generation })}\n`)
 }
 
 /** Removes a generation nobody starts from any more; readers that have its files open read on. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { silentLog, systemClock } from '../kernel/index.ts'
 import { openSnapshot } from './reader.ts'
 import { drop, exportOf, put, rowsForTests, startSnapshotForTests } from './testing.ts'
+import { openSnapshotWriter } from './writer.ts'
 
 const { key, table, database, user, chunk } = rowsForTests
 
@@ -197,6 +198,27 @@ describe('a snapshot reader', () => {
     t.after(() => reader.close())
     assert.equal(reader.findDatabase(1n, 'database_1').kind, 'unknown')
   })
+})
+
+describe('a pointer as no release of this format writes it', () => {
+  for (const text of ['{"format":2,"generation":1}', '{"generation":"one"}', '{}'])
+    test(`is not followed, and core writes a new base: ${text}`, async (t) => {
+      const { dataDir, stop } = await startSnapshotForTests()
+      t.after(stop)
+      await writeFile(join(dataDir, 'snapshot', 'current'), text)
+      const reader = await openSnapshot({ dataDir, clock: systemClock, log: silentLog })
+      t.after(() => reader.close())
+      assert.equal(reader.findDatabase(1n, 'database_1').kind, 'unknown')
+      const writer = await openSnapshotWriter({ dataDir, clock: systemClock, log: silentLog })
+      t.after(() => writer.close())
+      await writer.rebase(async () => exportOf([], { before: 500 }))
+      const files = await readdir(join(dataDir, 'snapshot'))
+      assert.deepEqual(
+        files.filter((name) => !/^(current|manifests|(base|log)-\d+\.jsonl)$/.test(name)),
+        [],
+      )
+      assert.ok(JSON.parse(await readFile(join(dataDir, 'snapshot', 'current'), 'utf8')).generation > 1)
+    })
 })
 
 describe('the manifest of a table', () => {

@@ -120,6 +120,8 @@ async function runInitdb(
     '--builtin-locale=C.UTF-8',
     '--data-checksums',
     '--no-instructions',
+    // One call for the file system instead of one for each of a thousand files: a quarter of the time.
+    ...(process.platform === 'linux' ? ['--sync-method=syncfs'] : []),
   ]
   try {
     await run(join(binaries.root, 'bin', 'initdb'), options, {

@@ -112,7 +112,7 @@ async function answers(address: DatabaseAddress): Promise<boolean> {
 type Launch = { dataDir: string; path: string; root: string; identity: { uid?: number; gid?: number } }
 type Started = { process: ChildProcess; ended: Promise<void>; elapsedMs: number }
 
-/** After a kill the shared memory of the old server may live a moment longer: "pre-existing shared memory block". */
+/** After a kill the old server, and its shared memory, may live a moment longer: "pre-existing shared memory block", "lock file … already exists". */
 async function startWithRetries(options: EmbeddedOptions, launch: Launch): Promise<Started> {
   const { clock, log } = options
   const untilMs = clock.monotonicMs() + START_WITHIN_MS
@@ -121,7 +121,10 @@ async function startWithRetries(options: EmbeddedOptions, launch: Launch): Promi
     const attempt = await startOnce(options, launch, untilMs)
     if (attempt.kind === 'ready')
       return { process: attempt.process, ended: attempt.ended, elapsedMs: clock.monotonicMs() - startedMs }
-    const passes = /pre-existing shared memory|lock file "postmaster.pid"|still in use/.test(attempt.reason)
+    const passes =
+      /pre-existing shared memory|lock file "[^"]+" already exists|lock file "postmaster.pid"|still in use/.test(
+        attempt.reason,
+      )
     if (!passes || clock.monotonicMs() > untilMs) throw databaseErrors.postgres_failed(attempt.reason)
     log.warn('the memory of the server that was killed is still in use; trying again')
     await clock.sleep(100)

@@ -10,6 +10,9 @@ import type { Log } from '../log.ts'
 import { httpErrors, v3ErrorBody } from './errors.ts'
 import { bodyParameters, type Parameters } from './params.ts'
 
+/** Of requests without a key: names and passwords, no data. */
+const PUBLIC_BODY_BYTES = 64 * 1024
+
 /** Who is asking, as established from the API key (or a console session). */
 export type Principal = {
   accountId: bigint
@@ -23,7 +26,7 @@ export type Principal = {
 }
 
 /**
- * Establishes who is asking. @throws failed_to_login (401, final) only when checked and wrong;
+ * Establishes who is asking, from the head of the request alone: the body has not been read yet. @throws failed_to_login (401, final) only when checked and wrong;
  * identity_unknown or database_away (503, retry) when it cannot be checked.
  */
 export type Authenticate = (request: FastifyRequest) => Promise<Principal>
@@ -36,7 +39,7 @@ declare module 'fastify' {
     parameters: Parameters
   }
   interface FastifyContextConfig {
-    /** No key needed. */
+    /** No key needed. The body may have 64 KiB, unless the route says otherwise. */
     public?: boolean
     /** A write-only key may call it. Everything else answers 403 to such a key. */
     writeOnlyKeys?: boolean
@@ -45,23 +48,29 @@ declare module 'fastify' {
 
 /**
  * The HTTP application every capability adds its routes to. Building it never listens, so tests use
- * `app.inject`. It merges the five parameter shapes, authenticates, and turns an AppError into the v3 answer.
+ * `app.inject`. It authenticates before it reads a body, merges the five parameter
+ * shapes, and turns an AppError into the v3 answer.
  */
 export function createApp({
   log,
   authenticate,
   ids = randomIds,
   bodyLimitBytes = 32 * 1024 * 1024,
+  trustsProxy = () => false,
 }: {
   log: Log
   authenticate: Authenticate
   ids?: Ids
   bodyLimitBytes?: number
+  /** Proxies beyond the edge whose X-Forwarded-For is believed: `request.ip` is the first address that is none of them. */
+  trustsProxy?: (address: string) => boolean
 }): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true, maxParamLength: 4096 },
     exposeHeadRoutes: false,
+    // Hop 0 is the edge, over a Unix socket: it has replaced what strangers claim.
+    trustProxy: (address, hop) => hop === 0 || trustsProxy(address),
     // A path that does not decode never reaches a route, and so not the error handler either.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply, { log, ids }),
   })
@@ -70,15 +79,21 @@ export function createApp({
   app.decorateRequest('principal')
   app.decorateRequest('parameters')
 
-  app.addHook('preHandler', async (request) => {
+  // Before the route's own options are read: nobody has said who they are when they sign in.
+  app.addHook('onRoute', (route) => {
+    if (route.config?.public) route.bodyLimit ??= PUBLIC_BODY_BYTES
+  })
+  // Before a byte of the body is read: who is not known here must not make us hold one.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw pathUnknown(request)
     const { config } = request.routeOptions
-    if (request.is404) return
-    if (!config.public) {
-      request.principal = await authenticate(request)
-      if (request.principal.keyKind === 'write-only' && !config.writeOnlyKeys) {
-        throw httpErrors.not_authorized('to do this with a write-only key')
-      }
+    if (config.public) return
+    request.principal = await authenticate(request)
+    if (request.principal.keyKind === 'write-only' && !config.writeOnlyKeys) {
+      throw httpErrors.not_authorized('to do this with a write-only key')
     }
+  })
+  app.addHook('preHandler', async (request) => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const fromBody = await bodyParameters(request.headers['content-type'], body)
     request.parameters = {
@@ -89,10 +104,14 @@ export function createApp({
   })
 
   app.setNotFoundHandler((request) => {
-    throw httpErrors.path_unknown(`${request.method} ${request.url.split('?', 1)[0]}`)
+    throw pathUnknown(request)
   })
   app.setErrorHandler((thrown, request, reply) => answerError(thrown, request, reply, { log, ids }))
   return app
+}
+
+function pathUnknown({ method, url }: FastifyRequest): AppError {
+  return httpErrors.path_unknown(`${method} ${url.split('?', 1)[0]}`)
 }
 
 function answerError(
