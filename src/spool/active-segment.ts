@@ -19,13 +19,23 @@ export type ActiveSegment = {
   bytes: number
   createdAtMs: number
   handle: FileHandle
+  /** Its second copy, on another disk. */
+  mirror: FileHandle | undefined
   /** End of the last acknowledged record. */
   end: number
   /** After a write that found no space: nothing more goes in, its rest holds pieces nobody was told about. */
   abandoned: boolean
 }
 
-export type SegmentMaking = { directory: string; disk: SpoolDisk; pool: SegmentPool; clock: Clock; ids: Ids }
+export type SegmentMaking = {
+  directory: string
+  disk: SpoolDisk
+  pool: SegmentPool
+  clock: Clock
+  ids: Ids
+  /** Where every segment has a second copy; undefined when one is enough. */
+  second: { directory: string; pool: SegmentPool } | undefined
+}
 
 export function roomIn(segment: ActiveSegment | undefined): number {
   return segment === undefined || segment.abandoned ? 0 : segment.bytes - segment.end
@@ -43,7 +53,16 @@ export async function reopenSegment(
 ): Promise<ActiveSegment> {
   const handle = await open(path, disk.commitFlags)
   const { createdAtMs } = header!
-  return { mark: header!, path, bytes, createdAtMs, handle, end: SEGMENT_HEADER_BYTES, abandoned: false }
+  return {
+    mark: header!,
+    path,
+    bytes,
+    createdAtMs,
+    handle,
+    mirror: undefined,
+    end: SEGMENT_HEADER_BYTES,
+    abandoned: false,
+  }
 }
 
 /**
@@ -52,23 +71,79 @@ export async function reopenSegment(
  * a position again that the loader has committed. @throws spool_full (503, retry)
  */
 export async function nextSegment(
-  { directory, disk, pool, clock, ids }: SegmentMaking,
+  making: SegmentMaking,
   link: SegmentLink,
   least: number,
 ): Promise<ActiveSegment> {
-  const spare = await pool.take(SEGMENT_HEADER_BYTES + least)
+  const { clock, ids, second } = making
   const createdAtMs = clock.now().getTime()
   const { generation: before } = link.previous
   const generation = before === 0 ? Math.max(1, createdAtMs) : before + 1
   const mark = { generation, marker: Buffer.from(ids.hex128().slice(0, 16), 'hex') }
-  const handle = await open(spare, disk.commitFlags)
   const header = encodeSegmentHeader({ ...mark, createdAtMs, ...link })
+  // The copy first: a segment that only the copy has is taken for one the first disk lost, which is harmless without records.
+  const mirror = second && (await placeSegment(making, second, { generation, header, least }))
+  const { path, handle } = await placeSegment(making, making, { generation, header, least }).catch(
+    async (error: unknown) => {
+      // Tried again with every append while the first disk is full: the second one must not be filled anew each time.
+      if (mirror !== undefined) await takeBack(mirror, second!.pool)
+      throw error
+    },
+  )
+  const { size: bytes } = await handle.stat()
+  return {
+    mark,
+    path,
+    bytes,
+    createdAtMs,
+    handle,
+    mirror: mirror?.handle,
+    end: SEGMENT_HEADER_BYTES,
+    abandoned: false,
+  }
+}
+
+async function takeBack(
+  { path, handle }: { path: string; handle: FileHandle },
+  pool: SegmentPool,
+): Promise<void> {
+  const { size } = await handle.stat()
+  await handle.close()
+  await pool.giveBack(path, size)
+}
+
+async function placeSegment(
+  { disk }: SegmentMaking,
+  { directory, pool }: { directory: string; pool: SegmentPool },
+  { generation, header, least }: { generation: number; header: Buffer; least: number },
+): Promise<{ path: string; handle: FileHandle }> {
+  const spare = await pool.take(SEGMENT_HEADER_BYTES + least)
+  const handle = await open(spare, disk.commitFlags)
   await disk.commit(handle.fd, [header], 0)
   const path = join(directory, segmentName(generation))
   await rename(spare, path)
   await syncDirectory(directory)
-  const { size: bytes } = await handle.stat()
-  return { mark, path, bytes, createdAtMs, handle, end: SEGMENT_HEADER_BYTES, abandoned: false }
+  return { path, handle }
+}
+
+/** Both copies; one that fails is not left while the other is still being written. */
+export async function commitTo(
+  { handle, mirror }: ActiveSegment,
+  disk: SpoolDisk,
+  buffers: Buffer[],
+  at: number,
+): Promise<void> {
+  if (mirror === undefined) return disk.commit(handle.fd, buffers, at)
+  const both = await Promise.allSettled([
+    disk.commit(handle.fd, buffers, at),
+    disk.commit(mirror.fd, buffers, at),
+  ])
+  for (const one of both) if (one.status === 'rejected') throw one.reason
+}
+
+export async function closeSegment(segment: ActiveSegment | undefined): Promise<void> {
+  await segment?.handle.close()
+  await segment?.mirror?.close()
 }
 
 /** As `nextSegment`; undefined when there is no room for it. */

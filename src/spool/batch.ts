@@ -1,14 +1,9 @@
 import { FRAME_HEADER_BYTES, type SegmentMark, writeFrameHeader } from './frame.ts'
-import { metaSpace, writeMeta } from './record.ts'
-import type { SpoolPosition, SpoolRecord } from './types.ts'
+import { hasSameHead, metaSpace, writeMeta } from './record.ts'
+import type { SpoolPosition, SpoolRecord, SpoolTold } from './types.ts'
 
 /** An append that waits for its batch. `bytes`: the most it can take in a segment. */
-export type Waiting = {
-  record: SpoolRecord
-  bytes: number
-  resolve(position: SpoolPosition): void
-  reject(error: unknown): void
-}
+export type Waiting = { record: SpoolRecord; bytes: number; told: SpoolTold }
 
 export type Batch = { buffers: Buffer[]; bytes: number; positions: SpoolPosition[] }
 
@@ -37,6 +32,7 @@ export function createBatchBuilder(): (
     let staged = 0
     let stagedFrom = 0
     let bytes = 0
+    let before: { record: SpoolRecord; metaAt: number } | undefined
     for (const { record, bytes: most } of waiting) {
       const { body } = record
       const copied = body.length <= COPIED_BODY_BYTES
@@ -45,7 +41,9 @@ export function createBatchBuilder(): (
       if (!fits || (bytes > 0 && bytes + most > MOST_BATCH_BYTES)) break
       const start = offset + bytes
       const metaAt = staged + FRAME_HEADER_BYTES
-      const metaEnd = writeMeta(staging, metaAt, record)
+      const like = before !== undefined && hasSameHead(before.record, record) ? before.metaAt : undefined
+      const metaEnd = writeMeta(staging, metaAt, record, like)
+      before = { record, metaAt }
       const frame = { offset: start, batchBack: bytes, metaBytes: metaEnd - metaAt, bodyBytes: body.length }
       if (copied) body.copy(staging, metaEnd)
       writeFrameHeader(staging, staged, mark, copied ? frame : { ...frame, body })

@@ -1,15 +1,23 @@
-import { type ActiveSegment, linkTo, roomIn, type SegmentMaking, segmentIfRoom } from './active-segment.ts'
+import {
+  type ActiveSegment,
+  closeSegment,
+  commitTo,
+  linkTo,
+  roomIn,
+  type SegmentMaking,
+  segmentIfRoom,
+} from './active-segment.ts'
 import { type Batch, createBatchBuilder, type Waiting } from './batch.ts'
 import { isOutOfSpace } from './disk.ts'
 import { spoolErrors } from './errors.ts'
 import type { DurableMark } from './marks.ts'
 import type { Pending } from './pending.ts'
 import type { SegmentLink } from './segment.ts'
-import type { SpoolObserver, SpoolPosition, SpoolRecord } from './types.ts'
+import type { SpoolObserver, SpoolRecord, SpoolTold } from './types.ts'
 
 export type Committer = {
-  /** Resolves when the record is on disk. @throws spool_full, spool_failed (503, retry) */
-  add(record: SpoolRecord, bytes: number): Promise<SpoolPosition>
+  /** Tells when the record is on disk, or refuses with spool_full, spool_failed (503, retry). */
+  add(record: SpoolRecord, bytes: number, told: SpoolTold): void
   waitingBytes(): number
   /** The error after which nothing is accepted any more. */
   failure(): unknown
@@ -43,7 +51,7 @@ const FEW = 4
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { making, link, pending, durable, observer } = options
-  const { clock, disk, pool } = making
+  const { clock, disk, pool, second } = making
   const buildBatch = createBatchBuilder()
   let { active } = options
   let waiting: Waiting[] = []
@@ -62,7 +70,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   const fail = (error: unknown) => {
     if (failure !== undefined) return
     failure = error
-    for (const { reject } of take(waiting.length)) reject(spoolErrors.spool_failed('', error))
+    for (const { told } of take(waiting.length)) told.refused(spoolErrors.spool_failed('', error))
     options.onFatal(error)
   }
 
@@ -72,13 +80,14 @@ export function createCommitter(options: CommitterOptions): Committer {
     const upTo = before === undefined ? link : linkTo(before)
     const { segment, full } = await segmentIfRoom(making, upTo, waiting[0]!.bytes)
     if (segment === undefined) {
-      for (const { reject } of take(1)) reject(full)
+      for (const { told } of take(1)) told.refused(full)
       return false
     }
-    await before?.handle.close()
+    await closeSegment(before)
     if (before !== undefined) pending.ended({ ...before, generation: before.mark.generation })
     active = segment
     pool.prepare()
+    second?.pool.prepare()
     return true
   }
 
@@ -86,7 +95,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   const commit = async (segment: ActiveSegment, batch: Batch, tellPrevious: Tell): Promise<Tell> => {
     const { buffers, bytes, positions } = batch
     const startedMs = clock.monotonicMs()
-    const written = disk.commit(segment.handle.fd, buffers, segment.end)
+    const written = commitTo(segment, disk, buffers, segment.end)
     tellPrevious()
     try {
       await written
@@ -96,7 +105,7 @@ export function createCommitter(options: CommitterOptions): Committer {
       const full = spoolErrors.spool_full('its disk is full', error)
       const refused = take(positions.length)
       return () => {
-        for (const { reject } of refused) reject(full)
+        for (const { told } of refused) told.refused(full)
       }
     }
     pending.appended(positions[0]!, bytes, waiting[0]!.record.receivedAtMs)
@@ -106,7 +115,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     observer?.committed(positions.length, bytes, (clock.monotonicMs() - startedMs) / 1000)
     const accepted = take(positions.length)
     return () => {
-      for (const [at, { resolve }] of accepted.entries()) resolve(positions[at]!)
+      for (const [at, { told }] of accepted.entries()) told.accepted(positions[at]!)
     }
   }
 
@@ -123,7 +132,11 @@ export function createCommitter(options: CommitterOptions): Committer {
         }
         const segment = active!
         const place = { mark: segment.mark, offset: segment.end, room: roomIn(segment) }
-        tell = await commit(segment, buildBatch(waiting, place), tell)
+        const batch = buildBatch(waiting, place)
+        const tellPrevious = tell
+        // Told by the commit, also when that one fails.
+        tell = nobody
+        tell = await commit(segment, batch, tellPrevious)
       }
     } catch (error) {
       fail(error)
@@ -134,18 +147,17 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   return {
-    add: (record, bytes) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ record, bytes, resolve, reject })
-        waitingBytes += bytes
-        committing ??= commitAll()
-      }),
+    add(record, bytes, told) {
+      waiting.push({ record, bytes, told })
+      waitingBytes += bytes
+      committing ??= commitAll()
+    },
     waitingBytes: () => waitingBytes,
     failure: () => failure,
     fail,
     async close() {
       await committing
-      await active?.handle.close()
+      await closeSegment(active)
     },
   }
 }

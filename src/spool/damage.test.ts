@@ -4,6 +4,7 @@ import { type FileHandle, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { systemClock } from '../kernel/index.ts'
 import { realDisk } from './disk.ts'
 import { openDurableMark } from './marks.ts'
 import { compareSpoolPositions } from './position.ts'
@@ -81,7 +82,10 @@ describe('after a crash', () => {
             const synced = batchEnds.filter(
               (end) => compareSpoolPositions(end, { ...last, offset: cut }) <= 0,
             )
-            const mark = openDurableMark(directory, (error) => assert.fail(String(error)))
+            const mark = openDurableMark(directory, {
+              clock: systemClock,
+              onError: (error) => assert.fail(String(error)),
+            })
             mark.publish(synced.at(-1) ?? { generation: last.generation, offset: SEGMENT_HEADER_BYTES }, true)
             await mark.close()
             await append(directory, 'after')
@@ -98,7 +102,10 @@ describe('after a crash', () => {
       // A power loss wrote the third record of the batch but not all of the second.
       const { generation } = records[0]!.position
       overwrite(join(directory, segmentName(generation)), records[1]!.position.offset + 40, Buffer.alloc(20))
-      const mark = openDurableMark(directory, (error) => assert.fail(String(error)))
+      const mark = openDurableMark(directory, {
+        clock: systemClock,
+        onError: (error) => assert.fail(String(error)),
+      })
       mark.publish({ generation, offset: SEGMENT_HEADER_BYTES }, true)
       await mark.close()
       await append(directory, 'after')
@@ -115,6 +122,17 @@ describe('after a crash', () => {
       assert.ok(segments.slice(0, -1).every(({ bytes }) => bytes < SEGMENT_HEADER_BYTES + 300))
       const { records } = await replay(directory)
       assert.deepEqual(idsOf(records), ['0', '1', '2', '3', '4', '5'])
+    }))
+})
+
+describe('a spool of a newer format', () => {
+  test('is refused by name and left as it is, instead of being taken for damaged', () =>
+    withSpool([[100]], async ({ directory, records }) => {
+      const path = join(directory, segmentName(records[0]!.position.generation))
+      for (const copyAt of [0, 2048]) overwrite(path, copyAt, Buffer.from('MRSPOOL2'))
+      const before = readFileSync(path)
+      await assert.rejects(append(directory, 'after'), { code: 'spool_format_unknown' })
+      assert.deepEqual(readFileSync(path), before)
     }))
 })
 

@@ -1,5 +1,6 @@
 import { constants, fdatasync, write, writev } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { writeFileDurably } from '../kernel/index.ts'
 import type { SpoolDisk } from './types.ts'
 
 function writeOnce(fd: number, buffers: Buffer[], at: number): Promise<number> {
@@ -50,6 +51,7 @@ export const realDisk: SpoolDisk = {
     const { bavail, bsize } = await statfs(directory)
     return bavail * bsize
   },
+  replace: writeFileDurably,
 }
 
 /** True for "no space" in its two forms: the disk and the user's share of it. */

@@ -28,11 +28,23 @@ export const spoolErrors = errorTable('spool', {
     message: (d) => `another process writes to this spool: ${d}`,
     help: 'Two processes were started with the same spool name, or the previous one has not ended yet.',
   },
+  spool_second_copy: {
+    status: 503,
+    advice: 'retry',
+    message: (d) => `the second copy of the spool cannot be kept: ${d}`,
+    help: 'With MILLRACE_DURABILITY=local-twice nothing is acknowledged that is not on both disks. Mend the second disk; or, to go on with one, set MILLRACE_DURABILITY=local and restart.',
+  },
   spool_record_too_large: {
     status: 413,
     advice: 'final',
     message: (d) => `too large for the spool: ${d}`,
     help: 'A single request body may have at most 64 MiB. Send smaller chunks.',
+  },
+  spool_format_unknown: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `the spool was written by a newer release: ${d}`,
+    help: 'Start the newer release again until the spool is empty. Nothing was changed.',
   },
   spool_position_invalid: {
     status: 500,

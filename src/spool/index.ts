@@ -1,5 +1,6 @@
-export { readSpoolSettings, type SpoolSettings } from './config.ts'
+export { readSpoolSettings, type SpoolSettings, secondDirectoryOf } from './config.ts'
 export { spoolErrors } from './errors.ts'
+export { inspectSpool, pendingRecords, type SpoolSummary } from './inspect.ts'
 export { spoolMetrics } from './metrics.ts'
 export { compareSpoolPositions, parseSpoolPosition, SPOOL_START, spoolPositionText } from './position.ts'
 export { openSpoolReader, type SpoolReaderOptions } from './reader.ts'

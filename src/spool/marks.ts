@@ -14,9 +14,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
-import { writeFileDurably } from '../kernel/index.ts'
+import type { Clock } from '../kernel/index.ts'
+import { isOutOfSpace } from './disk.ts'
+import { spoolErrors } from './errors.ts'
 import { parseSpoolPosition, spoolPositionText } from './position.ts'
-import type { SpoolPosition } from './types.ts'
+import type { SpoolDisk, SpoolPosition } from './types.ts'
 
 const DURABLE_BYTES = 24
 const MAGIC = 0x4d52_4455
@@ -27,38 +29,49 @@ export function durablePath(directory: string): string {
 
 export type DurableMark = {
   /**
-   * Tells the reader. `atOnce`: it can read up to there when this returns; otherwise some microseconds to milliseconds later,
-   * and without waiting: even this small write stands behind the file system's journal when others sync much.
+   * Tells the reader. `atOnce`: it can read up to there when this returns; otherwise up to 20 ms later and without waiting:
+   * even this small write stands behind the file system's journal when others sync much, and each wakes threads here and
+   * in the reader's process.
    */
   publish(position: SpoolPosition, atOnce: boolean): void
   close(): Promise<void>
 }
 
+const BETWEEN_WRITES_MS = 20
+
 /** The writer's end. The file is kept in place, so that a watching reader never loses sight of it. */
-export function openDurableMark(directory: string, onError: (error: unknown) => void): DurableMark {
+export function openDurableMark(
+  directory: string,
+  { clock, onError }: { clock: Clock; onError(error: unknown): void },
+): DurableMark {
   const fd = openSync(durablePath(directory), constants.O_RDWR | constants.O_CREAT, 0o600)
-  let writing: Promise<void> | undefined
+  const closing = new AbortController()
+  let publishing: Promise<void> | undefined
+  let isWriting = false
   let next: SpoolPosition | undefined
 
-  const writeOn = async () => {
+  const publishOn = async () => {
     while (next !== undefined) {
       const bytes = encodeDurable(next)
       next = undefined
+      isWriting = true
       await writeAsync(fd, bytes, 0, DURABLE_BYTES, 0)
+      isWriting = false
+      await clock.sleep(BETWEEN_WRITES_MS, closing.signal)
     }
-    writing = undefined
+    publishing = undefined
   }
   return {
     publish(position, atOnce) {
-      if (atOnce && writing === undefined) {
-        writeSync(fd, encodeDurable(position), 0, DURABLE_BYTES, 0)
-        return
-      }
       next = position
-      writing ??= writeOn().catch(onError)
+      if (atOnce && !isWriting) {
+        writeSync(fd, encodeDurable(position), 0, DURABLE_BYTES, 0)
+        next = undefined
+      } else publishing ??= publishOn().catch(onError)
     },
     async close() {
-      await writing
+      closing.abort()
+      await publishing
       closeSync(fd)
     },
   }
@@ -88,8 +101,17 @@ export function readDurableMark(directory: string): SpoolPosition | undefined {
   }
 }
 
-export async function writeReleased(directory: string, before: SpoolPosition): Promise<void> {
-  await writeFileDurably(join(directory, 'released'), `${spoolPositionText(before)}\n`)
+/** @throws spool_full (503, retry) when the disk has no room for it: the old file stays */
+export async function writeReleased(
+  directory: string,
+  before: SpoolPosition,
+  { replace }: Pick<SpoolDisk, 'replace'>,
+): Promise<void> {
+  try {
+    await replace(join(directory, 'released'), `${spoolPositionText(before)}\n`)
+  } catch (error) {
+    throw isOutOfSpace(error) ? spoolErrors.spool_full('its disk is full', error) : error
+  }
 }
 
 /**

@@ -16,7 +16,11 @@ export function spoolMetrics(registry: Registry): SpoolObserver & {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers,
   })
-  const bytes = new Counter({ name: 'millrace_spool_written_bytes_total', help: 'Bytes written', registers })
+  const bytes = new Counter({
+    name: 'millrace_spool_written_bytes_total',
+    help: 'Bytes written to the spool, records with their frames',
+    registers,
+  })
   const seconds = new Histogram({
     name: 'millrace_spool_commit_seconds',
     help: 'Time of one write and sync',
@@ -39,10 +43,18 @@ export function spoolMetrics(registry: Registry): SpoolObserver & {
     watch(writer, nowMs) {
       new Gauge({
         name: 'millrace_spool_pending_bytes',
-        help: 'Accepted and not yet loaded',
+        help: 'Bytes accepted and not yet loaded',
         registers,
         collect() {
           this.set(writer.usage().pendingBytes)
+        },
+      })
+      new Gauge({
+        name: 'millrace_spool_quota_bytes',
+        help: 'Most bytes that may wait to be loaded; beyond it the answer is 503',
+        registers,
+        collect() {
+          this.set(writer.usage().quotaBytes)
         },
       })
       new Gauge({

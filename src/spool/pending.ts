@@ -62,6 +62,9 @@ export function createPending(ended: EndedSegment[], released: SpoolPosition | u
     },
     released(position) {
       if (position === undefined || compareSpoolPositions(position, before) <= 0) return
+      // Nobody can have loaded what was never written: the position is that of a lost directory, made under a later clock.
+      const newest = active?.generation ?? segments.at(-1)?.generation
+      if (newest !== undefined && position.generation > newest) return
       before = position
       count()
     },

@@ -15,10 +15,12 @@ export function createQuarantine({
   directory,
   log,
   onDamage = () => undefined,
+  keepsDamaged,
 }: {
   directory: string
   log: Log
   onDamage?: ((damage: SpoolDamage) => void) | undefined
+  keepsDamaged: boolean
 }) {
   const known = new Set<string>()
   const report = (damage: SpoolDamage) => {
@@ -31,7 +33,7 @@ export function createQuarantine({
       if (known.has(name)) return
       known.add(name)
       try {
-        await copyRange(file.path, join(directory, 'quarantine'), { name, from, to })
+        if (keepsDamaged) await copyRange(file.path, join(directory, 'quarantine'), { name, from, to })
       } catch (error) {
         // A full disk must not stop the reader: only its releases make room again.
         log.error({ directory, name, err: error }, 'damaged spool bytes could not be kept')

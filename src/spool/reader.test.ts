@@ -109,6 +109,33 @@ describe('reading a spool', () => {
       await reader.close()
     }))
 
+  test('refuses a release on a full disk, to be repeated, and keeps what was released before', () =>
+    withSpoolDirectory(async (directory) => {
+      const writer = await aWriter(directory)
+      const positions = [await writer.append(aRecord('a')), await writer.append(aRecord('b'))]
+      let full = false
+      const noSpace = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+      const replace = async (path: string, text: string) => {
+        if (full) throw noSpace
+        await realDisk.replace(path, text)
+      }
+      const reader = aReader(directory, { disk: { ...realDisk, replace } })
+      await reader.release(positions[0]!)
+      full = true
+      await assert.rejects(reader.release(positions[1]!), {
+        code: 'spool_full',
+        status: 503,
+        advice: 'retry',
+      })
+      const released = () => readFileSync(join(directory, 'released'), 'utf8').trim()
+      assert.equal(released(), spoolPositionText(positions[0]!))
+      full = false
+      await reader.release(positions[1]!)
+      assert.equal(released(), spoolPositionText(positions[1]!))
+      await reader.close()
+      await writer.close()
+    }))
+
   test('never takes a release back', () =>
     withSpoolDirectory(async (directory) => {
       const writer = await aWriter(directory)

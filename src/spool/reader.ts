@@ -1,14 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { type Clock, ensureDirectory, type Log } from '../kernel/index.ts'
+import { realDisk } from './disk.ts'
 import { type Frame, readFrame, type SegmentMark } from './frame.ts'
 import { readDurableMark, readReleased, writeReleased } from './marks.ts'
+import { frameFromCopy, markFromCopy, mirrorOf, nextInCopy, onlyInCopy } from './mirror.ts'
 import { compareSpoolPositions } from './position.ts'
 import { createQuarantine } from './quarantine.ts'
 import { readRecord } from './record.ts'
 import { endOf } from './recover.ts'
 import { nextValidRecord, readAt } from './scan.ts'
 import { listSegments, markOf, SEGMENT_HEADER_BYTES, type SegmentFile } from './segment.ts'
-import type { SpoolDamage, SpooledRecord, SpoolPosition, SpoolReader } from './types.ts'
+import type { SpoolDamage, SpoolDisk, SpooledRecord, SpoolPosition, SpoolReader } from './types.ts'
 import { waitUntil } from './wait.ts'
 
 export type SpoolReaderOptions = {
@@ -17,6 +19,11 @@ export type SpoolReaderOptions = {
   log: Log
   /** Called for each damaged range, once per reader: count it, raise an alarm. */
   onDamage?(damage: SpoolDamage): void
+  /** False for those who only look: nothing is copied to `quarantine/`. */
+  keepsDamaged?: boolean
+  disk?: SpoolDisk
+  /** Where the segments have a second copy: it stands in for what cannot be read. */
+  secondDirectory?: string
 }
 
 type OpenSegment = {
@@ -31,6 +38,14 @@ type OpenSegment = {
 type Limits = { maxBytes: number; maxRecords: number }
 type Result = { records: SpooledRecord[]; bytes: number; position: SpoolPosition }
 
+type WholeFrame = Extract<Frame, { kind: 'record' }>
+/** What to do at a place that does not read: the record itself, or where to go on. */
+type Unreadable = (
+  segment: OpenSegment,
+  at: number,
+  end: number,
+) => Promise<{ frame: WholeFrame; next?: undefined } | { frame?: undefined; next: number }>
+
 const LEAST_WINDOW_BYTES = 64 * 1024
 const MOST_WINDOW_BYTES = 8 * 1024 * 1024
 
@@ -38,8 +53,9 @@ const MOST_WINDOW_BYTES = 8 * 1024 * 1024
  * Reads a spool while another process may be appending to it. Never hands out a record that is not known to be on disk:
  * otherwise a power loss could take back a record whose position the loader has committed.
  */
-export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReaderOptions): SpoolReader {
-  const quarantine = createQuarantine({ directory, log, onDamage })
+export function openSpoolReader(options: SpoolReaderOptions): SpoolReader {
+  const { directory, clock, log, onDamage, keepsDamaged = true, disk = realDisk, secondDirectory } = options
+  const quarantine = createQuarantine({ directory, log, onDamage, keepsDamaged })
   let current: OpenSegment | undefined
   let released: SpoolPosition | undefined
   let releasing: Promise<void> = Promise.resolve()
@@ -51,8 +67,30 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
     if (same && (current!.end !== undefined || durable.generation === position.generation)) return current
     await current?.handle.close()
     current = undefined
-    current = await openSegment(directory, position.generation, durable)
+    current = await openSegment({ directory, secondDirectory }, position.generation, durable)
     return current
+  }
+
+  /** The record at this place from the second copy; otherwise what cannot be read is set aside and skipped. */
+  const unreadable: Unreadable = async (segment, at, end) => {
+    const { mark, handle, file } = segment
+    if (mark === undefined) {
+      await quarantine.damaged(segment, at, end)
+      return { next: end }
+    }
+    const copy = secondDirectory === undefined ? undefined : mirrorOf(file.path, secondDirectory)
+    const frame = copy === undefined ? undefined : await frameFromCopy(copy, mark, at, end)
+    if (frame !== undefined) {
+      log.warn(
+        { directory, generation: file.generation, offset: at },
+        'a record was read from the second copy',
+      )
+      return { frame }
+    }
+    let next = (await nextValidRecord(handle, mark, at + 1, end)) ?? end
+    if (copy !== undefined) next = (await nextInCopy(copy, mark, at + 1, next)) ?? next
+    await quarantine.damaged(segment, at, next)
+    return { next }
   }
 
   const read = async (from: SpoolPosition, limits: Limits): Promise<SpooledRecord[]> => {
@@ -65,7 +103,7 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
       if (segment === undefined) break
       enter(segment, result, quarantine.missing)
       const end = segment.end ?? durable.offset
-      if (!(await readSegment(segment, end, limits, result, quarantine.damaged))) return result.records
+      if (!(await readSegment(segment, end, limits, result, unreadable))) return result.records
       const { successor } = segment
       if (successor === undefined) break
       const before = successor.header?.previous.generation ?? 0
@@ -80,7 +118,7 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
     released ??= await readReleased(directory)
     if (released !== undefined && compareSpoolPositions(before, released) <= 0) return
     await ensureDirectory(directory)
-    await writeReleased(directory, before)
+    await writeReleased(directory, before, disk)
     released = before
   }
 
@@ -111,17 +149,23 @@ export function openSpoolReader({ directory, clock, log, onDamage }: SpoolReader
 
 /** The segment of the generation, or the first one after it: what is gone was released. */
 async function openSegment(
-  directory: string,
+  { directory, secondDirectory }: Pick<SpoolReaderOptions, 'directory' | 'secondDirectory'>,
   generation: number,
   durable: SpoolPosition,
 ): Promise<OpenSegment | undefined> {
-  const files = (await listSegments(directory)).filter((file) => file.generation <= durable.generation)
+  const own = await listSegments(directory)
+  const copied = secondDirectory === undefined ? [] : await onlyInCopy(directory, secondDirectory, own)
+  const files = [...own, ...copied]
+    .filter((file) => file.generation <= durable.generation)
+    .sort((a, b) => a.generation - b.generation)
   const at = files.findIndex((file) => file.generation >= generation)
   const file = files[at]
   if (file === undefined) return undefined
   const successor = files[at + 1]
   const handle = await open(file.path)
-  const mark = await markOf(handle, file)
+  const mark =
+    (await markOf(handle, file)) ??
+    ((secondDirectory && (await markFromCopy(file, secondDirectory))) || undefined)
   const inUse = file.generation === durable.generation
   const end = inUse ? undefined : await endOf(file, successor)
   const told = successor?.header?.previous.generation === file.generation
@@ -148,7 +192,7 @@ async function readSegment(
   end: number,
   limits: Limits,
   result: Result,
-  damaged: (segment: OpenSegment, from: number, to: number) => Promise<void>,
+  unreadable: Unreadable,
 ): Promise<boolean> {
   const usual = Math.min(MOST_WINDOW_BYTES, Math.max(LEAST_WINDOW_BYTES, limits.maxBytes))
   let wanted = usual
@@ -163,10 +207,9 @@ async function readSegment(
     const readAgain = tooShort > held && at + tooShort <= end && (at > offset || wanted < tooShort)
     wanted = readAgain ? Math.max(usual, tooShort) : usual
     if (stopped === 'window-end' || readAgain) continue
-    const { mark, handle } = segment
-    const next = mark && (await nextValidRecord(handle, mark, at + 1, end))
-    await damaged(segment, at, next ?? end)
-    result.position = { generation, offset: next ?? end }
+    const { frame, next } = await unreadable(segment, at, end)
+    if (frame === undefined) result.position = { generation, offset: next }
+    else addRecord(frame, result)
   }
   return true
 }
@@ -185,10 +228,15 @@ function addRecords(
     const frame = readFrame(window, at, mark, position.offset)
     if (frame.kind !== 'record') return frame
     at += frame.bytes
-    const end = { generation: position.generation, offset: position.offset + frame.bytes }
-    result.records.push({ position, end, record: readRecord(frame.meta, frame.body) })
-    result.bytes += frame.body.length
-    result.position = end
+    addRecord(frame, result)
   }
   return 'window-end'
+}
+
+function addRecord({ bytes, meta, body }: WholeFrame, result: Result): void {
+  const { position } = result
+  const end = { generation: position.generation, offset: position.offset + bytes }
+  result.records.push({ position, end, record: readRecord(meta, body) })
+  result.bytes += body.length
+  result.position = end
 }

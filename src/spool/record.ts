@@ -6,6 +6,8 @@ import type { SpoolRecord } from './types.ts'
 
 const VERSION = 1
 const FIXED_BYTES = 1 + 4 * 8
+/** Kind, database, table. */
+const HEAD_TEXTS = 3
 
 /** Bytes `writeMeta` may need at most. */
 export function metaSpace(record: SpoolRecord): number {
@@ -18,17 +20,13 @@ export function metaSpace(record: SpoolRecord): number {
   return FIXED_BYTES + texts * 2 + characters * 3
 }
 
-/** Writes the record without its body; returns where it ends. `metaSpace` must have been under 64 KiB. */
-export function writeMeta(buffer: Buffer, at: number, record: SpoolRecord): number {
-  buffer[at] = VERSION
+/**
+ * Writes the record without its body; returns where it ends. `metaSpace` must have been under 64 KiB. `like`: where in the
+ * buffer the meta part of a record with the same head begins (`hasSameHead`); its head is copied.
+ */
+export function writeMeta(buffer: Buffer, at: number, record: SpoolRecord, like?: number): number {
+  let end = like === undefined ? writeHead(buffer, at, record) : copyHead(buffer, at, like)
   buffer.writeDoubleLE(record.receivedAtMs, at + 1)
-  buffer.writeBigUInt64LE(record.accountId, at + 9)
-  buffer.writeBigUInt64LE(record.keyId, at + 17)
-  buffer.writeBigUInt64LE(record.tableId, at + 25)
-  let end = at + FIXED_BYTES
-  end = writeText(buffer, end, record.kind)
-  end = writeText(buffer, end, record.database)
-  end = writeText(buffer, end, record.table)
   end = writeText(buffer, end, record.uniqueId)
   const countAt = end
   let facts = 0
@@ -40,6 +38,36 @@ export function writeMeta(buffer: Buffer, at: number, record: SpoolRecord): numb
   }
   buffer.writeUInt16LE(facts, countAt)
   return end
+}
+
+/** Who sent it and where it goes: mostly the same as of the record before. */
+export function hasSameHead(a: SpoolRecord, b: SpoolRecord): boolean {
+  return (
+    a.table === b.table &&
+    a.database === b.database &&
+    a.kind === b.kind &&
+    a.keyId === b.keyId &&
+    a.tableId === b.tableId &&
+    a.accountId === b.accountId
+  )
+}
+
+function writeHead(buffer: Buffer, at: number, record: SpoolRecord): number {
+  buffer[at] = VERSION
+  buffer.writeBigUInt64LE(record.accountId, at + 9)
+  buffer.writeBigUInt64LE(record.keyId, at + 17)
+  buffer.writeBigUInt64LE(record.tableId, at + 25)
+  let end = at + FIXED_BYTES
+  end = writeText(buffer, end, record.kind)
+  end = writeText(buffer, end, record.database)
+  return writeText(buffer, end, record.table)
+}
+
+function copyHead(buffer: Buffer, at: number, like: number): number {
+  let end = like + FIXED_BYTES
+  for (let texts = 0; texts < HEAD_TEXTS; texts++) end += 2 + buffer.readUInt16LE(end)
+  buffer.copyWithin(at, like, end)
+  return at + end - like
 }
 
 function writeText(buffer: Buffer, at: number, text: string): number {

@@ -14,6 +14,7 @@ import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/pr
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { syncDirectory } from '../kernel/index.ts'
+import { spoolErrors } from './errors.ts'
 import type { SegmentMark } from './frame.ts'
 import { frameAt, isUnreadable, readAt } from './scan.ts'
 import type { SpoolDisk, SpoolPosition } from './types.ts'
@@ -21,6 +22,7 @@ import type { SpoolDisk, SpoolPosition } from './types.ts'
 export const SEGMENT_HEADER_BYTES = 4096
 const COPY_AT = 2048
 const COPY_BYTES = 64
+/** The last byte is the format. */
 const MAGIC = Buffer.from('MRSPOOL1')
 
 /** What a segment says about the one before it. */
@@ -76,6 +78,13 @@ export function decodeSegmentHeader(block: Buffer): SegmentHeader | undefined {
   return undefined
 }
 
+/** A header of another format, both copies alike, is no damage: its records must not be set aside as such. */
+function refuseOtherFormat(block: Buffer, path: string): void {
+  const [first, second] = [0, COPY_AT].map((at) => block.toString('latin1', at, at + MAGIC.length))
+  if (first === second && /^MRSPOOL[2-9A-Z]$/.test(first!))
+    throw spoolErrors.spool_format_unknown(`${path} begins with ${first}`)
+}
+
 export type SegmentFile = {
   generation: number
   path: string
@@ -110,6 +119,7 @@ function readHeader(path: string): SegmentHeader | undefined {
   try {
     const block = Buffer.alloc(SEGMENT_HEADER_BYTES)
     const held = readSync(fd, block, 0, block.length, 0)
+    refuseOtherFormat(block.subarray(0, held), path)
     return decodeSegmentHeader(block.subarray(0, held))
   } catch (error) {
     if (isUnreadable(error)) return undefined

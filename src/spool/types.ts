@@ -24,7 +24,15 @@ export type SpoolRecord = {
 
 export type SpoolUsage = { pendingBytes: number; quotaBytes: number; oldestPendingAtMs: number | null }
 
+/** Whoever waits for a record: told once, and from the middle of the spool's work, so it must not throw. */
+export type SpoolTold = {
+  accepted(position: SpoolPosition): void
+  refused(error: unknown): void
+}
+
 export type SpoolWriter = {
+  /** As `append`, without a promise: for who appends some ten thousand times a second. May refuse before it returns. */
+  enqueue(record: SpoolRecord, told: SpoolTold): void
   /** Resolves after the record is fsynced; throws `spool_full` (503, retry). Group commit without a timer. */
   append(record: SpoolRecord): Promise<SpoolPosition>
   /** Bytes not yet loaded and the quota. */
@@ -61,6 +69,8 @@ export type SpoolDisk = {
   /** fdatasync. */
   sync(fd: number): Promise<void>
   freeBytes(directory: string): Promise<number>
+  /** Replaces a small file as a whole; resolves when the new one survives power loss. */
+  replace(path: string, text: string): Promise<void>
 }
 
 /** Told after every group commit. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { systemClock } from '../kernel/index.ts'
 import { realDisk } from './disk.ts'
+import { writeReleased } from './marks.ts'
 import { compareSpoolPositions } from './position.ts'
 import { aReader, aRecord, aWriter, replay, smallSettings, withSpoolDirectory } from './testing.ts'
 import type { SpoolDisk } from './types.ts'
@@ -208,6 +210,32 @@ describe('appending to a spool', () => {
       await writer.close()
     }))
 
+  test('answers each append once, also those of the batch before the one that failed', () =>
+    withSpoolDirectory(async (directory) => {
+      let writes = 0
+      const disk: SpoolDisk = {
+        ...realDisk,
+        async commit(fd, buffers, at) {
+          // The first is the header of the segment.
+          if (++writes === 3) throw broken
+          if (writes === 2) enqueue('b')
+          return realDisk.commit(fd, buffers, at)
+        },
+      }
+      const failed = Promise.withResolvers<unknown>()
+      const writer = await aWriter(directory, { disk, onFatal: failed.resolve })
+      const told: string[] = []
+      const enqueue = (id: string) =>
+        writer.enqueue(aRecord(id), {
+          accepted: () => told.push(`${id} accepted`),
+          refused: () => told.push(`${id} refused`),
+        })
+      enqueue('a')
+      await failed.promise
+      await writer.close()
+      assert.deepEqual(told, ['a accepted', 'b refused'])
+    }))
+
   test('is for one process at a time', () =>
     withSpoolDirectory(async (directory) => {
       const writer = await aWriter(directory)
@@ -221,6 +249,18 @@ describe('appending to a spool', () => {
       for (let i = 0; i < 5; i++) await (await aWriter(directory)).close()
       const segments = (await readdir(directory)).filter((name) => name.startsWith('segment-'))
       assert.equal(segments.length, 1)
+    }))
+
+  test('destroys nothing for a position from beyond its end, of a directory that was lost before the clock went back', () =>
+    withSpoolDirectory(async (directory) => {
+      const writer = await aWriter(directory, { clock: { ...systemClock, now: () => new Date(5_000) } })
+      await writer.append(aRecord('a'))
+      await writeReleased(directory, { generation: 1_700_000_000_000, offset: 5000 }, realDisk)
+      await systemClock.sleep(400)
+      for (let i = 0; i < 6; i++) await writer.append(aRecord(`b${i}`, 30_000))
+      await systemClock.sleep(400)
+      await writer.close()
+      assert.equal((await replay(directory)).records.length, 7)
     }))
 
   test('never uses a position again, also when the directory was lost', () =>

@@ -1,0 +1,8 @@
+export { type DiskSettings, readDiskSettings } from './config.ts'
+export { diskErrors } from './errors.ts'
+export { DISK_TOPIC, type DiskFollower, followDisk } from './follow.ts'
+export { diskMetrics, diskUsageMetrics } from './metrics.ts'
+export { openReserve, type Reserve } from './reserve.ts'
+export { DISK_STAGES, type DiskStage, type DiskState, rankOf, UNKNOWN_DISK } from './stages.ts'
+export { createUsageCount, type DiskUsage } from './usage.ts'
+export { createDiskWatch, type DiskWatch } from './watch.ts'
