@@ -28,12 +28,16 @@ export type TestApp = {
   stop(): Promise<void>
 }
 
-export async function startTestApp(): Promise<TestApp> {
+/** `addRoutes`: those of a capability above this one. */
+export async function startTestApp(
+  addRoutes: (app: FastifyInstance, catalog: TestCatalog) => void = () => undefined,
+): Promise<TestApp> {
   const catalog = await startTestCatalog({ writeWaitSeconds: 1 })
   const { first } = await startAccountForTests(catalog)
   const app = createApp({ log: silentLog, authenticate: catalog.authenticate })
   const tail: Tail = async (table, { count }) => Buffer.from(`${table.name} ${count}`)
   catalogRoutes(app, { ...catalog.routeDeps, tail })
+  addRoutes(app, catalog)
   await app.ready()
 
   const call: TestApp['call'] = async (method, url, { key, body, json } = {}) => {

@@ -6,7 +6,11 @@ export type Actor = { principal: Principal; address?: string }
 export type AuditLine = { action: string; target: string; details?: Record<string, unknown> }
 
 /** One row per change, in the transaction of the change. Never a secret in `details`. */
-export async function audit(sql: Sql, { principal, address }: Actor, line: AuditLine): Promise<void> {
+export async function audit(
+  sql: Sql,
+  { principal, address }: { principal: Pick<Principal, 'accountId' | 'userId'>; address?: string },
+  line: AuditLine,
+): Promise<void> {
   const details = line.details === undefined ? null : JSON.stringify(line.details)
   await sql`
     INSERT INTO audit_log (account_id, user_id, action, target, details, address)

@@ -12,6 +12,7 @@ import {
 import { type Access, createAccess } from './access.ts'
 import { createAuthenticate, createIdentifyKey, type IdentifyKey } from './authenticate.ts'
 import { createSnapshotExporter, type SnapshotExporter } from './exporter.ts'
+import { createLoginThrottle } from './login-throttle.ts'
 import { createDecider } from './lookups.ts'
 import { type CatalogReader, createCatalogReader } from './reading.ts'
 import type { CatalogRouteDeps } from './routes.ts'
@@ -44,6 +45,7 @@ export async function openCatalog({
   log,
   ids,
   writeWaitSeconds,
+  undeleteHours,
 }: {
   dataDir: string
   database: Database
@@ -53,6 +55,7 @@ export async function openCatalog({
   log: Log
   ids: Ids
   writeWaitSeconds: number
+  undeleteHours: number
 }): Promise<Catalog> {
   const writer: SnapshotWriter = await openSnapshotWriter({ dataDir, clock, log })
   const secrets = await openSecretBox({ dataDir })
@@ -73,7 +76,17 @@ export async function openCatalog({
     secrets,
     identifyKey,
     authenticate: createAuthenticate(identifyKey),
-    routeDeps: { database, write, access, reader, secrets, ids, waitMs },
+    routeDeps: {
+      database,
+      write,
+      access,
+      reader,
+      secrets,
+      ids,
+      logins: createLoginThrottle({ clock }),
+      waitMs,
+      undeleteHours,
+    },
     close: () => writer.close(),
   }
 }

@@ -9,6 +9,14 @@ export const readCatalogSettings = defineSettings('catalog', {
     most: 600,
     help: 'How long a change of the catalog (create a table, add a user …) waits while the main database is away before it is answered 503.',
   },
+  undeleteHours: {
+    type: 'integer',
+    env: 'MILLRACE_UNDELETE_HOURS',
+    default: 24,
+    least: 0,
+    most: 87_600,
+    help: 'How long a deleted table or database can be restored (table/undelete, database/undelete); afterwards its rows are removed.',
+  },
   ownerEmail: {
     type: 'text',
     env: 'MILLRACE_OWNER_EMAIL',

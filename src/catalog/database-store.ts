@@ -58,14 +58,22 @@ export async function setPermission(
 }
 
 /**
- * Retires chunks of dropped tables, so that their files are swept like any other retired chunk. Returns how many;
- * to be called until 0.
+ * Retires chunks of tables that cannot be restored any more. Returns how many; to be called until it is less than `most`. Their
+ * rows are locked: a restoration that is under way comes before or after, never in between.
  */
-export async function retireChunksOfDroppedTables(sql: Sql, most: number): Promise<number> {
+export async function retireChunksOfDroppedTables(
+  sql: Sql,
+  { undeleteHours, most }: { undeleteHours: number; most: number },
+): Promise<number> {
+  const over = await sql<{ id: bigint }>`
+    SELECT t.id FROM tables t
+     WHERE t.removed_at < clock_timestamp() - make_interval(hours => ${undeleteHours})
+       AND EXISTS (SELECT FROM chunks c WHERE c.table_id = t.id AND c.retired_at IS NULL)
+     ORDER BY t.id LIMIT ${most} FOR UPDATE OF t`
   const rows = await sql`
-    UPDATE chunks SET retired_at = now() WHERE retired_at IS NULL AND id IN (
-      SELECT c.id FROM tables t JOIN chunks c ON c.table_id = t.id AND c.retired_at IS NULL
-       WHERE t.removed_at IS NOT NULL LIMIT ${most})
-    RETURNING id`
+    UPDATE chunks SET retired_at = clock_timestamp() WHERE retired_at IS NULL AND id IN (
+      SELECT id FROM chunks WHERE table_id = ANY(${over.map(({ id }) => String(id))}::bigint[])
+         AND retired_at IS NULL LIMIT ${most})
+    RETURNING 1`
   return rows.length
 }

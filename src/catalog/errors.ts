@@ -1,6 +1,12 @@
 import { errorTable } from '../kernel/index.ts'
 
 export const catalogErrors = errorTable('catalog', {
+  catalog_lost: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `the data directory has chunks, and the main database knows nothing of them: ${d}`,
+    help: 'Starting would make an empty catalog. Make it anew from the files with `millrace fsck --rebuild-catalog`, restore a backup, or put `postgres` back where it was; see the runbook "The catalog is lost". To begin with nothing, move `objects` away.',
+  },
   catalog_away: {
     status: 503,
     advice: 'retry',
@@ -18,6 +24,12 @@ export const catalogErrors = errorTable('catalog', {
     advice: 'final',
     message: () => 'incorrect email or password',
     help: 'user/authenticate was given a user that does not exist or a password that is not theirs.',
+  },
+  login_throttled: {
+    status: 429,
+    advice: 'retry',
+    message: (d) => `too many failed logins; try again in ${d} s`,
+    help: 'After ten wrong passwords for a name, or from an address, each further one costs up to a minute. Nothing was checked; Retry-After says when the next attempt is.',
   },
   name_invalid: {
     status: 400,
@@ -54,6 +66,12 @@ export const catalogErrors = errorTable('catalog', {
     advice: 'final',
     message: (d) => `Table '${d}' already exists`,
     help: 'Use it, or choose another name. A repeat of table/create with the same idempotent_key answers 200.',
+  },
+  not_restorable: {
+    status: 404,
+    advice: 'final',
+    message: (d) => `${d} cannot be restored: it was never deleted, or too long ago`,
+    help: 'What was deleted can be restored for MILLRACE_UNDELETE_HOURS; table/deleted lists it.',
   },
   no_distribution: {
     status: 404,

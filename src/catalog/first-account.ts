@@ -1,5 +1,6 @@
 import type { Ids, Log } from '../kernel/index.ts'
 import { audit } from './audit-store.ts'
+import { catalogErrors } from './errors.ts'
 import { type MintedKey, mintKey } from './keys.ts'
 import { hashPassword } from './passwords.ts'
 import { countAccounts, insertAccount, insertKey, insertUser, lockFirstStart } from './user-store.ts'
@@ -17,16 +18,19 @@ export type FirstAccount = {
 /**
  * On an empty database: creates the account, its owner, a master key and a write-only key, and returns them for
  * printing. Undefined when there is an account already. Two processes may call it at once.
+ * @throws catalog_lost (final) when the database is empty and `hasChunks` says that the object store is not
  */
 export async function ensureFirstAccount(
   { write, ids, log }: { write: CatalogWrite; ids: Ids; log: Log },
   settings: { ownerEmail: string; ownerName: string; ownerPassword?: string },
+  { hasChunks = false } = {},
 ): Promise<FirstAccount | undefined> {
   const password = settings.ownerPassword ?? ids.hex128()
   const passwordHash = await hashPassword(password)
   const created = await write({ class: 'write', deadlineMs: 60_000 }, async (sql) => {
     await lockFirstStart(sql)
     if ((await countAccounts(sql)) > 0) return undefined
+    if (hasChunks) throw catalogErrors.catalog_lost('it is empty')
     const accountId = await insertAccount(sql, 'main')
     const owner = { accountId, name: settings.ownerName, email: settings.ownerEmail, role: 'owner' } as const
     const userId = (await insertUser(sql, { ...owner, passwordHash }))!

@@ -92,11 +92,12 @@ describe('an API key', () => {
 })
 
 describe('user/authenticate', () => {
-  const logIn = (user: string, password: string) =>
+  const logIn = (user: string, password: string, remoteAddress = '127.0.0.1') =>
     started.app.inject({
       method: 'POST',
       url: '/v3/user/authenticate',
       payload: new URLSearchParams({ user, password }).toString(),
+      remoteAddress,
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     })
 
@@ -113,6 +114,15 @@ describe('user/authenticate', () => {
     const unknown = await logIn('nobody@example.com', 'correct horse')
     assert.deepEqual([wrong.statusCode, unknown.statusCode], [401, 401])
     assert.equal(wrong.json().error, unknown.json().error)
+  })
+
+  test('is throttled after ten failures in a row, says for how long, and checks nothing meanwhile', async () => {
+    for (let i = 0; i < 10; i++) await logIn('carl@example.com', `guess ${i}`, '192.0.2.8')
+    const refused = await logIn('carl@example.com', 'guess', '192.0.2.9')
+    assert.equal(refused.statusCode, 429)
+    assert.match(String(refused.headers['retry-after']), /^[12]$/)
+    assert.equal(refused.json().error_code, 'login_throttled')
+    assert.equal((await logIn('ann@example.com', 'correct horse')).statusCode, 200)
   })
 })
 

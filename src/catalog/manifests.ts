@@ -20,7 +20,9 @@ export async function applyChunkChanges({
   ask: Ask
 }): Promise<{ sums: Sums; dropped: string[] }> {
   const tables = changes.filter(({ kind }) => kind === 'tables')
-  const dropped = tables.filter(({ body }) => body.removed_at != null).map(({ body }) => String(body.id))
+  // The last word counts: one that was deleted and restored since the last reading is there.
+  const last = new Map(tables.map(({ body }) => [String(body.id), body]))
+  const dropped = [...last].filter(([, body]) => body.removed_at != null).map(([id]) => id)
   const created = new Set(tables.map(({ body }) => String(body.id)))
   const sums: Sums = {}
   for (const [tableId, { put, drop }] of netChanges(changes)) {

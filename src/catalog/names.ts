@@ -1,11 +1,15 @@
 import { catalogErrors } from './errors.ts'
 
+export function isName(name: string): boolean {
+  return /^[a-z0-9_]{3,255}$/.test(name)
+}
+
 /**
  * Names are refused, never rewritten (td-client-ruby lib/td/client/api.rb, validate_database_name).
  * @throws name_invalid (400, final)
  */
 export function requireName(what: 'database' | 'table', name: string): string {
-  if (/^[a-z0-9_]{3,255}$/.test(name)) return name
+  if (isName(name)) return name
   throw catalogErrors.name_invalid(`'${name}' is not a valid ${what} name`)
 }
 

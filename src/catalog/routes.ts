@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Database } from '../database/index.ts'
 import type { SnapshotTable } from '../snapshot/index.ts'
 import { databaseRoutes } from './database-routes.ts'
+import { deletedRoutes } from './deleted-routes.ts'
 import { permissionRoutes } from './permission-routes.ts'
 import { resultRoutes } from './result-routes.ts'
 import type { SecretBox } from './secret-box.ts'
@@ -17,6 +18,8 @@ export type Tail = (
 
 export type CatalogRouteDeps = UserDeps & {
   database: Database
+  /** How long what was deleted can be restored. */
+  undeleteHours: number
   secrets: SecretBox
   /** Comes from the side that reads chunks; without it table/tail answers 501. */
   tail?: Tail
@@ -26,6 +29,7 @@ export type CatalogRouteDeps = UserDeps & {
 export function catalogRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void {
   databaseRoutes(app, deps)
   tableRoutes(app, deps)
+  deletedRoutes(app, deps)
   userRoutes(app, deps)
   resultRoutes(app, deps)
   permissionRoutes(app, deps)

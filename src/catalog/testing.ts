@@ -37,6 +37,7 @@ export async function startTestCatalog(options: TestCatalogOptions = {}): Promis
     log: silentLog,
     ids: randomIds,
     writeWaitSeconds: options.writeWaitSeconds ?? 5,
+    undeleteHours: 24,
   })
   const ended = new AbortController()
   const running = catalog.exporter.service.run(ended.signal)

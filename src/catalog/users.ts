@@ -6,6 +6,7 @@ import { principalOfUser } from './authenticate.ts'
 import { admissionOf, type ChangeDeps } from './databases.ts'
 import { catalogErrors } from './errors.ts'
 import { mintKey, readKey } from './keys.ts'
+import type { LoginThrottle } from './login-throttle.ts'
 import { hashPassword, passwordMatches } from './passwords.ts'
 import type { CatalogReader } from './reading.ts'
 import {
@@ -19,7 +20,7 @@ import {
   setRole,
 } from './user-store.ts'
 
-export type UserDeps = ChangeDeps & { ids: Ids }
+export type UserDeps = ChangeDeps & { ids: Ids; logins: LoginThrottle }
 
 /** Who is meant by a name or an e-mail address in a path. @throws user_unknown (404), only when certain */
 export async function userCalled(
@@ -44,27 +45,35 @@ function userIn({ view }: CatalogReader, accountId: bigint, name: string): Snaps
 
 /**
  * Whose password it is. The answer takes as long for an unknown user as for a wrong password.
- * @throws login_wrong (401, final) only when certain · catalog_away (503, retry)
+ * @throws login_wrong (401, final) only when certain · login_throttled (429, retry) · catalog_away (503, retry)
  */
 export async function checkPassword(
-  reader: CatalogReader,
-  { user: given, password }: { user: string; password: string },
+  { reader, logins }: Pick<UserDeps, 'reader' | 'logins'>,
+  { user: given, password, address }: { user: string; password: string; address: string },
 ): Promise<SnapshotUser> {
-  const user = await reader.findOrNothing((view) => view.findUserByEmail(given), `user '${given}'`)
+  const attempt = logins.begin({ user: given, address })
+  let user: SnapshotUser | undefined
+  try {
+    user = await reader.findOrNothing((view) => view.findUserByEmail(given), `user '${given}'`)
+  } catch (error) {
+    attempt.undecided()
+    throw error
+  }
   const matches = await passwordMatches(password, user?.passwordHash ?? null)
   if (user === undefined || user.removed || !matches) throw catalogErrors.login_wrong()
+  attempt.succeeded()
   return user
 }
 
 /**
  * Checks a password and mints a key of its own for this login: stored keys are hashes, so an old one cannot be
- * shown again. @throws login_wrong (401, final) · catalog_away, database_away (503, retry)
+ * shown again. @throws login_wrong (401, final) · login_throttled (429, retry) · catalog_away, database_away (503, retry)
  */
 export async function logIn(
   deps: UserDeps,
-  { user: given, password, address }: { user: string; password: string; address?: string },
+  { user: given, password, address }: { user: string; password: string; address: string },
 ): Promise<{ user: SnapshotUser; apikey: string }> {
-  const user = await checkPassword(deps.reader, { user: given, password })
+  const user = await checkPassword(deps, { user: given, password, address })
   const self = principalOfUser(deps.reader.view, user.accountId, user.id)
   if (self.kind !== 'found') throw catalogErrors.login_wrong()
   const actor = { principal: self.value, address }
@@ -163,7 +172,11 @@ export async function changePassword(
   { oldPassword, password }: { oldPassword?: string; password: string },
 ): Promise<void> {
   const own = user.id === actor.principal.userId && oldPassword !== undefined
-  if (own && !(await passwordMatches(oldPassword, user.passwordHash))) throw catalogErrors.login_wrong()
+  if (own) {
+    const attempt = deps.logins.begin({ user: user.email, address: actor.address ?? '' })
+    if (!(await passwordMatches(oldPassword, user.passwordHash))) throw catalogErrors.login_wrong()
+    attempt.succeeded()
+  }
   if (!own) requireAdministratorOver(deps, actor.principal, user)
   const passwordHash = await hashPassword(requirePassword(password))
   await deps.write(admissionOf(deps), async (sql) => {

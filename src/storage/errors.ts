@@ -20,6 +20,12 @@ export const storageErrors = errorTable('storage', {
     message: (d) => `object ${d} is not in the store`,
     help: 'The object was removed, or the data directory is not the one that holds it.',
   },
+  parquet_unreadable: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `not a whole Parquet file: ${d}`,
+    help: 'The file was cut, overwritten or is of another kind. `millrace fsck --deep` names all such files; see the runbook "A chunk is missing".',
+  },
   object_path_refused: {
     status: 400,
     advice: 'final',

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import { createLocalStore, shareSyncs } from './local.ts'
+import { shareSyncs } from './files.ts'
+import { createLocalStore } from './local.ts'
 import type { ObjectStore } from './types.ts'
 
 describe('the local object store', () => {

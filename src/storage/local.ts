@@ -1,13 +1,17 @@
-import { close, constants, createReadStream, fsync, open, write } from 'node:fs'
-import { copyFile, link, mkdir, opendir, readdir, readFile, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { link, mkdir, opendir, readdir, readFile, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { syncDirectory } from '../kernel/index.ts'
 import { storageErrors } from './errors.ts'
+import { createFiles, ensureDurable, linkSynced, shareSyncs, syncPath, writeSynced } from './files.ts'
+import { createGroupLog, unlessMissing } from './group-log.ts'
+import { checkedPath } from './paths.ts'
 import type { ObjectStore } from './types.ts'
 
 /** Half-written objects of dead processes are removed once they are this old. */
 const TEMPORARY_AGE_MS = 6 * 3_600_000
+/** Systems write what is dirty after 30 s; then the sync of a file finds nothing to do. */
+const SETTLE_AFTER_MS = 60_000
 
 let lastTemporary = 0
 
@@ -19,7 +23,7 @@ let lastTemporary = 0
  */
 export async function createLocalStore(
   dataDir: string,
-  { write: fill = writeSynced } = {},
+  { write: fill = writeSynced, settleAfterMs = SETTLE_AFTER_MS } = {},
 ): Promise<ObjectStore> {
   const root = join(dataDir, 'objects')
   const temporaries = join(root, '.tmp')
@@ -31,6 +35,14 @@ export async function createLocalStore(
   const sync = shareSyncs(syncDirectory)
   const durable = new Set<string>([root])
   const absolute = (path: string) => join(root, checkedPath(path))
+  const groups = createGroupLog({
+    root,
+    settleAfterMs,
+    write: fill,
+    syncFile: syncPath,
+    syncDirectory: sync,
+    monotonicNs: () => process.hrtime.bigint(),
+  })
 
   const nameFile = async (temporary: string, path: string) => {
     const target = absolute(path)
@@ -59,6 +71,17 @@ export async function createLocalStore(
       await store(path, (temporary) => linkSynced(file, temporary))
       await unlink(file)
     },
+    putMany: async (owner, members) => {
+      const files = members.map(({ path, bytes }) => ({ file: absolute(path), bytes }))
+      try {
+        for (const directory of new Set(files.map(({ file }) => dirname(file))))
+          await ensureDurable(directory, durable, sync)
+        const noted = await groups.note(checkedPath(owner), members)
+        await createFiles(files).finally(() => groups.settle(owner, noted))
+      } catch (error) {
+        throw translated(error, members[0]?.path ?? owner)
+      }
+    },
     get: (path) =>
       readFile(absolute(path)).catch((error) => {
         throw translated(error, path)
@@ -75,6 +98,7 @@ export async function createLocalStore(
           throw error
         },
       ),
+    size: async (path) => (await stat(absolute(path)).catch(unlessMissing))?.size,
     list: (prefix) => listUnder(root, prefix),
     locate: absolute,
   }
@@ -86,101 +110,11 @@ export async function freeBytes(dataDir: string): Promise<number> {
   return bavail * bsize
 }
 
-function checkedPath(path: string): string {
-  const segments = path.split('/')
-  const bad = (segment: string) => segment === '' || segment.startsWith('.') || /[\\\0]/.test(segment)
-  if (segments.some(bad)) throw storageErrors.object_path_refused(JSON.stringify(path))
-  return path
-}
-
 function translated(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOSPC' || code === 'EDQUOT') return storageErrors.storage_full(path, error)
   if (code === 'ENOENT') return storageErrors.object_missing(path, error)
   return error
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error
-}
-
-/** On bare descriptors: a FileHandle costs twice as much, and loaders write a thousand small files a second. */
-const openFile = promisify(open) as (path: string, flags: string, mode: number) => Promise<number>
-const syncFile = promisify(fsync)
-const closeFile = promisify(close)
-
-async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const fd = await openFile(file, 'wx', 0o600)
-  try {
-    for (let at = 0; at < bytes.length; ) at += await writeSome(fd, bytes, at)
-    await syncFile(fd)
-  } finally {
-    await closeFile(fd)
-  }
-}
-
-function writeSome(fd: number, bytes: Uint8Array, at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    write(fd, bytes, at, bytes.length - at, null, (error, written) =>
-      error ? reject(error) : resolve(written),
-    )
-  })
-}
-
-/** The bytes of `file` under one more name, synced. Across file systems it is a copy. */
-async function linkSynced(file: string, temporary: string): Promise<void> {
-  await link(file, temporary).catch(async (error) => {
-    if (error.code !== 'EXDEV' && error.code !== 'EPERM') throw error
-    await copyFile(file, temporary, constants.COPYFILE_EXCL)
-  })
-  const fd = await openFile(temporary, 'r+', 0o600)
-  try {
-    await syncFile(fd)
-  } finally {
-    await closeFile(fd)
-  }
-}
-
-/** Creates the directory and makes each new name survive power loss, from the deepest existing parent down. */
-async function ensureDurable(
-  directory: string,
-  known: Set<string>,
-  sync: (directory: string) => Promise<void>,
-) {
-  if (known.has(directory)) return
-  const parent = dirname(directory)
-  await ensureDurable(parent, known, sync)
-  await mkdir(directory, { mode: 0o700 }).catch((error) => {
-    if (error.code !== 'EEXIST') throw error
-  })
-  await sync(parent)
-  known.add(directory)
-}
-
-/**
- * Many puts into one directory share its syncs: a caller needs one that started after it asked, so all who come
- * while one runs wait for the same next one.
- */
-export function shareSyncs(sync: (directory: string) => Promise<void>): (directory: string) => Promise<void> {
-  const running = new Map<string, { current: Promise<void>; next?: Promise<void> }>()
-  const start = (directory: string): Promise<void> => {
-    const state: { current: Promise<void>; next?: Promise<void> } = {
-      current: sync(directory).finally(() => {
-        if (state.next === undefined) running.delete(directory)
-      }),
-    }
-    running.set(directory, state)
-    return state.current
-  }
-  return (directory) => {
-    const state = running.get(directory)
-    if (state === undefined) return start(directory)
-    state.next ??= state.current.then(
-      () => start(directory),
-      () => start(directory),
-    )
-    return state.next
-  }
 }
 
 async function* listUnder(root: string, prefix: string) {

@@ -43,7 +43,8 @@ export function createDictionaryScratch(values: number): DictionaryScratch {
     lengths: new Int32Array(entries),
     starts: new Int32Array(entries),
     slots: new Int32Array(1 << (32 - Math.clz32(entries * 2 - 1))),
-    arena: new Int32Array(8192),
+    // Grows with its first text: most files of a few rows have none that repeat.
+    arena: new Int32Array(Math.min(8192, 16 * entries)),
     places: new Int32Array(0),
   }
 }

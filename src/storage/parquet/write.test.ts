@@ -8,7 +8,6 @@ import fc from 'fast-check'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { type ColumnValues, type ParquetColumn, type ParquetOptions, writeParquet } from './index.ts'
-import { cutTextBounds } from './statistics.ts'
 
 const numRuns = Math.ceil(Number(process.env.MILLRACE_FUZZ_RUNS ?? 150) / 6)
 
@@ -250,6 +249,117 @@ describe('the Parquet writer', () => {
     })
   })
 
+  const encodingsIn = async (path: string): Promise<string[]> =>
+    (await query(`SELECT encodings, compression FROM parquet_metadata('${path}')`)).map(
+      ({ encodings, compression }) => `${encodings} ${compression}`,
+    )
+
+  test('numbers that lie close together are written as differences, of any width and sign, with nulls', async () => {
+    const EDGE = 2n ** 51n
+    const walks = fc
+      .record({
+        rows: fc.constantFrom(2, 3, 32, 33, 34, 65, 128, 129, 130, 257, 300),
+        bits: fc.integer({ min: 0, max: 32 }),
+        start: fc.oneof(fc.constantFrom(-EDGE, 0n, EDGE - 1n), fc.bigInt({ min: -EDGE, max: EDGE - 1n })),
+        down: fc.integer({ min: 0, max: 32 }),
+        nulls: fc.boolean(),
+        seed: fc.integer(),
+      })
+      .map(({ rows, bits, start, down, nulls, seed }): Cell[] => {
+        let state = seed | 1
+        let value = start
+        return Array.from({ length: rows }, (_, i) => {
+          if (nulls && i % 5 === 3) return null
+          state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+          const step = BigInt(state >>> 0) >> BigInt(32 - bits)
+          // The widest step of all comes up as well: it fills its width.
+          const next = value + (i % 50 === 7 ? 2n ** BigInt(bits) - 1n : step) - (2n ** BigInt(down) - 1n)
+          value = next < -EDGE ? -EDGE : next >= EDGE ? EDGE - 1n : next
+          return value
+        })
+      })
+    await fc.assert(
+      fc.asyncProperty(walks, fc.integer({ min: 2, max: 300 }), async (cells, rowGroupRows) => {
+        await checkRoundTrip({ c: ['INT64', cells] }, { rowGroupRows })
+      }),
+      { numRuns: numRuns * 4 },
+    )
+  })
+
+  test('times, counters and small numbers take differences; the rest what suits it', async () => {
+    const of = (cell: (i: number) => bigint): [Kind, Cell[]] => [
+      'INT64',
+      Array.from({ length: 5000 }, (_, i) => cell(i)),
+    ]
+    const mixed = (i: number) => BigInt(Math.imul(i + 1, 0x9e3779b1) >>> 0)
+    const path = await checkRoundTrip({
+      time: of((i) => 1_800_000_000n + BigInt(i >> 5)),
+      counter: of((i) => 10_000_000_000n + BigInt(i)),
+      size: of((i) => mixed(i) % 100_000n),
+      code: of((i) => (i % 30 === 0 ? 404n : 200n)),
+      wide: of((i) => BigInt.asIntN(64, (mixed(i) << 32n) + mixed(i + 7))),
+      large: of((i) => 2n ** 51n + BigInt(i)),
+    })
+    const [time, counter, size, code, wide, large] = await encodingsIn(path)
+    for (const column of [time, counter, size]) assert.equal(column, 'RLE, DELTA_BINARY_PACKED UNCOMPRESSED')
+    assert.match(code!, /RLE_DICTIONARY/)
+    assert.equal(wide, 'RLE, PLAIN ZSTD')
+    assert.equal(large, 'RLE, PLAIN ZSTD')
+    const [counted] = await query(
+      `SELECT count(*)::INT AS n FROM read_parquet('${path}') WHERE time >= 1800000010 AND time < 1800000020 AND size < 50000`,
+    )
+    const expected = Array.from({ length: 320 }, (_, i) => mixed(320 + i) % 100_000n).filter(
+      (n) => n < 50_000n,
+    )
+    assert.equal(counted!.n, expected.length)
+  })
+
+  test('a page that cannot be made smaller stays as it is beside a dictionary that was', async () => {
+    const random = (i: number) => {
+      const once = Math.imul(i + 1, 0x9e3779b1)
+      const twice = Math.imul(once ^ (once >>> 15), 0x85ebca6b)
+      return (twice ^ (twice >>> 13)) & 511
+    }
+    const names = Array.from({ length: 6000 }, (_, i) => `/category/electronics/item-${random(i)}`)
+    const some = names.map((name, i) => (random(i + 9) % 3 === 0 ? null : name))
+    const columns: Record<string, [Kind, Cell[]]> = {
+      names: ['BYTE_ARRAY', names],
+      some: ['BYTE_ARRAY', some],
+      noise: [
+        'DOUBLE',
+        Array.from({ length: 6000 }, (_, i) => Math.sin(i * 12.9898) * 43758.5453 * (i % 2 ? 1 : -1)),
+      ],
+    }
+    for (const rowGroupRows of [6000, 2500])
+      assert.match(
+        (await encodingsIn(await checkRoundTrip(columns, { rowGroupRows })))[0]!,
+        /DICTIONARY ZSTD/,
+      )
+    const required = writeParquet([column('n', 'BYTE_ARRAY', names, 7, true)], names.length)
+    const [{ n }] = (await query(
+      `SELECT count(*)::INT AS n FROM read_parquet('${save(required)}') WHERE n = '${names[17]}'`,
+    )) as [{ n: number }]
+    assert.equal(n, names.filter((name) => name === names[17]).length)
+    assert.deepEqual(
+      (await readWithHyparquet(required)).map((row) => row.n),
+      names,
+    )
+    const sorted = writeParquet([column('n', 'BYTE_ARRAY', names.toSorted(), 7, true)], names.length)
+    assert.ok(sorted.length < required.length - 4000, 'codes that repeat are still compressed')
+    // A header of version 2 (field 1 is 3) whose two sizes are the same.
+    const openPage = /\x15\x06\x15([\x80-\xff]*[^\x80-\xff])\x15\1\x15/s
+    assert.match(required.toString('latin1'), openPage)
+    assert.doesNotMatch(sorted.toString('latin1'), openPage)
+  })
+
+  test('a page of nulls only stands between pages of differences', async () => {
+    const cells = Array.from({ length: 100_000 }, (_, i) =>
+      i < 32_768 || i >= 2 * 32_768 ? BigInt(i) : null,
+    )
+    const path = await checkRoundTrip({ c: ['INT64', cells] })
+    assert.deepEqual(await encodingsIn(path), ['RLE, DELTA_BINARY_PACKED, PLAIN UNCOMPRESSED'])
+  })
+
   test('a thousand columns', async () => {
     const columns = Object.fromEntries(
       Array.from({ length: 1000 }, (_, i): [string, [Kind, Cell[]]] => [
@@ -368,30 +478,5 @@ describe('the Parquet writer', () => {
     const make = () =>
       writeParquet([column('s', 'BYTE_ARRAY', ['a', 'b', 'a', null])], 4, { metadata: { k: 'v' } })
     assert.deepEqual(make(), make())
-  })
-})
-
-describe('bounds of texts', () => {
-  test('are cut so that they stay bounds and stay UTF-8', () => {
-    fc.assert(
-      fc.property(
-        fc.string({ unit: 'binary', maxLength: 90 }),
-        fc.string({ unit: 'binary', maxLength: 90 }),
-        (a, b) => {
-          const [min, max] = [Buffer.from(a), Buffer.from(b)]
-          const bounds = cutTextBounds(min, max)
-          if (bounds === null) return
-          assert.ok(Buffer.compare(bounds.min, min) <= 0 && Buffer.compare(bounds.max, max) >= 0)
-          assert.ok(bounds.min.length <= 64 && bounds.max.length <= 64)
-          for (const bound of [bounds.min, bounds.max]) assert.deepEqual(Buffer.from(bound.toString()), bound)
-          assert.equal(bounds.minExact, bounds.min.equals(min))
-          assert.equal(bounds.maxExact, bounds.max.equals(max))
-        },
-      ),
-    )
-  })
-
-  test('are left out when no text above the cut one can be found', () => {
-    assert.equal(cutTextBounds(Buffer.from('a'), Buffer.from('日'.repeat(40))), null)
   })
 })
