@@ -2,14 +2,21 @@ import type { ServerResponse } from 'node:http'
 import { v3ErrorBody } from '../kernel/http/errors.ts'
 import type { AppError } from '../kernel/index.ts'
 
+/** By length: nearly all answers have one of a few. */
+const headersOfLength: string[][] = []
+const MOST_REMEMBERED_LENGTH = 2048
+
+function jsonHeaders(length: number): string[] {
+  const known = headersOfLength[length]
+  if (known !== undefined) return known
+  const headers = ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(length)]
+  if (length < MOST_REMEMBERED_LENGTH) headersOfLength[length] = headers
+  return headers
+}
+
 /** A JSON answer from text that is JSON already, and all ASCII. */
 export function answerJson(response: ServerResponse, status: number, json: string): void {
-  response.writeHead(status, [
-    'Content-Type',
-    'application/json; charset=utf-8',
-    'Content-Length',
-    String(json.length),
-  ])
+  response.writeHead(status, jsonHeaders(json.length))
   response.end(json, 'latin1')
 }
 

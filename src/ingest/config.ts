@@ -65,5 +65,26 @@ export const readIngestSettings = defineSettings('ingest', {
     example: '10.0.0.0/8,192.168.1.7',
     help: 'Addresses or networks of proxies whose X-Forwarded-… headers are believed.',
   },
+  eventBodyBytes: {
+    env: 'MILLRACE_EVENTS_BODY_BYTES',
+    type: 'integer',
+    default: 32 * 1024 * 1024,
+    least: 1024 * 1024,
+    most: 60 * 1024 * 1024,
+    help: 'Largest body of one request with events, after decompression.',
+  },
+  otherNodes: {
+    env: 'MILLRACE_INGEST_OTHER_NODES',
+    type: 'boolean',
+    default: false,
+    help: 'Other nodes collect events under the same address: a request that a browser began there and repeats here by itself is then recognised when it is loaded.',
+  },
+  postbackV2Hosts: {
+    env: 'MILLRACE_POSTBACK_V2_HOSTS',
+    type: 'list',
+    default: [],
+    example: 'us01.records.in.example.com',
+    help: 'Host names under which postback follows version 2: keys in headers only, at most 1,048,064 bytes.',
+  },
 })
 export type IngestSettings = ReturnType<typeof readIngestSettings>

@@ -8,7 +8,7 @@ import {
 } from '../snapshot/index.ts'
 import type { Directory } from './types.ts'
 
-const ABSENT = { kind: 'absent' } as const
+const REVOKED = { kind: 'absent', revoked: true } as const
 
 /** The directory on this process's snapshot; what that does not hold is put to core. */
 export function directoryOn(snapshot: Snapshot, ask: Asker): Directory {
@@ -27,9 +27,9 @@ export function directoryOn(snapshot: Snapshot, ask: Asker): Directory {
       const key = await lookUp(snapshot, ask, { about: 'key', sha256 }, (held) => held.findKey(sha256))
       if (key.kind !== 'found') return key
       // A revocation is in the snapshot before it is in the database: this no is final.
-      if (key.value.revoked) return ABSENT
+      if (key.value.revoked) return REVOKED
       const user = snapshot.findUser(key.value.userId)
-      return user.kind === 'found' && user.value.removed ? ABSENT : key
+      return user.kind === 'found' && user.value.removed ? REVOKED : key
     },
     findDatabase: (accountId, database) =>
       lookUp(snapshot, ask, { about: 'database', accountId: String(accountId), database }, (held) =>

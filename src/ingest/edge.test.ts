@@ -45,18 +45,13 @@ describe('the edge answers itself', () => {
     }))
 
   test('GET / with a redirect to the console, unless it is the global id call of a browser', () =>
-    withEdge({}, async ({ url, coreSocketPath }) => {
+    withEdge({}, async ({ url }) => {
       const response = await fetch(url, { redirect: 'manual' })
       assert.equal(response.status, 302)
       assert.equal(response.headers.get('location'), '/app/')
-      await withCore(
-        coreSocketPath,
-        (_request, core) => core.end('from core'),
-        async () => {
-          const accept = 'application/vnd.treasuredata.v1.js+json'
-          assert.equal(await (await fetch(url, { headers: { accept } })).text(), 'from core')
-        },
-      )
+      const accept = 'application/vnd.treasuredata.v1.js+json'
+      const answer = (await (await fetch(url, { headers: { accept } })).json()) as { global_id: string }
+      assert.match(answer.global_id, /^[0-9a-f-]{36}$/)
     }))
 })
 
@@ -144,6 +139,23 @@ describe('every other path goes to core', () => {
         assert.ok(back.equals(big))
         const head = await fetch(`${url}/v3/x`, { method: 'HEAD' })
         assert.equal(head.headers.get('content-length'), '12345')
+      })
+    }))
+
+  test('whose answer also reaches a client that sends everything first, when core gives it without reading the body', () =>
+    withEdge({}, async ({ port, coreSocketPath }) => {
+      const refuse: http.RequestListener = ({ url }, response) =>
+        response.writeHead(url === '/v3/big' ? 401 : 200, { 'Content-Length': 2 }).end('ok')
+      await withCore(coreSocketPath, refuse, async () => {
+        const socket = net.connect(port, '127.0.0.1')
+        socket.pause()
+        const body = Buffer.alloc(32 * 1024 * 1024)
+        socket.write(`POST /v3/big HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`)
+        await new Promise((sent) => socket.write(body, sent))
+        socket.write('GET /v3/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        let text = ''
+        for await (const chunk of socket) text += chunk
+        assert.match(text, /^HTTP\/1.1 401 .*ok.*HTTP\/1.1 200 .*ok$/s)
       })
     }))
 

@@ -3,13 +3,16 @@ import { httpErrors } from '../kernel/http/errors.ts'
 import { AppError, type Clock, type Ids, type Log } from '../kernel/index.ts'
 import type { SpoolWriter } from '../spool/index.ts'
 import { answerJson, answerRefusal } from './answer.ts'
-import { BodyCut, createBodyReader } from './body.ts'
+import { BodyCut, createBodyTaker } from './body.ts'
 import type { IngestSettings } from './config.ts'
+import { createDigester } from './digest.ts'
+import { createEvents } from './events/index.ts'
 import { createForwarder } from './forward.ts'
 import { trustedProxies } from './forwarded.ts'
 import { acceptImport, createPlaceIds } from './import.ts'
 import type { IngestMetrics } from './metrics.ts'
 import { importPathOf, lineOf, pathOf } from './path.ts'
+import { createSlabs } from './slabs.ts'
 import { createTargetFinder } from './target.ts'
 import type { Directory, ServerStatus } from './types.ts'
 
@@ -23,6 +26,8 @@ export type EdgeOptions = {
   ids: Ids
   metrics: IngestMetrics
   serverStatus(): ServerStatus
+  /** Another process of this node takes requests too: a browser may repeat there what it began here. */
+  others?: boolean
 }
 
 export type Edge = {
@@ -50,10 +55,13 @@ export function createEdge(options: EdgeOptions): Edge {
   const proxies = trustedProxies(settings.trustedProxies)
   const { coreWaitSeconds } = settings
   const core = createForwarder({ coreSocketPath, coreWaitSeconds, proxies, clock, log, metrics, isDraining })
-  const readBody = createBodyReader(settings)
+  const slabs = createSlabs()
+  const digester = createDigester({ log })
+  const takeBody = createBodyTaker(settings, slabs)
   const findTarget = createTargetFinder(directory)
   const idOfPlace = createPlaceIds(ids.hex128().slice(0, 12))
-  const importParts = { spool, findTarget, readBody, clock, metrics, idOfPlace, isDraining }
+  const alone = options.others !== true
+  const events = createEvents({ spool, directory, settings, proxies, clock, metrics, alone, isDraining })
 
   const serve = (request: IncomingMessage, response: ServerResponse): Promise<void> | void => {
     const { method } = request
@@ -65,7 +73,7 @@ export function createEdge(options: EdgeOptions): Edge {
       if (STATUS_PATHS.has(path)) return answerStatus(response, serverStatus())
       if (path === '/' && !isEventRequest(request)) return redirectToConsole(response)
     }
-    return core.forward(request, response)
+    return events.serve(request, response, path) ?? core.forward(request, response)
   }
 
   const refuse = (request: IncomingMessage, response: ServerResponse, thrown: unknown) => {
@@ -85,6 +93,18 @@ export function createEdge(options: EdgeOptions): Edge {
     log.error({ ...lineOf(request), reference, err }, 'request failed')
     return httpErrors.internal(reference, err)
   }
+  const importParts = {
+    spool,
+    findTarget,
+    takeBody,
+    slabs,
+    digester,
+    clock,
+    metrics,
+    idOfPlace,
+    isDraining,
+    refuse,
+  }
 
   return {
     handler(request, response) {
@@ -98,7 +118,10 @@ export function createEdge(options: EdgeOptions): Edge {
     startDraining() {
       draining = true
     },
-    close: () => core.close(),
+    close() {
+      core.close()
+      digester.close()
+    },
   }
 }
 

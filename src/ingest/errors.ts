@@ -64,4 +64,52 @@ export const ingestErrors = errorTable('ingest', {
     message: () => 'the service is restarting, retry later',
     help: 'The process behind the edge could not be reached, or ended before it answered: whether the request took effect is not known. Imports are not affected.',
   },
+  write_key_missing: {
+    status: 403,
+    advice: 'final',
+    message: () => 'no write key was sent',
+    help: 'Send the key as X-TD-Write-Key or Authorization: TD1 KEY; browsers of the old SDK and webhooks may also put it into the query.',
+  },
+  write_key_refused: {
+    status: 403,
+    advice: 'final',
+    message: () => 'the write key is not valid',
+    help: 'The key was looked up and does not exist, or it is revoked. While it cannot be looked up, events are accepted and checked later.',
+  },
+  event_name_invalid: {
+    status: 400,
+    advice: 'final',
+    message: (d) => `'${d}' is no name of a database or table`,
+    help: 'Names of databases and tables have 3 to 255 characters of a-z, 0-9 and _. They are never rewritten.',
+  },
+  event_body_invalid: {
+    status: 400,
+    advice: 'final',
+    message: (d) => `the events cannot be read: ${d}`,
+    help: 'The body is not the JSON the protocol asks for, or cannot be decompressed; the message says where. Nothing was stored.',
+  },
+  event_too_many: {
+    status: 413,
+    advice: 'final',
+    message: (d) => `more than ${d} events in one request`,
+    help: 'Send fewer events at once. Nothing was stored.',
+  },
+  event_body_too_large: {
+    status: 413,
+    advice: 'final',
+    message: (d) => `the events are larger than ${d} bytes`,
+    help: 'Counted after decompression; see MILLRACE_EVENTS_BODY_BYTES. A record of postback v2 may have 1,048,064 bytes. Nothing was stored.',
+  },
+  event_callback_invalid: {
+    status: 400,
+    advice: 'final',
+    message: () => 'callback is not the name of a function',
+    help: 'A JSONP callback has letters, digits, _, $ and dots, up to 64 characters.',
+  },
+  event_method_unsupported: {
+    status: 405,
+    advice: 'final',
+    message: (d) => `${d} is not supported here`,
+    help: 'Events are posted; td-js-sdk 1.x and 2.x get them.',
+  },
 })

@@ -71,7 +71,13 @@ function attempt(
     setHost: false,
   })
   let sent = false
-  const gone = () => upstream.destroy()
+  const gone = () => {
+    upstream.destroy()
+    // Core may answer before it has read the body, to a key it does not know for one. Many clients send everything before
+    // they read: the rest has to be taken off them.
+    request.unpipe(upstream)
+    request.resume()
+  }
   response.once('close', gone)
   upstream.once('socket', (socket) => {
     const send = () => {

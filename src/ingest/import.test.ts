@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test } from 'node:test'
@@ -90,6 +90,24 @@ describe('a streaming import', () => {
     withEdge({}, async ({ url }) => {
       assert.equal((await put(url + withoutId, gzipSync(''))).status, 200)
       assert.equal((await put(url + withoutId, oneEvent.subarray(0, 12))).status, 200)
+    }))
+
+  test('of any size is stored and digested as received, also when large ones follow each other in the same memory', () =>
+    withEdge({}, async ({ url, spooled }) => {
+      const sizes = [40, 65_535, 65_536, 70_000, 300_000, 65_536, 4_194_304, 4_194_305, 70_000]
+      const bodies = sizes.map((size) => Buffer.concat([oneEvent, randomBytes(size - oneEvent.length)]))
+      const sendAndCheck = async (body: Buffer) => {
+        const answer = (await (await put(url + withoutId, body)).json()) as { md5_hex: string }
+        assert.equal(answer.md5_hex, createHash('md5').update(body).digest('hex'))
+      }
+      for (const body of bodies) await sendAndCheck(body)
+      await Promise.all(bodies.map(sendAndCheck))
+      const stored = (await spooled()).map(({ record }) => record.body)
+      assert.equal(stored.length, 2 * bodies.length)
+      for (const [at, body] of bodies.entries()) {
+        assert.ok(stored[at]!.equals(body), `${sizes[at]} bytes`)
+        assert.ok(stored.slice(bodies.length).some((each) => each.equals(body)))
+      }
     }))
 
   test('may be sent chunked', () =>
@@ -235,6 +253,7 @@ describe('an import that nobody can judge or take now is told to come back', () 
 
   test('the spool being full: 503', () => {
     const spool: SpoolWriter = {
+      enqueue: (_record, told) => told.refused(spoolErrors.spool_full('quota')),
       append: () => Promise.reject(spoolErrors.spool_full('quota')),
       usage: () => ({ pendingBytes: 1, quotaBytes: 1, oldestPendingAtMs: null }),
       close: async () => undefined,

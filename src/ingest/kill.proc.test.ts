@@ -1,4 +1,4 @@
-/** The edge in a process of its own, killed with kill -9 while clients import. */
+/** The edge in a process of its own, killed with kill -9 while clients import and send events. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,7 +28,9 @@ const openSpool = (directory: string) =>
 if (process.argv[2] === 'edge') await serve(process.argv[3]!)
 else
   describe('an edge that is killed with kill -9 under load', () => {
-    test('has in its spool, once, every import it answered', { timeout: 60_000 }, async () => {
+    test('has in its spool, once, every import and every event it answered', {
+      timeout: 60_000,
+    }, async () => {
       const root = await mkdtemp(join(tmpdir(), 'millrace-kill-'))
       try {
         await importAndKill(join(root, 'spool', 'ingest-0'))
@@ -65,7 +67,7 @@ async function importAndKill(directory: string): Promise<void> {
     const clients = Array.from({ length: 16 }, async () => {
       for (;;) {
         const id = `${sent++}`
-        if ((await importOnce(agent, port, id)) !== 200) return
+        if ((await sendOnce(agent, port, id)) !== 200) return
         answered.push(id)
       }
     })
@@ -78,7 +80,9 @@ async function importAndKill(directory: string): Promise<void> {
   const reader = openSpoolReader({ ...common, directory })
   const records = await reader.read(SPOOL_START, { maxBytes: 1e9, maxRecords: 1e9 })
   await reader.close()
-  const ids = records.map(({ record }) => record.uniqueId)
+  const ids = records.map(({ record }) =>
+    record.kind === 'events' ? (JSON.parse(record.body.toString()) as { id: string }).id : record.uniqueId,
+  )
   const held = new Set(ids)
   assert.equal(held.size, ids.length)
   assert.deepEqual(
@@ -86,7 +90,7 @@ async function importAndKill(directory: string): Promise<void> {
     [],
   )
   assert.ok(ids.length <= sent)
-  assert.ok(records.every(({ record }) => record.body.equals(oneEvent)))
+  assert.ok(records.every(({ record }) => record.kind === 'events' || record.body.equals(oneEvent)))
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -95,17 +99,19 @@ async function kill(child: ChildProcess): Promise<void> {
   assert.deepEqual(await exited, [null, 'SIGKILL'])
 }
 
-/** Status of the answer; undefined when there was none. */
-function importOnce(agent: http.Agent, port: number, id: string): Promise<number | undefined> {
+/** An import or an event in turn. Status of the answer; undefined when there was none. */
+function sendOnce(agent: http.Agent, port: number, id: string): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>()
-  const path = `/v3/table/import_with_id/harbour/boats/${id}/msgpack.gz`
+  const isEvent = Number(id) % 2 === 1
+  const path = isEvent ? '/harbour/boats' : `/v3/table/import_with_id/harbour/boats/${id}/msgpack.gz`
   const headers = { authorization: `TD1 ${KEY}` }
-  const request = http.request({ agent, port, host: '127.0.0.1', method: 'PUT', path, headers })
+  const method = isEvent ? 'POST' : 'PUT'
+  const request = http.request({ agent, port, host: '127.0.0.1', method, path, headers })
   request.on('response', (response) => {
     response.resume()
     response.on('close', () => resolve(response.complete ? response.statusCode : undefined))
   })
   request.on('error', () => resolve(undefined))
-  request.end(oneEvent)
+  request.end(isEvent ? `{"events":[{"id":"${id}"}]}` : oneEvent)
   return promise
 }

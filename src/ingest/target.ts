@@ -18,17 +18,28 @@ export type TargetFinder = (
  * what was found before in the same version of the directory; a refusal is never remembered.
  */
 export function createTargetFinder(directory: Directory): TargetFinder {
-  const remembered = new Map<string, ImportTarget>()
+  /** By key as sent, database, table: three look-ups with short texts are cheaper than one with a text made of them. */
+  const remembered = new Map<string | undefined, Map<string, Map<string, ImportTarget>>>()
+  let count = 0
   let version = Number.NaN
+  const remember = (authorization: string | undefined, target: ImportTarget) => {
+    const { database, table } = target
+    const databases = remembered.get(authorization) ?? new Map<string, Map<string, ImportTarget>>()
+    const tables = databases.get(database) ?? new Map<string, ImportTarget>()
+    remembered.set(authorization, databases.set(database, tables.set(table, target)))
+    count++
+  }
   return (authorization, database, table) => {
     const current = directory.version()
-    if (current !== version || remembered.size > MOST_REMEMBERED) remembered.clear()
+    if (current !== version || count > MOST_REMEMBERED) {
+      remembered.clear()
+      count = 0
+    }
     version = current
-    const name = `${authorization}\n${database}\n${table}`
-    const known = remembered.get(name)
+    const known = remembered.get(authorization)?.get(database)?.get(table)
     if (known !== undefined) return known
     return findTarget(directory, authorization, database, table).then((target) => {
-      if (version === current && directory.version() === current) remembered.set(name, target)
+      if (version === current && directory.version() === current) remember(authorization, target)
       return target
     })
   }

@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Registry, randomIds, sha256Hex, silentLog, systemClock } from '../kernel/index.ts'
 import type { Lookup, SnapshotDatabase, SnapshotKey } from '../snapshot/index.ts'
-import { openSpoolReader, openSpoolWriter, readSpoolSettings, type SpooledRecord } from '../spool/index.ts'
+import {
+  openSpoolReader,
+  openSpoolWriter,
+  readSpoolSettings,
+  type SpooledRecord,
+  type SpoolWriter,
+} from '../spool/index.ts'
 import { readIngestSettings } from './config.ts'
 import { createEdge, type EdgeOptions } from './edge.ts'
 import { ingestMetrics } from './metrics.ts'
@@ -67,6 +73,8 @@ export type TestEdge = {
 export async function withEdge(
   changes: Partial<EdgeOptions>,
   run: (edge: TestEdge) => Promise<void>,
+  /** What the edge appends to instead of its spool. */
+  inFront: (spool: SpoolWriter) => SpoolWriter = (spool) => spool,
 ): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'millrace-edge-'))
   const spoolDirectory = join(root, 'spool', 'ingest-0')
@@ -85,7 +93,7 @@ export async function withEdge(
   })
   const edge = createEdge({
     ...common,
-    spool,
+    spool: inFront(spool),
     directory: testDirectory(),
     coreSocketPath,
     settings,

@@ -8,8 +8,8 @@ import type { Lookup, SnapshotDatabase, SnapshotKey } from '../snapshot/index.ts
 export type Directory = {
   /** Another number after every change of the copy: what was derived from an older one is forgotten. */
   version(): number
-  /** By the SHA-256 (lower-case hex) of a key; a revoked one, or one whose user was removed, is `absent`. */
-  findKey(sha256: string): Promise<Lookup<SnapshotKey>>
+  /** By the SHA-256 (lower-case hex) of a key; a revoked one, or one whose user was removed, is `absent` and `revoked`. */
+  findKey(sha256: string): Promise<Lookup<SnapshotKey> | { kind: 'absent'; revoked: true }>
   findDatabase(accountId: bigint, database: string): Promise<Lookup<SnapshotDatabase>>
   findTable(accountId: bigint, database: string, table: string): Promise<Lookup<{ id: bigint }>>
   /** Whether the key's user may import into the database. */

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ensureDirectory, syncDirectory } from '../kernel/index.ts'
 import { type SpoolPosition, spoolPositionText } from '../spool/index.ts'
+import { loadErrors } from './errors.ts'
 
 /**
  * The memory of a loader over its own crashes: which payloads it was decoding, in a small file in the spool's directory
@@ -42,16 +43,22 @@ export type AttemptFile = {
   close(): Promise<void>
 }
 
+/** @throws loader_disk_full (503, retry), as its methods that write do */
 export async function openAttemptFile(directory: string): Promise<AttemptFile> {
-  await ensureDirectory(directory)
   const path = join(directory, FILE)
-  let last = parse(await readFile(path).catch(emptyWhenMissing))
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-  await syncDirectory(directory)
+  const handle = await unlessFull(path, async () => {
+    await ensureDirectory(directory)
+    const opened = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    await syncDirectory(directory)
+    return opened
+  })
+  let last = parse(await handle.readFile())
   const write = async (attempt: Attempt, sync: boolean) => {
+    await unlessFull(path, async () => {
+      await handle.write(encode(attempt), 0, FILE_BYTES, 0)
+      if (sync) await handle.datasync()
+    })
     last = attempt
-    await handle.write(encode(attempt), 0, FILE_BYTES, 0)
-    if (sync) await handle.datasync()
   }
   /** How many from here on are under suspicion. */
   const suspectsAt = (from: string) => (last?.from === from ? last.suspects : 0)
@@ -91,9 +98,13 @@ export async function openAttemptFile(directory: string): Promise<AttemptFile> {
   }
 }
 
-function emptyWhenMissing(error: NodeJS.ErrnoException): Buffer {
-  if (error.code === 'ENOENT') return Buffer.alloc(0)
-  throw error
+async function unlessFull<T>(path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw code === 'ENOSPC' || code === 'EDQUOT' ? loadErrors.loader_disk_full(path, error) : error
+  }
 }
 
 function encode(attempt: Attempt): Buffer {

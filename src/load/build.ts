@@ -1,7 +1,6 @@
 import type { Clock, Log } from '../kernel/index.ts'
-import type { ChunkColumns } from '../snapshot/index.ts'
 import { type SpoolPosition, spoolPositionText } from '../spool/index.ts'
-import { writeParquet } from '../storage/parquet/index.ts'
+import { encodeChunk } from './chunk.ts'
 import type { LoadSettings } from './config.ts'
 import {
   createTableBatch,
@@ -11,19 +10,40 @@ import {
   type KnownColumn,
   type TableBatch,
 } from './decode/index.ts'
-import { refusedPayload, refusedRecords } from './error-records.ts'
+import { refusedEvents, refusedPayload, refusedRecords } from './error-records.ts'
+import { eventOptions } from './events.ts'
 import { chunkPath, ownerOf } from './paths.ts'
-import type { BuiltBatch, ChunkFile, FaultPoint, LoadTable, Payload, TableChange } from './types.ts'
+import { browserRequestOf, createRequestJudge } from './requests.ts'
+import {
+  type BuiltBatch,
+  type ChunkFile,
+  eventIdentity,
+  type FaultPoint,
+  type LoadReason,
+  type LoadTable,
+  type LookedUp,
+  type Payload,
+  type TableChange,
+} from './types.ts'
 
 /** Bytes of refused records after which a commit takes no further payload: they travel as one parameter. */
 const MOST_ERROR_BYTES = 8 << 20
 /** The event loop is given a turn at least this often: heartbeats must not wait for a large batch. */
 const TURN_MS = 50
 
+const KEY_REASONS: ReadonlySet<LoadReason> = new Set([
+  'key_unknown',
+  'key_revoked',
+  'not_permitted',
+  'loader_crashed',
+])
+
 export type BuildOptions = {
   spool: string
   epoch: bigint
   from: SpoolPosition
+  /** How often this batch was built before, in vain. */
+  build: number
   settings: LoadSettings
   clock: Clock
   log: Log
@@ -46,20 +66,28 @@ type Filling = {
  * Decodes the payloads, as many from the first on as memory allows, and makes one chunk per table (more when it grows large). What a payload contains
  * never stops it: faults become error records; a payload that makes our own code throw is set aside whole.
  */
-export async function buildBatch(payloads: Payload[], options: BuildOptions): Promise<BuiltBatch> {
+export async function buildBatch(
+  { payloads, eventIds, requests }: LookedUp,
+  options: BuildOptions,
+): Promise<BuiltBatch> {
   const { clock, settings } = options
   const tables = new Map<bigint, Filling>()
   const taken = new Set<string>()
+  const judge = createRequestJudge(requests)
   const built: BuiltBatch = {
     owner: ownerOf(options.spool, options.from),
     chunks: [],
     changes: [],
     importIds: [],
+    eventIds: [],
+    requests: [],
     errors: [],
     rows: 0,
     taken: 0,
     repeatedPayloads: 0,
-    counters: { nonFinite: 0, invalidUtf8: 0, timeReplaced: 0, overflowedRecords: 0 },
+    repeatedEvents: 0,
+    oldest: new Map(),
+    counters: { nonFinite: 0, invalidUtf8: 0, timeReplaced: 0, distantTimes: 0, overflowedRecords: 0 },
   }
   let turnMs = clock.monotonicMs()
   const breathe = async () => {
@@ -72,10 +100,11 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
   let errors = 0
   while (
     built.taken < payloads.length &&
+    hasRoom(payloads[built.taken]!) &&
     expandedBytes < settings.batchExpandedBytes &&
     errorBytes < MOST_ERROR_BYTES
   ) {
-    expandedBytes += addPayload(payloads[built.taken]!, { tables, taken, built, options })
+    expandedBytes += addPayload(payloads[built.taken]!, { tables, taken, eventIds, judge, built, options })
     for (; errors < built.errors.length; errors++) errorBytes += built.errors[errors]!.body?.length ?? 0
     built.taken++
     await breathe()
@@ -93,15 +122,29 @@ export async function buildBatch(payloads: Payload[], options: BuildOptions): Pr
 type Building = {
   tables: Map<bigint, Filling>
   taken: Set<string>
+  /** Ids of single events that are stored already. */
+  eventIds: ReadonlySet<string>
+  judge: ReturnType<typeof createRequestJudge>
   built: BuiltBatch
   options: BuildOptions
 }
 
+/** Events were expanded beforehand, as many as there is room for. */
+function hasRoom({ record, target, events }: Payload): boolean {
+  return record.kind !== 'events' || target.kind === 'refused' || events !== undefined
+}
+
 /** Returns how many bytes the payload expanded to. */
-function addPayload(payload: Payload, { tables, taken, built, options }: Building): number {
+function addPayload(payload: Payload, building: Building): number {
+  const { tables, taken, judge, built, options } = building
   const { record, target, importId, repeated } = payload
+  if (record.kind === 'refused-events') return addRefused(payload, building)
   if (target.kind === 'refused') {
-    built.errors.push(refusedPayload(record, target.tableId, target.reason))
+    // The loader's own doubts about the payload forbid to look into it.
+    const isReadable = record.kind === 'events' && target.reason !== 'loader_crashed'
+    if (isReadable)
+      built.errors.push(...refusedEvents(record, target.tableId, target.reason, options.settings))
+    else built.errors.push(refusedPayload(record, target.tableId, target.reason))
     return 0
   }
   const { table } = target
@@ -111,21 +154,29 @@ function addPayload(payload: Payload, { tables, taken, built, options }: Buildin
     built.repeatedPayloads++
     return 0
   }
-  const { settings, log } = options
-  void options.faultPoint('decoding', payload)
-  const expanded = gunzipLimited(record.body, settings)
-  if (expanded.kind === 'fault') {
-    // Its id is not kept: the sender's repeat of it may be whole.
-    const error = refusedPayload(record, table.id, 'loader_failed')
-    built.errors.push({ ...error, reason: expanded.reason })
+  const request = browserRequestOf(record)
+  if (request !== undefined && judge.isRepeat(request)) {
+    built.repeatedPayloads++
     return 0
   }
+  const { settings, log } = options
+  void options.faultPoint('decoding', payload)
+  const expanded = payload.events?.expanded ?? gunzipLimited(record.body, settings)
+  if (expanded.kind === 'fault') {
+    // Its id is not kept: the sender's repeat of it may be whole.
+    built.errors.push(refusedPayload(record, table.id, expanded.reason))
+    return 0
+  }
+  const name = `${table.database}.${table.name}`
+  built.oldest.set(name, Math.min(record.receivedAtMs, built.oldest.get(name) ?? record.receivedAtMs))
   const filling = tables.get(table.id) ?? startFilling(tables, table, settings)
   const before = filling.rows.mark()
   let faults: Fault[]
   try {
-    const receivedAtSeconds = Math.floor(record.receivedAtMs / 1000)
-    faults = filling.rows.addImport(expanded.bytes, { receivedAtSeconds }).faults
+    faults =
+      record.kind === 'events'
+        ? addEvents(payload, expanded.bytes, filling, building)
+        : addImport(payload, expanded.bytes, filling)
   } catch (error) {
     log.error({ err: error, table: table.id, uniqueId: record.uniqueId }, 'a payload could not be decoded')
     filling.rows.rollbackTo(before)
@@ -137,12 +188,50 @@ function addPayload(payload: Payload, { tables, taken, built, options }: Buildin
     const error = refusedPayload({ ...record, body: expanded.trailing }, table.id, 'gzip_trailing_data')
     built.errors.push(error)
   }
+  if (request !== undefined) {
+    judge.note(request)
+    built.requests.push(request)
+  }
   if (importId !== undefined) {
     taken.add(identity)
     built.importIds.push({ tableId: table.id, id: importId })
   }
-  if (filling.rows.bytes >= settings.chunkBytes) closeChunk(filling, built, options)
+  if (filling.rows.bytes >= settings.chunkBytes) {
+    closeChunk(filling, built, options)
+    filling.rows = createTableBatch({ known: filling.known, limits: { maxColumns: settings.maxColumns } })
+  }
   return expanded.bytes.length
+}
+
+function addImport({ record }: Payload, bytes: Buffer, { rows }: Filling): Fault[] {
+  return rows.addImport(bytes, { receivedAtSeconds: Math.floor(record.receivedAtMs / 1000) }).faults
+}
+
+function addEvents(
+  { record }: Payload,
+  bytes: Buffer,
+  { rows, table }: Filling,
+  { taken, eventIds, built }: Building,
+): Fault[] {
+  const identityOf = (id: string) => eventIdentity({ tableId: table.id, id })
+  const isRepeat = (id: string) => eventIds.has(identityOf(id)) || taken.has(identityOf(id))
+  const { faults, ids, repeats } = rows.addEvents(bytes, eventOptions(record, isRepeat))
+  for (const id of ids) {
+    taken.add(identityOf(id))
+    built.eventIds.push({ tableId: table.id, id })
+  }
+  built.repeatedEvents += repeats
+  return faults
+}
+
+/** What the collector has refused already becomes error records, also when nobody knows its table. */
+function addRefused({ record, target }: Payload, { built, options }: Building): number {
+  const tableId = target.kind === 'table' ? target.table.id : target.tableId
+  const reason = /^[a-z-]{1,64}$/.test(record.facts.reason ?? '') ? record.facts.reason! : 'refused'
+  const isTheKey = target.kind === 'refused' && KEY_REASONS.has(target.reason)
+  if (isTheKey) built.errors.push(refusedPayload(record, tableId, target.reason))
+  else built.errors.push(...refusedEvents(record, tableId, reason.replaceAll('-', '_'), options.settings))
+  return record.body.length
 }
 
 function startFilling(tables: Map<bigint, Filling>, table: LoadTable, { maxColumns }: LoadSettings): Filling {
@@ -154,7 +243,7 @@ function startFilling(tables: Map<bigint, Filling>, table: LoadTable, { maxColum
   return filling
 }
 
-/** Encodes what the table has so far and begins anew, knowing the columns it has given. */
+/** Encodes what the table has so far; what follows is to begin anew, knowing the columns it has given. */
 function closeChunk(filling: Filling, built: BuiltBatch, options: BuildOptions): void {
   const { table, rows, change } = filling
   if (rows.rows === 0) return
@@ -164,16 +253,14 @@ function closeChunk(filling: Filling, built: BuiltBatch, options: BuildOptions):
   for (const name of Object.keys(built.counters) as (keyof BuiltBatch['counters'])[])
     built.counters[name] += finished.counters[name]
 
-  const path = chunkPath(options.spool, options.epoch, options.from, table.id, filling.parts++)
-  const columns: ChunkColumns = Object.fromEntries(
-    finished.columns.map(({ name, key, type, physical, nulls }) => [name, { key, type, physical, nulls }]),
-  )
-  const metadata = footer(table, columns, built.owner, options.from)
-  const content = writeParquet(
-    finished.columns.map(({ data }) => data),
-    finished.rows,
-    { metadata },
-  )
+  const path = chunkPath(options.spool, options.epoch, options.from, table.id, {
+    build: options.build,
+    part: filling.parts++,
+  })
+  const { content, columns } = encodeChunk(table, finished, {
+    owner: built.owner,
+    position: spoolPositionText(options.from),
+  })
   const { rows: count, timeMin, timeMax } = finished
   options.emit({ path, content })
   built.chunks.push({
@@ -186,10 +273,6 @@ function closeChunk(filling: Filling, built: BuiltBatch, options: BuildOptions):
     columns,
   })
   built.rows += count
-  filling.rows = createTableBatch({
-    known: filling.known,
-    limits: { maxColumns: options.settings.maxColumns },
-  })
 }
 
 /** Folds the columns that a chunk has added or widened into what the table has. */
@@ -210,27 +293,5 @@ function learn({ known, change, table }: Filling, { newColumns, widened }: Finis
       else change.widened.push(grown)
     }
     for (const column of known) if (column.name === grown.name) column.type = grown.to
-  }
-}
-
-/** What rebuilding the catalog from the files alone needs. */
-function footer(
-  table: LoadTable,
-  columns: ChunkColumns,
-  owner: string,
-  from: SpoolPosition,
-): Record<string, string> {
-  const { id, databaseId, accountId, database, name } = table
-  return {
-    'millrace.table': JSON.stringify({
-      id: String(id),
-      databaseId: String(databaseId),
-      accountId: String(accountId),
-      database,
-      name,
-    }),
-    'millrace.columns': JSON.stringify(columns),
-    'millrace.owner': owner,
-    'millrace.position': spoolPositionText(from),
   }
 }

@@ -3,6 +3,8 @@ import type { Admission } from '../gate/index.ts'
 import type { Sql } from '../kernel/index.ts'
 import { type SpoolPosition, spoolPositionText } from '../spool/index.ts'
 import { loadErrors } from './errors.ts'
+import { insertEventIds } from './events-store.ts'
+import { storeRequests } from './requests.ts'
 import {
   applyChanges,
   findTables,
@@ -14,7 +16,7 @@ import {
 } from './store.ts'
 import type { BuiltBatch, FaultPoint, LoadTable } from './types.ts'
 
-export type Move = { spool: string; epoch: bigint; from: SpoolPosition; to: SpoolPosition }
+export type Move = { spool: string; epoch: bigint; from: SpoolPosition; to: SpoolPosition; throughMs: number }
 export type CommitOutcome = 'committed' | 'stale'
 
 /** Rolls the transaction back: what the batch was built on has changed meanwhile. */
@@ -41,7 +43,15 @@ export async function commitBatch(
     await database.write(
       admission,
       async (sql) => {
-        if (!(await movePosition(sql, { spool: move.spool, epoch: move.epoch, from, to })))
+        if (
+          !(await movePosition(sql, {
+            spool: move.spool,
+            epoch: move.epoch,
+            from,
+            to,
+            throughMs: move.throughMs,
+          }))
+        )
           throw loadErrors.loader_fenced(move.spool)
         await store(sql, batch)
         await faultPoint('in-transaction')
@@ -56,8 +66,9 @@ export async function commitBatch(
 }
 
 async function store(sql: Sql, batch: BuiltBatch): Promise<void> {
-  const { importIds, changes, chunks, errors, owner } = batch
+  const { importIds, eventIds, requests, changes, chunks, errors, owner } = batch
   if (importIds.length > 0 && (await insertImportIds(sql, importIds)) !== importIds.length) throw stale
+  if (eventIds.length > 0 && (await insertEventIds(sql, eventIds)) !== eventIds.length) throw stale
   if (changes.length > 0) {
     await lockTables(
       sql,
@@ -80,6 +91,8 @@ async function store(sql: Sql, batch: BuiltBatch): Promise<void> {
   }
   if (chunks.length > 0) await insertChunks(sql, owner, chunks)
   if (errors.length > 0) await insertErrorRecords(sql, errors)
+  // Last: it takes a lock that other loaders wait for until this transaction ends.
+  if (!(await storeRequests(sql, requests))) throw stale
 }
 
 /** Names and types were decided on these columns; another loader, or table/update-schema, may have been quicker. */

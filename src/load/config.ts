@@ -36,7 +36,7 @@ export const readLoadSettings = defineSettings('load', {
     default: 1000,
     least: 0,
     most: 60_000,
-    help: 'The time between two commits grows to twice what the last one took, up to this.',
+    help: 'The time between two commits grows to one and a half times what the last one took, up to this.',
   },
   chunkBytes: {
     env: 'MILLRACE_LOAD_CHUNK_BYTES',
@@ -76,6 +76,14 @@ export const readLoadSettings = defineSettings('load', {
     least: 1,
     most: 1024,
     help: 'Chunk files a loader writes at the same time.',
+  },
+  eventIdHours: {
+    env: 'MILLRACE_LOAD_EVENT_ID_HOURS',
+    type: 'integer',
+    default: 24,
+    least: 1,
+    most: 168,
+    help: 'Hours for which the id of a single event (mobile SDKs, ingestion API) is remembered: sent again meanwhile it is stored once.',
   },
   errorBytes: {
     env: 'MILLRACE_LOAD_ERROR_BYTES',

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { readdir, rename, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { mendObjects } from '../storage/index.ts'
 import { readLoadSettings } from './config.ts'
 import type { LoaderProcess } from './process-testing.ts'
-import { anImport, openRoom, type Room, type TestSpool } from './testing.ts'
+import { anImport, events, openRoom, type Room, type TestSpool } from './testing.ts'
 import { LOAD_STEPS } from './types.ts'
 
 const T = 1_700_000_000
+const eventId = (i: number) => `5505c764-00fc-469b-8eef-${String(i).padStart(12, '0')}`
 
 describe('a loader that is killed', () => {
   let room: Room
@@ -57,21 +61,34 @@ describe('a loader that is killed', () => {
     for (const occurrence of step === 'file-written' || step === 'decoding' ? [1, 2] : [1]) {
       test(`at step ${step}${occurrence > 1 ? `, the ${occurrence}nd time` : ''}: nothing is lost or doubled, no file is left over`, async () => {
         const spool = await aSpool()
-        const [withIds, without] = [await aTable(), await aTable()]
+        const [withIds, without, ofEvents] = [await aTable(), await aTable(), await aTable()]
+        const born = `born_${tables}`
+        const event = (i: number, tableId = ofEvents) =>
+          events(tableId, `{"uuid":"${eventId(i)}","n":${i}}\n{"uuid":"${eventId(i + 1)}","n":${i + 1}}`, {
+            table: born,
+            facts: tableId === 0n ? { 'create-table': '1' } : {},
+          })
         for (let i = 0; i < 6; i++) {
           const uniqueId = `id-${i % 4}`
           await spool.writer.append(anImport(withIds, [{ time: T + (i % 4), n: i % 4 }], { uniqueId }))
           await spool.writer.append(anImport(without, [{ time: T + i, n: i, [`c${i}`]: 1 }]))
+          await spool.writer.append(event(i))
+          await spool.writer.append(event(i, 0n))
         }
         await spool.writer.append(anImport(without, [{ time: T }, 'refused']))
         assert.equal(await runProcess(spool, { die: { step, occurrence } }), 'SIGKILL')
         // The repeat of a sender that saw no answer arrives while nobody loads.
         await spool.writer.append(anImport(withIds, [{ time: T, n: 0 }], { uniqueId: 'id-0' }))
+        await spool.writer.append(event(3))
         assert.equal(await runProcess(spool), null)
 
         const numbers = async (table: bigint) =>
           (await room.rowsOf(table)).map(({ n }) => (n === null ? -1 : Number(n))).sort((a, b) => a - b)
         assert.deepEqual(await numbers(withIds), [0, 1, 2, 3])
+        assert.deepEqual(await numbers(ofEvents), [0, 1, 2, 3, 4, 5, 6])
+        const made = await room.query<{ id: bigint }>`SELECT id FROM tables WHERE name = ${born}`
+        assert.equal(made.length, 1)
+        assert.deepEqual(await numbers(made[0]!.id), [0, 1, 2, 3, 4, 5, 6])
         assert.deepEqual(await numbers(without), [-1, 0, 1, 2, 3, 4, 5])
         assert.deepEqual(
           (await room.errorsOf(without)).map(({ reason }) => reason),
@@ -80,6 +97,33 @@ describe('a loader that is killed', () => {
         assert.deepEqual(await chunkFiles(spool), await committedFiles(spool))
       })
     }
+
+  test('after a group of small files was written: the group is written again, once', async () => {
+    const spool = await aSpool()
+    const many = await Promise.all(Array.from({ length: 6 }, aTable))
+    for (const table of many) await spool.writer.append(anImport(table, [{ time: T, n: 1 }]))
+    assert.equal(await runProcess(spool, { die: { step: 'files-written', occurrence: 1 } }), 'SIGKILL')
+    assert.equal(await runProcess(spool), null)
+    for (const table of many) assert.equal((await room.rowsOf(table)).length, 1)
+    assert.deepEqual(await chunkFiles(spool), await committedFiles(spool))
+  })
+
+  test('with the whole machine by a power loss: what was committed is there again, whatever its files held', async () => {
+    const spool = await aSpool()
+    const many = await Promise.all(Array.from({ length: 6 }, aTable))
+    for (const table of many) await spool.writer.append(anImport(table, [{ time: T, n: 1 }]))
+    assert.equal(await runProcess(spool, { die: { step: 'committed', occurrence: 1 } }), 'SIGKILL')
+    const [gone, empty, torn] = await committedFiles(spool)
+    await room.objects.remove(gone!)
+    await truncate(room.objects.locate(empty!), 0)
+    await writeFile(room.objects.locate(torn!), 'PAR1')
+    const logs = join(room.dataDir, 'objects', '.groups', spool.name)
+    for (const name of await readdir(logs))
+      await rename(join(logs, name), join(logs, name.replace(/^[^-]*/, 'earlier')))
+    assert.deepEqual(await mendObjects(room.dataDir), { groups: 1, mended: 3 })
+    assert.equal(await runProcess(spool), null)
+    for (const table of many) assert.equal((await room.rowsOf(table)).length, 1)
+  })
 
   test('again and again while it has to wait or commit is never held against the payloads', async () => {
     const spool = await aSpool()
@@ -103,9 +147,10 @@ describe('a loader that is killed', () => {
     const spool = await aSpool()
     const table = await aTable()
     const noise = randomBytes(100_000).toString('hex')
+    const fatal = anImport(table, [{ time: T, n: 6, s: noise }], { uniqueId: 'id-6' })
     for (let i = 0; i < 9; i++)
       await spool.writer.append(
-        anImport(table, [{ time: T, n: i, s: i === 6 ? noise : '' }], { uniqueId: `id-${i}` }),
+        i === 6 ? fatal : anImport(table, [{ time: T, n: i }], { uniqueId: `id-${i}` }),
       )
     let crashes = 0
     while ((await runProcess(spool, { fatalBytes: 50_000 })) === 'SIGKILL') assert.ok(++crashes <= 9)
@@ -116,7 +161,7 @@ describe('a loader that is killed', () => {
     assert.deepEqual(more, [])
     assert.equal(error?.reason, 'loader_crashed')
     assert.equal(error?.uniqueId, 'id-6')
-    assert.equal(error?.body?.length, 65_536)
+    assert.ok(error?.body?.equals(fatal.body), 'the whole body is kept, to be imported again')
   })
 
   test('by two payloads of one batch finds both', async () => {

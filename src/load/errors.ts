@@ -13,6 +13,12 @@ export const loadErrors = errorTable('load', {
     message: (kind) => `the spool holds a record of kind ${kind}, which this version cannot load`,
     help: 'A newer version of the collector wrote the record. Nothing is skipped: start the newer version of the loader.',
   },
+  loader_disk_full: {
+    status: 503,
+    advice: 'retry',
+    message: (path) => `no room to write ${path}`,
+    help: 'The disk of the spool is full. The loader waits and goes on by itself when there is room; nothing is lost.',
+  },
   load_conflict: {
     status: 503,
     advice: 'retry',

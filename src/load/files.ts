@@ -7,6 +7,10 @@ import type { ChunkFile, LoadedChunk } from './types.ts'
 
 /** Paths compared with the catalog in one statement. */
 const SWEEP_PATHS = 1000
+/** Up to here writing a file's bytes twice costs less than syncing it. */
+const SMALL_FILE_BYTES = 64 * 1024
+const LEAST_GROUP_FILES = 4
+const MOST_GROUP_BYTES = 8 << 20
 
 export type ChunkWriter = {
   /** Begins to write it, or queues it behind those under way. */
@@ -16,39 +20,59 @@ export type ChunkWriter = {
 }
 
 /**
- * Writes the chunk files of a batch, many at a time, so that their syncs share the disk's journal. A file of the same name
- * can only be what an earlier attempt of this owner left uncommitted (the position has not moved): it is replaced.
+ * Writes the chunk files of a batch: large ones while the next are decoded, many at a time, so that their syncs share the
+ * disk's journal; small ones in groups, which cost one sync. A file of the same name can only be what an earlier attempt of
+ * this owner left uncommitted (the position has not moved): it is replaced.
  */
 export function createChunkWriter(
   objects: ObjectStore,
-  atOnce: number,
+  { owner, atOnce }: { owner: string; atOnce: number },
   written: () => void | Promise<void>,
 ): ChunkWriter {
-  const waiting: ChunkFile[] = []
+  const waiting: (() => Promise<void>)[] = []
   const writers = new Set<Promise<void>>()
-  let failed: { file: ChunkFile; error: unknown }[] = []
+  let failed: { again: () => Promise<void>; error: unknown }[] = []
+  let group: ChunkFile[] = []
+  let groupBytes = 0
   const work = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      try {
-        await put(objects, file)
-        await written()
-      } catch (error) {
-        failed.push({ file, error })
-      }
-    }
+    for (let write = waiting.shift(); write !== undefined; write = waiting.shift())
+      await write().catch((error: unknown) => failed.push({ again: write!, error }))
   }
-  const add = (file: ChunkFile) => {
-    waiting.push(file)
+  const begin = (write: () => Promise<void>) => {
+    waiting.push(write)
     if (writers.size >= atOnce) return
     const writer: Promise<void> = work().finally(() => writers.delete(writer))
     writers.add(writer)
   }
+  const writeOne = (file: ChunkFile) => async () => {
+    await put(objects, file)
+    await written()
+  }
+  const writeGroup = (files: ChunkFile[]) => async () => {
+    await objects.putMany(
+      owner,
+      files.map(({ path, content }) => ({ path, bytes: content })),
+    )
+    for (let left = files.length; left > 0; left--) await written()
+  }
+  const closeGroup = () => {
+    if (group.length >= LEAST_GROUP_FILES) begin(writeGroup(group))
+    else for (const file of group) begin(writeOne(file))
+    group = []
+    groupBytes = 0
+  }
   return {
-    add,
+    add(file) {
+      if (file.content.length > SMALL_FILE_BYTES) return begin(writeOne(file))
+      group.push(file)
+      groupBytes += file.content.length
+      if (groupBytes >= MOST_GROUP_BYTES) closeGroup()
+    },
     async finish() {
+      closeGroup()
       const again = failed
       failed = []
-      for (const { file } of again) add(file)
+      for (const one of again) begin(one.again)
       // All must have ended before an error rises: a straggler would write after the files were removed.
       while (writers.size > 0) await Promise.all(writers)
       if (failed.length > 0) throw failed[0]!.error

@@ -1,21 +1,45 @@
-import { Counter, Histogram, type Registry } from '../kernel/index.ts'
+import { Counter, Gauge, Histogram, type Registry } from '../kernel/index.ts'
 import type { BuiltBatch } from './types.ts'
 
+/** A series each: more would be a burden on whoever collects them. */
+const MOST_TABLES = 100
+/** What the last commit of a table says about it is true no longer than this. */
+const DELAY_KEPT_MS = 3_600_000
+/** Remembered at once; beyond it the oldest are forgotten. */
+const MOST_REMEMBERED = 100_000
+
+/** How long the oldest request in the last commit of a table had waited. */
+export type TableDelay = { table: string; delaySeconds: number; committedAtMs: number }
+
 export type LoadMetrics = {
-  committed(batch: BuiltBatch, times: { seconds: number; commitSeconds: number; oldestSeconds: number }): void
+  /** The most delayed tables of the last hour of loading, the worst first. */
+  delays(most: number): TableDelay[]
+  committed(
+    batch: BuiltBatch,
+    times: { seconds: number; commitSeconds: number; oldestSeconds: number; nowMs: number },
+  ): void
   /** Batches that had to be built again because of another loader. */
   conflict(): void
 }
 
 /** What a loader counts; kept in the process's registry. */
-export function loadMetrics(registry: Registry): LoadMetrics {
+export function loadMetrics(registry: Registry, now: () => Date): LoadMetrics {
   const registers = [registry]
-  const rows = new Counter({ name: 'millrace_load_rows_total', help: 'Rows committed', registers })
-  const batches = new Counter({ name: 'millrace_load_batches_total', help: 'Commits', registers })
+  const rows = new Counter({
+    name: 'millrace_load_rows_total',
+    help: 'Rows committed into tables',
+    registers,
+  })
+  const batches = new Counter({ name: 'millrace_load_batches_total', help: 'Batches committed', registers })
   const chunks = new Counter({ name: 'millrace_load_chunks_total', help: 'Chunk files committed', registers })
   const repeats = new Counter({
     name: 'millrace_load_repeats_total',
     help: 'Accepted requests dropped because their id was stored already',
+    registers,
+  })
+  const repeatedEvents = new Counter({
+    name: 'millrace_load_repeated_events_total',
+    help: 'Single events dropped because their id was stored already',
     registers,
   })
   const conflicts = new Counter({
@@ -31,7 +55,7 @@ export function loadMetrics(registry: Registry): LoadMetrics {
   })
   const changed = new Counter({
     name: 'millrace_load_changed_values_total',
-    help: 'Values that could not be kept exactly: nonFinite, invalidUtf8, timeReplaced, overflowedRecords',
+    help: 'Values that could not be kept exactly (nonFinite, invalidUtf8, timeReplaced, overflowedRecords) or are unusual (distantTimes: a week old or days ahead)',
     labelNames: ['change'],
     registers,
   })
@@ -54,12 +78,40 @@ export function loadMetrics(registry: Registry): LoadMetrics {
     buckets: [0.1, 0.3, 0.5, 1, 2, 5, 10, 60, 600, 3600],
     registers,
   })
+  new Gauge({
+    name: 'millrace_load_table_delay_seconds',
+    help: `From acceptance to commit, of the oldest request in the last commit of each table; the ${MOST_TABLES} most delayed of those with a commit within the hour`,
+    labelNames: ['table'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { table, delaySeconds } of delays(MOST_TABLES)) this.set({ table }, delaySeconds)
+    },
+  })
+  /** The most recent commits last. */
+  const latest = new Map<string, { delaySeconds: number; committedAtMs: number }>()
+  const delays = (most: number): TableDelay[] =>
+    [...latest]
+      .filter(([, { committedAtMs }]) => now().getTime() - committedAtMs < DELAY_KEPT_MS)
+      .map(([table, one]) => ({ table, ...one }))
+      .sort((a, b) => b.delaySeconds - a.delaySeconds)
+      .slice(0, most)
   return {
-    committed(batch, { seconds, commitSeconds, oldestSeconds }) {
+    delays,
+    committed(batch, { seconds, commitSeconds, oldestSeconds, nowMs: committedAtMs }) {
+      for (const [table, receivedAtMs] of batch.oldest) {
+        latest.delete(table)
+        latest.set(table, { delaySeconds: Math.max(0, committedAtMs - receivedAtMs) / 1000, committedAtMs })
+      }
+      for (const table of latest.keys()) {
+        if (latest.size <= MOST_REMEMBERED) break
+        latest.delete(table)
+      }
       rows.inc(batch.rows)
       batches.inc()
       chunks.inc(batch.chunks.length)
       repeats.inc(batch.repeatedPayloads)
+      repeatedEvents.inc(batch.repeatedEvents)
       for (const { reason, records } of batch.errors) errors.inc({ reason }, records)
       for (const [change, count] of Object.entries(batch.counters)) changed.inc({ change }, count)
       commit.observe(commitSeconds)

@@ -6,14 +6,22 @@ import type { SpoolPosition } from '../spool/index.ts'
  */
 const ROOT = 'chunks/spool'
 
+/** More than a batch can fill of one table. */
+const PARTS_PER_BUILD = 100_000
+
+/**
+ * A batch that is built again after a conflict (`build` > 0) gets paths of its own: what the first one wrote may still lie
+ * in a group's log, which would put it back after a power loss.
+ */
 export function chunkPath(
   spool: string,
   epoch: bigint,
   { generation, offset }: SpoolPosition,
   tableId: bigint,
-  part: number,
+  { build, part }: { build: number; part: number },
 ): string {
-  const suffix = part === 0 ? '' : `-${part}`
+  const number = build * PARTS_PER_BUILD + part
+  const suffix = number === 0 ? '' : `-${number}`
   return `${ROOT}/${spool}/${epoch}/${generation}-${offset}-${tableId}${suffix}.parquet`
 }
 

@@ -1,17 +1,34 @@
 import { createHash } from 'node:crypto'
 import type { Sql } from '../kernel/index.ts'
 import type { SpooledRecord, SpoolRecord } from '../spool/index.ts'
-import { findImportIds, findKeys, findTableIds, findTables, type KeyVerdict } from './store.ts'
-import type { LoadReason, LoadTable, Payload, Target } from './types.ts'
+import type { PreparedEvents } from './events.ts'
+import { findEventIds } from './events-store.ts'
+import { browserRequestOf, lookUpRequests } from './requests.ts'
+import { findImportIds, findKeys, findKeyUsers, findTableIds, findTables, type KeyVerdict } from './store.ts'
+import {
+  type EventId,
+  eventIdentity,
+  type LoadReason,
+  type LoadTable,
+  type LookedUp,
+  type Payload,
+  type RecentRequests,
+  type Target,
+} from './types.ts'
 
 /** PostgreSQL indexes no text of more than a third of a page; longer ids are kept as their hash. */
 const MOST_ID_BYTES = 512
 
 /**
  * What the database says about a batch before it is decoded: which table each payload goes to, with its columns, and
- * which ids it has stored already. What was accepted while nobody could check it (no table id, no key id) is checked now.
+ * which ids it has stored already (`missed`: ids of events that only the last attempt to commit has found). What was accepted while nobody could check it (no table id, no key id) is checked now.
  */
-export async function lookUp(sql: Sql, records: SpooledRecord[]): Promise<Payload[]> {
+export async function lookUp(
+  sql: Sql,
+  records: SpooledRecord[],
+  events: Map<SpoolRecord, PreparedEvents> = new Map(),
+  missed: EventId[] = [],
+): Promise<LookedUp> {
   const unverified = await verify(
     sql,
     records.map(({ record }) => record).filter((record) => record.tableId === 0n || record.keyId === 0n),
@@ -24,10 +41,35 @@ export async function lookUp(sql: Sql, records: SpooledRecord[]): Promise<Payloa
   const tables = new Map((await findTables(sql, [...ids])).map((table) => [table.id, table]))
   const targeted = records.map((record) => {
     const target = targetOf(record.record, unverified.get(record.record), tables)
-    return { ...record, target, importId: importIdOf(record.record.uniqueId), repeated: false }
+    return {
+      ...record,
+      target,
+      importId: importIdOf(record.record.uniqueId),
+      repeated: false,
+      events: events.get(record.record),
+    }
   })
   await markRepeated(sql, targeted)
-  return targeted
+  return {
+    payloads: targeted,
+    eventIds: await storedEventIds(sql, targeted, missed),
+    requests: await recentRequests(sql, targeted),
+  }
+}
+
+async function storedEventIds(sql: Sql, payloads: Payload[], missed: EventId[]): Promise<Set<string>> {
+  const asked = payloads.flatMap(({ target, events }) =>
+    target.kind === 'table' ? (events?.ids ?? []).map((id) => ({ tableId: target.table.id, id })) : [],
+  )
+  if (asked.length + missed.length === 0) return new Set()
+  return new Set((await findEventIds(sql, [...asked, ...missed])).map(eventIdentity))
+}
+
+async function recentRequests(sql: Sql, payloads: Payload[]): Promise<RecentRequests> {
+  const requests = payloads.flatMap(({ record, target }) =>
+    target.kind === 'table' ? (browserRequestOf(record) ?? []) : [],
+  )
+  return requests.length === 0 ? { suspects: [], all: [] } : lookUpRequests(sql, requests)
 }
 
 function targetOf(
@@ -38,8 +80,8 @@ function targetOf(
   const tableId = record.tableId === 0n ? null : record.tableId
   if (typeof verdict === 'string') return { kind: 'refused', tableId, reason: verdict }
   const table = tables.get(verdict ?? record.tableId)
-  // The account is compared again: a table id never leads into another account's table.
-  if (table === undefined || table.accountId !== record.accountId)
+  // The account is compared again: a table id never leads into another account's table. 0: `verify` took that of the key.
+  if (table === undefined || (record.accountId !== 0n && table.accountId !== record.accountId))
     return { kind: 'refused', tableId, reason: 'table_dropped' }
   return { kind: 'table', table }
 }
@@ -76,13 +118,16 @@ async function verify(sql: Sql, records: SpoolRecord[]): Promise<Map<SpoolRecord
   if (records.length === 0) return verdicts
   const hashes = [...new Set(records.flatMap((record) => record.facts['key-sha256'] ?? []))]
   const keys = new Map((await findKeys(sql, hashes)).map((key) => [key.sha256, key]))
-  const places = await findTableIds(sql, records)
+  const keyOf = ({ facts }: SpoolRecord) => keys.get(facts['key-sha256'] ?? '')
+  const named = records.map((record) => ({
+    accountId: accountOf(record, keyOf(record)),
+    database: record.database,
+    table: record.table,
+  }))
+  const places = await findTableIds(sql, named)
   for (const [i, record] of records.entries()) {
     const { databaseId, tableId } = places[i]!
-    const refusal =
-      record.keyId === 0n
-        ? keyRefusal(keys.get(record.facts['key-sha256'] ?? ''), record, databaseId)
-        : undefined
+    const refusal = record.keyId === 0n ? keyRefusal(keyOf(record), record, databaseId) : undefined
     if (refusal !== undefined) verdicts.set(record, refusal)
     else if (databaseId === null) verdicts.set(record, 'database_unknown')
     else if (record.tableId === 0n) verdicts.set(record, tableId ?? 'table_unknown')
@@ -91,13 +136,48 @@ async function verify(sql: Sql, records: SpoolRecord[]): Promise<Map<SpoolRecord
   return verdicts
 }
 
+/** 0 when the key was sent without the number of its account, and could not be looked up: it is the key's. */
+function accountOf({ accountId }: SpoolRecord, key: { accountId: bigint } | undefined): bigint {
+  return accountId === 0n && key !== undefined ? key.accountId : accountId
+}
+
 function keyRefusal(
   key: KeyVerdict | undefined,
   record: SpoolRecord,
   databaseId: bigint | null,
 ): LoadReason | undefined {
-  if (key === undefined || key.accountId !== record.accountId) return 'key_unknown'
+  if (key === undefined || key.accountId !== accountOf(record, key)) return 'key_unknown'
   if (key.revoked) return 'key_revoked'
   if (databaseId !== null && !key.everywhere && !key.databases.includes(databaseId)) return 'not_permitted'
   return undefined
+}
+
+/** Events for a table that was not there when they were accepted. */
+export function wantsTable({ kind, tableId, facts }: SpoolRecord): boolean {
+  return kind === 'events' && tableId === 0n && facts['create-table'] === '1'
+}
+
+/** A table to make, and in whose name. */
+export type MissingTable = { accountId: bigint; userId: bigint; database: string; table: string }
+
+/** The tables among those wanted that are not there, whose database is, and into which the key may write; each once,
+ * in an order all loaders share. */
+export async function missingTables(sql: Sql, records: SpoolRecord[]): Promise<MissingTable[]> {
+  const verdicts = await verify(sql, records)
+  const missing = records.filter((record) => verdicts.get(record) === 'table_unknown')
+  if (missing.length === 0) return []
+  const hashes = missing.flatMap(({ facts }) => facts['key-sha256'] ?? [])
+  const byHash = new Map((await findKeys(sql, hashes)).map((key) => [key.sha256, key]))
+  const ids = missing.map(({ keyId }) => keyId)
+  const byId = new Map((await findKeyUsers(sql, ids)).map(({ id, userId }) => [id, userId]))
+  const places = new Map<string, MissingTable>()
+  for (const record of missing) {
+    const { database, table, keyId, facts } = record
+    const key = byHash.get(facts['key-sha256'] ?? '')
+    const accountId = accountOf(record, key)
+    const userId = keyId === 0n ? key?.userId : byId.get(keyId)
+    if (userId !== undefined)
+      places.set(`${accountId} ${database}.${table}`, { accountId, userId, database, table })
+  }
+  return [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place)
 }

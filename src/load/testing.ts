@@ -75,6 +75,20 @@ export function anImport(
   }
 }
 
+/** Events of one request, as JSON one after the other. */
+export function events(
+  tableId: bigint,
+  body: string | Buffer,
+  { facts, ...fields }: Partial<Omit<SpoolRecord, 'facts'>> & { facts?: Record<string, string> } = {},
+): SpoolRecord {
+  return {
+    ...anImport(tableId, Buffer.from(body)),
+    kind: 'events',
+    ...fields,
+    facts: { channel: 'records', ...facts },
+  }
+}
+
 /** A database, an object store and one account with the database `harbour`: what a loader needs around it. */
 export async function openRoom(): Promise<Room> {
   const db = await startTestDatabase()

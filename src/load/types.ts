@@ -1,11 +1,13 @@
 import type { ChunkColumns } from '../snapshot/index.ts'
 import type { SpooledRecord } from '../spool/index.ts'
-import type { KnownColumn, NewColumn, WidenedColumn } from './decode/index.ts'
+import type { BatchCounters, KnownColumn, NewColumn, WidenedColumn } from './decode/index.ts'
+import type { PreparedEvents } from './events.ts'
 
 /** Why a whole accepted request, or a record of it, went to the error store. */
 export type LoadReason =
   | 'table_dropped'
   | 'table_unknown'
+  | 'name_invalid'
   | 'database_unknown'
   | 'key_unknown'
   | 'key_revoked'
@@ -37,7 +39,25 @@ export type Payload = SpooledRecord & {
   importId: string | undefined
   /** Its id was stored by an earlier batch. */
   repeated: boolean
+  /** For events: what they expand to. Undefined for those that have no room in this batch. */
+  events: PreparedEvents | undefined
 }
+
+/** What the database says about the payloads of a batch. */
+export type LookedUp = {
+  payloads: Payload[]
+  /** Ids of single events that are stored already, as `eventIdentity` writes them. */
+  eventIds: ReadonlySet<string>
+  requests: RecentRequests
+}
+
+/** The id of one event, a lower-case UUID, within its table. */
+export type EventId = { tableId: bigint; id: string }
+export const eventIdentity = ({ tableId, id }: EventId): string => `${tableId} ${id}`
+
+/** A request that a browser may send again by itself; `hash` is 32 hex digits. */
+export type BrowserRequest = { hash: string; receivedAtMs: number; suspect: boolean }
+export type RecentRequests = { suspects: BrowserRequest[]; all: BrowserRequest[] }
 
 /** A chunk as the catalog is told of it. */
 export type LoadedChunk = {
@@ -68,9 +88,12 @@ export type ErrorRecord = {
   channel: string
   reason: string
   uniqueId: string | null
+  /** Whose key brought it: its id, or the SHA-256 of one that could not be checked at acceptance. */
+  keyId: bigint | null
+  keySha256: string | null
   /** How many records `body` stands for. */
   records: number
-  /** At most 64 KiB; null when only counted. */
+  /** At most 64 KiB, or the whole body of a payload that our own code could not load; null when only counted. */
   body: Buffer | null
   receivedAtMs: number
 }
@@ -83,12 +106,17 @@ export type BuiltBatch = {
   chunks: LoadedChunk[]
   changes: TableChange[]
   importIds: ImportId[]
+  eventIds: EventId[]
+  requests: BrowserRequest[]
   errors: ErrorRecord[]
   rows: number
   /** Payloads dealt with, from the first on. */
   taken: number
   repeatedPayloads: number
-  counters: { nonFinite: number; invalidUtf8: number; timeReplaced: number; overflowedRecords: number }
+  repeatedEvents: number
+  /** When the oldest request of each table was accepted; tables as `database.table`. */
+  oldest: Map<string, number>
+  counters: BatchCounters
 }
 
 /** The steps between which a loader may die; the crash tests stop at each. */

@@ -1,4 +1,7 @@
+import { tailOf } from './event-plan.ts'
+import { createEventScan, type EventScan } from './events.ts'
 import { finishBatch } from './finish.ts'
+import { COMMA, skipJson, skipSpace } from './json-text.ts'
 import { type RecordOptions, readMapHeader, readRecord } from './records.ts'
 import {
   createScanState,
@@ -19,7 +22,12 @@ import type {
 } from './types.ts'
 import { skipValue } from './wire.ts'
 
-export const DEFAULT_LIMITS: DecodeLimits = { maxColumns: 512, maxRecordBytes: 32 << 20, maxDepth: 64 }
+export const DEFAULT_LIMITS: DecodeLimits = {
+  maxColumns: 512,
+  maxRecordBytes: 32 << 20,
+  maxDepth: 64,
+  maxEventDepth: 1000,
+}
 
 /** A fault keeps this much of what it refuses. */
 const MAX_FAULT_BYTES = 64 << 10
@@ -53,9 +61,25 @@ export function createTableBatch(setup: {
       if (payload.length > MAX_PAYLOAD_BYTES)
         return { rows: 0, faults: [refusePayload(payload, 'expands_too_far')] }
       payloadBytes += payload.length
-      open(state, payload)
+      open(state, [payload])
+      state.maxDepth = state.limits.maxDepth
       const faults = scanPayload(state, options)
+      countDistantTimes(state, rowsBefore, options)
       return { rows: state.row - rowsBefore, faults }
+    },
+    addEvents(payload, options) {
+      const rowsBefore = state.row
+      if (payload.length > MAX_PAYLOAD_BYTES / 2)
+        return { rows: 0, faults: [refusePayload(payload, 'expands_too_far')], ids: [], repeats: 0 }
+      payloadBytes += payload.length
+      const tail = tailOf(options, payload.length)
+      open(state, [payload, ...tail.parts])
+      state.end = payload.length
+      state.maxDepth = state.limits.maxEventDepth
+      const scan = createEventScan(state, options, tail)
+      const faults = scanEvents(state, scan)
+      countDistantTimes(state, rowsBefore, options)
+      return { rows: state.row - rowsBefore, faults, ids: [...scan.ids], repeats: scan.repeats }
     },
     mark: () => ({
       rows: state.row,
@@ -75,42 +99,108 @@ export function createTableBatch(setup: {
 
 /**
  * Makes the payload what the scanner reads, as bytes and as 32-bit words, with two more behind: reading a word too far
- * must not leave the array, which would make every such read slower. Copies the payload unless it lies like that.
+ * must not leave the array, which would make every such read slower. Copies the payload unless it lies like that alone.
  */
-function open(state: ScanState, payload: Buffer): void {
-  const count = ((payload.length + 3) >>> 2) + 2
+function open(state: ScanState, parts: Buffer[]): void {
+  const payload = parts[0]!
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const count = ((length + 3) >>> 2) + 2
+  const isWhole = parts.length === 1
   const fits = (payload.byteOffset & 3) === 0 && payload.byteOffset + 4 * count <= payload.buffer.byteLength
   let bytes = payload
-  if (!fits) {
+  if (!isWhole || !fits) {
     bytes = Buffer.allocUnsafeSlow(4 * count)
-    payload.copy(bytes)
+    let at = 0
+    for (const part of parts) at += part.copy(bytes, at)
   }
   state.bytes = bytes
-  state.view = new DataView(bytes.buffer, bytes.byteOffset, payload.length)
+  state.view = new DataView(bytes.buffer, bytes.byteOffset, length)
   state.words = new Int32Array(bytes.buffer, bytes.byteOffset, count)
-  state.end = payload.length
+  state.end = length
 }
 
 /** Reads records until the end, or until the bytes stop being MessagePack; what stood before stays stored. */
 function scanPayload(state: ScanState, options: ImportOptions): Fault[] {
-  const faults: Fault[] = []
   const { receivedAtSeconds, timeRequired = false } = options
   const recordOptions = { receivedAtSeconds, timeRequired }
-  for (let at = 0; at < state.end; ) {
-    const sideBefore = state.sideLength
-    try {
+  return scanAll(state, skipValue, (from) => {
+    for (let at = from; at < state.end; ) {
+      noteRecord(state, at)
       at = scanRecord(state, at, recordOptions)
+    }
+  })
+}
+
+/** Likewise with events: one after the other, with white space or commas between them. */
+function scanEvents(state: ScanState, scan: EventScan): Fault[] {
+  return scanAll(state, skipJson, (from) => {
+    for (let at = skipSeparators(state, from); at < state.end; ) {
+      noteRecord(state, at)
+      at = skipSeparators(state, scan.read(at))
+    }
+  })
+}
+
+/** The values of a body of events, one by one; what cannot be read is one value. */
+export function splitEvents(body: Buffer): Buffer[] {
+  const state = createScanState([], DEFAULT_LIMITS)
+  open(state, [body])
+  const values: Buffer[] = []
+  for (let at = skipSeparators(state, 0); at < state.end; ) {
+    const { end } = refuse(state, at, 'json_invalid', skipJson)
+    values.push(body.subarray(at, end))
+    at = skipSeparators(state, end)
+  }
+  return values
+}
+
+function skipSeparators(state: ScanState, at: number): number {
+  for (at = skipSpace(state, at); at < state.end && state.bytes[at] === COMMA; ) at = skipSpace(state, at + 1)
+  return at
+}
+
+const DAY_SECONDS = 86_400
+
+/** Such rows are stored like others but lie in odd hours (event-collection reference §8.1): worth counting. */
+function countDistantTimes(
+  { time, counters }: ScanState,
+  fromRow: number,
+  { receivedAtSeconds }: { receivedAtSeconds: number },
+): void {
+  for (let row = fromRow; row < time.count; row++) {
+    const ahead = time.words[2 * row + 1]! * 2 ** 32 + (time.words[2 * row]! >>> 0) - receivedAtSeconds
+    if (ahead > 3 * DAY_SECONDS || ahead < -7 * DAY_SECONDS) counters.distantTimes++
+  }
+}
+
+function noteRecord(state: ScanState, at: number): void {
+  state.recordAt = at
+  state.recordSide = state.sideLength
+}
+
+/** `readFrom` reads records from an offset to the end; after one that is refused it is called again for those behind it. */
+function scanAll(
+  state: ScanState,
+  skip: (state: ScanState, at: number) => number,
+  readFrom: (at: number) => void,
+): Fault[] {
+  const faults: Fault[] = []
+  const { end } = state
+  for (let at = 0; ; ) {
+    try {
+      readFrom(at)
+      return faults
     } catch (error) {
       if (!(error instanceof ScanFault)) throw error
+      state.end = end
       truncateRows(state, state.row)
-      state.sideLength = sideBefore
+      state.sideLength = state.recordSide
       state.overflow.clear()
-      const refused = refuse(state, at, error.reason)
-      faults.push(faultAt(state, at, refused))
+      const refused = refuse(state, state.recordAt, error.reason, skip)
+      faults.push(faultAt(state, state.recordAt, refused))
       at = refused.end
     }
   }
-  return faults
 }
 
 const NOT_A_MAP = new ScanFault('record_not_a_map')
@@ -130,9 +220,14 @@ function scanRecord(state: ScanState, at: number, options: RecordOptions): numbe
 type Refused = { reason: FaultReason; end: number }
 
 /** A record that can be skipped is refused alone; bytes that cannot be read take the rest of the payload with them. */
-function refuse(state: ScanState, at: number, reason: FaultReason): Refused {
+function refuse(
+  state: ScanState,
+  at: number,
+  reason: FaultReason,
+  skip: (state: ScanState, at: number) => number,
+): Refused {
   try {
-    return { reason, end: skipValue(state, at) }
+    return { reason, end: skip(state, at) }
   } catch (error) {
     if (!(error instanceof ScanFault)) throw error
     return { reason: error.reason, end: state.end }

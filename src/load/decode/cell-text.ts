@@ -11,7 +11,7 @@ export type CellTexts = {
 
 /** The column's own texts as bytes. */
 export function textBytes(column: Column): Buffer {
-  return Buffer.from(column.texts.buffer, 0, 4 * column.textsUsed)
+  return Buffer.from(column.texts.buffer, column.texts.byteOffset, 4 * column.textsUsed)
 }
 
 export function createCellTexts(side: Buffer): CellTexts {
@@ -35,7 +35,7 @@ export function createCellTexts(side: Buffer): CellTexts {
         case KIND.BIG:
           return String((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
         case KIND.DOUBLE:
-          return doubleText(new Float64Array(column.words.buffer, 8 * i, 1)[0]!)
+          return doubleText(new Float64Array(column.words.buffer, column.words.byteOffset + 8 * i, 1)[0]!)
         case KIND.BOOL:
           return low === 1 ? 'true' : 'false'
         default:

@@ -13,7 +13,7 @@ export function readCell(state: ScanState, column: Column, at: number): number {
     setCell(column, state.row, KIND.INT, byte, 0)
     return at + 1
   }
-  if (byte >= 0xa0 && byte < 0xc0) return readText(state, column, at + 1, byte & 31)
+  if (byte >= 0xa0 && byte < 0xc0) return storeText(state, column, at + 1, byte & 31)
   if (byte >= 0xe0) {
     setCell(column, state.row, KIND.INT, byte - 256, -1)
     return at + 1
@@ -38,15 +38,15 @@ function readLongForm(state: ScanState, column: Column, at: number, byte: number
     case 0xc4:
     case 0xd9:
       need(state, at, 2)
-      return readText(state, column, at + 2, state.bytes[at + 1]!)
+      return storeText(state, column, at + 2, state.bytes[at + 1]!)
     case 0xc5:
     case 0xda:
       need(state, at, 3)
-      return readText(state, column, at + 3, view.getUint16(at + 1))
+      return storeText(state, column, at + 3, view.getUint16(at + 1))
     case 0xc6:
     case 0xdb:
       need(state, at, 5)
-      return readText(state, column, at + 5, view.getUint32(at + 1))
+      return storeText(state, column, at + 5, view.getUint32(at + 1))
     case 0xca:
       need(state, at, 5)
       setDouble(state, column, view.getFloat32(at + 1))
@@ -104,7 +104,7 @@ function readUnsigned64(state: ScanState, column: Column, at: number): number {
 const halves = new Int32Array(2)
 const asDouble = new Float64Array(halves.buffer)
 
-function setDouble(state: ScanState, column: Column, value: number): void {
+export function setDouble(state: ScanState, column: Column, value: number): void {
   asDouble[0] = value
   setDoubleBits(state, column, halves[0]!, halves[1]!)
 }
@@ -121,7 +121,7 @@ function setDoubleBits(state: ScanState, column: Column, low: number, high: numb
 }
 
 /** str and bin alike: text goes to the column's own texts unless it is there already, or repaired to the side buffer where it is not UTF-8. */
-function readText(state: ScanState, column: Column, at: number, length: number): number {
+export function storeText(state: ScanState, column: Column, at: number, length: number): number {
   if (at + length > state.end) need(state, at, length)
   const isAscii = copyText(column, state.words, at, length)
   const found = column.repeats ? findText(column, length) : -1

@@ -1,3 +1,5 @@
+import { specialOf } from './special-keys.ts'
+
 /** What a cell holds, as bits, so that a column can say in one number what it has seen. */
 export const KIND = {
   /** Within int64: two halves. */
@@ -37,6 +39,12 @@ export type Column = {
   wireSecondMask: number
   /** The column that followed this one in the record before: the best guess for the next key. */
   next: Column | null
+  /** As `next`, for records that come as JSON: they have other keys that stand for no column. */
+  nextInJson: Column | null
+  /** Bytes between the quotes when JSON writes the key without escapes, else -1. */
+  jsonBytes: number
+  /** What the key may mean to some channel of events besides naming a column (`SPECIAL`). */
+  special: number
   count: number
   lastRow: number
   rows: Uint32Array
@@ -69,9 +77,25 @@ const MAX_FIRST_TEXT_WORDS = 1 << 18
 /** Up to here room grows fourfold: what is not written to costs no memory, but each step copies. */
 const QUICK_GROWTH_CELLS = 1 << 16
 
-/** Memory that is not cleared first: nothing here is read that was not written, and clearing costs as much as filling. */
-function allocate(bytes: number): ArrayBuffer {
-  return Buffer.allocUnsafeSlow(bytes).buffer
+/** Small pieces are cut from slabs: a buffer of its own costs more to make and to collect than a small column to fill. */
+const SLAB_BYTES = 1 << 16
+const MOST_SLAB_PIECE_BYTES = 1 << 12
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
+let slabUsed = 0
+
+/**
+ * Memory that is not cleared first: nothing here is read that was not written, and clearing costs as much as filling. It
+ * begins at `at`, a multiple of eight.
+ */
+function allocate(bytes: number): { memory: ArrayBuffer; at: number } {
+  if (bytes > MOST_SLAB_PIECE_BYTES) return { memory: Buffer.allocUnsafeSlow(bytes).buffer, at: 0 }
+  if (slabUsed + bytes > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
+    slabUsed = 0
+  }
+  const at = slabUsed
+  slabUsed += (bytes + 7) & -8
+  return { memory: slab, at }
 }
 
 export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number, capacity: number): Column {
@@ -93,6 +117,11 @@ export function createColumn(key: string, keyBytes: Uint8Array, keyHash: number,
     wireSecond: wireKey[1] ?? 0,
     wireSecondMask: maskOf(wire.length - 4),
     next: null,
+    nextInJson: null,
+    jsonBytes: keyBytes.every((byte) => byte >= 0x20 && byte !== 0x22 && byte !== 0x5c)
+      ? keyBytes.length
+      : -1,
+    special: specialOf(key),
     count: 0,
     lastRow: -1,
     rows,
@@ -124,11 +153,11 @@ function keyHeader(length: number): Uint8Array {
 
 function allocateCells(capacity: number): Pick<Column, 'rows' | 'kinds' | 'words'> {
   // One allocation for all three: 8 bytes of words, 4 of row, 1 of kind per cell.
-  const memory = allocate(13 * capacity)
+  const { memory, at } = allocate(13 * capacity)
   return {
-    words: new Int32Array(memory, 0, 2 * capacity),
-    rows: new Uint32Array(memory, 8 * capacity, capacity),
-    kinds: new Uint8Array(memory, 12 * capacity, capacity),
+    words: new Int32Array(memory, at, 2 * capacity),
+    rows: new Uint32Array(memory, at + 8 * capacity, capacity),
+    kinds: new Uint8Array(memory, at + 12 * capacity, capacity),
   }
 }
 
@@ -148,7 +177,8 @@ function grow(column: Column): void {
 function growTexts(column: Column, words: number): void {
   const guessed = column.textsUsed === 0 ? Math.min(words * column.rows.length, MAX_FIRST_TEXT_WORDS) : 0
   const wanted = Math.max(guessed, column.texts.length * 2, column.textsUsed + words, 64)
-  const larger = new Int32Array(allocate(4 * wanted), 0, wanted)
+  const { memory, at } = allocate(4 * wanted)
+  const larger = new Int32Array(memory, at, wanted)
   larger.set(column.texts.subarray(0, column.textsUsed))
   column.texts = larger
 }

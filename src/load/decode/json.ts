@@ -2,7 +2,7 @@ import { reserveSide, ScanFault, type ScanState } from './scan-state.ts'
 import { isAsciiRange, isUtf8Range } from './utf8.ts'
 import { type Header, readHeader } from './wire.ts'
 
-const TOO_DEEP = new ScanFault('record_too_deep')
+export const TOO_DEEP = new ScanFault('record_too_deep')
 
 /** Appends ASCII text to the side buffer. */
 function putAscii(state: ScanState, text: string): void {
@@ -108,7 +108,7 @@ export function putJson(state: ScanState, at: number, depth: number): number {
     return end
   }
   if (isMap(byte) || isArray(byte)) {
-    if (depth >= state.limits.maxDepth) throw TOO_DEEP
+    if (depth >= state.maxDepth) throw TOO_DEEP
     return isMap(byte)
       ? putMap(state, header.at, header.children / 2, depth)
       : putArray(state, header.at, header.children, depth)

@@ -16,7 +16,7 @@ export function hashKey(bytes: Uint8Array, offset: number, length: number): numb
   return hash ^ (hash >>> 15)
 }
 
-function keyMatches(column: Column, bytes: Uint8Array, offset: number, length: number): boolean {
+export function keyMatches(column: Column, bytes: Uint8Array, offset: number, length: number): boolean {
   const { keyBytes } = column
   if (keyBytes.length !== length) return false
   for (let i = 0; i < length; i++) if (keyBytes[i] !== bytes[offset + i]) return false

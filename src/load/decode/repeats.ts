@@ -2,7 +2,7 @@ import type { Column } from './column.ts'
 
 /** Words per slot: 1 + where the text starts among the column's texts (0 = free), its hash, its length. */
 const SLOT_WORDS = 3
-const FIRST_SLOTS = 64
+const FIRST_SLOTS = 16
 /**
  * With more distinct texts their table leaves the cache, and looking costs more than it saves: the writer, which works
  * column by column, is then quicker.

@@ -34,7 +34,7 @@ export function keepOrWiden(column: Column, known: string, texts: CellTexts): Re
 }
 
 function doublesOf(column: Column): Float64Array {
-  return new Float64Array(column.words.buffer, 0, column.count)
+  return new Float64Array(column.words.buffer, column.words.byteOffset, column.count)
 }
 
 const INT64_LIMIT = 2 ** 63

@@ -4,6 +4,7 @@ import { encode } from '@msgpack/msgpack'
 import { createTableBatch, type DecodeLimits, type KnownColumn } from './index.ts'
 import { cellsByName, cellsOf, encodeWire, type Wire } from './testing.ts'
 
+/** Numbers of paragraphs and cases are those of the event-collection reference. */
 const RECEIVED = 1_795_342_228
 type Setup = { known?: KnownColumn[]; limits?: Partial<DecodeLimits>; timeRequired?: boolean }
 
@@ -28,7 +29,7 @@ function mapOf(...entries: [Wire, Wire][]): Buffer {
   return encodeWire({ kind: 'map', entries, lengthBytes: 0 })
 }
 
-describe('the column time', () => {
+describe('§8.1: the column time', () => {
   const cases: [value: unknown, seconds: number, original: string | null][] = [
     [1_700_000_001, 1_700_000_001, null],
     [0, 0, null],
@@ -75,11 +76,26 @@ describe('the column time', () => {
     assert.deepEqual(cells, {})
   })
 
-  test('sent twice: the first is the time, the second a column beside it', () => {
-    const seconds: Wire = { kind: 'int', value: 1_795_342_228n, format: 0xce }
-    const { times, cells, finished } = importBytes(mapOf([str('time'), seconds], [str('time'), str('x')]))
-    assert.deepEqual(times, [1_795_342_228])
-    assert.deepEqual(cells, { time_1: ['x'] })
+  test('case 57, §6.2: sent twice, the first integer is the time, the other a column beside it unless it is equal', () => {
+    const int = (value: bigint): Wire => ({ kind: 'int', value, format: 0xce })
+    const twice = (one: Wire, other: Wire) => mapOf([str('time'), one], [str('time'), other])
+    const nil: Wire = { kind: 'nil' }
+    const { times, cells, finished } = importBytes(
+      Buffer.concat([
+        twice(int(1_795_342_228n), str('x')),
+        twice(int(7n), int(7n)),
+        twice(int(7n), int(8n)),
+        twice(str('x'), int(9n)),
+        twice(str('7'), int(10n)),
+        twice(nil, int(11n)),
+        twice(str('x'), str('y')),
+      ]),
+    )
+    assert.deepEqual(times, [1_795_342_228, 7, 7, 9, 10, 11, RECEIVED])
+    assert.deepEqual(cells, {
+      time_1: ['x', null, '8', 'x', '7', null, 'y'],
+      time_original: [null, null, null, null, null, null, 'x'],
+    })
     assert.equal(finished.newColumns[0]!.key, 'time')
   })
 
@@ -102,7 +118,7 @@ describe('the column time', () => {
   })
 })
 
-describe('types of new columns', () => {
+describe('§8.5: types of new columns', () => {
   const cases: [values: unknown[], type: string, cells: unknown[]][] = [
     [[1, -5, 2n ** 53n + 1n], 'long', [1n, -5n, 9_007_199_254_740_993n]],
     [[2n ** 63n - 1n, -(2n ** 63n)], 'long', [2n ** 63n - 1n, -(2n ** 63n)]],
@@ -177,7 +193,7 @@ describe('types of new columns', () => {
   })
 })
 
-describe('columns the table has', () => {
+describe('§8.5: columns the table has', () => {
   const known = (type: string): KnownColumn[] => [{ name: 'n', key: 'n', type }]
   const kept: [type: string, value: unknown, cell: unknown][] = [
     ['long', '7', 7n],
@@ -254,7 +270,7 @@ describe('columns the table has', () => {
   })
 })
 
-describe('limits', () => {
+describe('§8.4, §8.9: limits', () => {
   test('keys beyond the column limit go to _overflow as JSON', () => {
     const record = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, i]))
     const { finished, cells } = importRecords([record, { k0: 1, k599: [true] }], {

@@ -20,7 +20,12 @@ export type ScanState = {
   words: Int32Array
   end: number
   row: number
+  /** Where the record being read begins, and what the side buffer held before. */
+  recordAt: number
+  recordSide: number
   limits: DecodeLimits
+  /** Of the payload being read. */
+  maxDepth: number
   counters: BatchCounters
   /** Texts that had to be made: JSON, replaced UTF-8. */
   side: Buffer
@@ -37,16 +42,23 @@ export type ScanState = {
   /** `next` of this one predicts the first key of a record. */
   root: Column
   time: Column
+  /** Stand for keys that a channel of events consumes; they never hold a value. */
+  consumed: Map<string, Column>
   /** Key found last by the slow path. */
   keyEnd: number
   keyStart: number
   keyLength: number
   keyText: string | null
-  /** Where the unusable `time` of this record stands; -1 = none. */
-  timeValueAt: number
+  /** How far the `time` that counts in this record is one (`TIME_RANK`), and where it stands. */
+  timeRank: number
+  timeAt: number
+  timeSeconds: number
   /** Keys of this record that have no column: text and where the value stands; the last one wins. */
   overflow: Map<string, number>
 }
+
+/** A record may bring `time` twice: the better one counts, the first among equals. */
+export const TIME_RANK = { NONE: -1, UNUSABLE: 0, USABLE: 1, INTEGER: 2 } as const
 
 export const OVERFLOW_KEY = '_overflow'
 export const TIME_ORIGINAL_KEY = 'time_original'
@@ -56,6 +68,8 @@ const SYSTEM_KEYS = new Set([OVERFLOW_KEY, TIME_ORIGINAL_KEY])
 /** A column that appears late is probably a rare one. */
 const LATE_COLUMN_CAPACITY = 64
 const MAX_FIRST_CAPACITY = 1 << 16
+/** A thousand cold tables get a row each: their columns must not be made for more. */
+const LEAST_FIRST_CAPACITY = 8
 
 const NOTHING = Buffer.alloc(0)
 
@@ -68,8 +82,11 @@ export function createScanState(known: readonly KnownColumn[], limits: DecodeLim
     words: new Int32Array(0),
     end: 0,
     row: 0,
+    recordAt: 0,
+    recordSide: 0,
     limits,
-    counters: { nonFinite: 0, invalidUtf8: 0, timeReplaced: 0, overflowedRecords: 0 },
+    maxDepth: limits.maxDepth,
+    counters: { nonFinite: 0, invalidUtf8: 0, timeReplaced: 0, distantTimes: 0, overflowedRecords: 0 },
     side: NOTHING,
     sideLength: 0,
     columns: [],
@@ -82,11 +99,14 @@ export function createScanState(known: readonly KnownColumn[], limits: DecodeLim
     firstCapacity: LATE_COLUMN_CAPACITY,
     root: createColumn('', NOTHING, 0, 0),
     time,
+    consumed: new Map(),
     keyEnd: 0,
     keyStart: 0,
     keyLength: 0,
     keyText: null,
-    timeValueAt: -1,
+    timeRank: TIME_RANK.NONE,
+    timeAt: -1,
+    timeSeconds: 0,
     overflow: new Map(),
   }
   addKey(state.keys, time)
@@ -121,6 +141,22 @@ export function addColumn(state: ScanState, key: string): Column | null {
   return column
 }
 
+function forgetJsonOrder({ root, time, consumed }: ScanState): void {
+  root.nextInJson = null
+  time.nextInJson = null
+  for (const column of consumed.values()) column.nextInJson = null
+}
+
+/** Stands for a consumed key in the order of keys. */
+export function consumedKey(state: ScanState, key: string): Column {
+  const known = state.consumed.get(key)
+  if (known !== undefined) return known
+  const bytes = Buffer.from(key)
+  const column = createColumn(key, bytes, hashKey(bytes, 0, bytes.length), 0)
+  state.consumed.set(key, column)
+  return column
+}
+
 /** The column the product itself fills, made at its first use. */
 export function systemColumn(state: ScanState, key: string): Column {
   const column = state.byKey.get(key) ?? addColumn(state, key)!
@@ -135,6 +171,7 @@ export function truncateRows(state: ScanState, row: number): void {
   for (const column of state.columns) truncateColumn(column, row)
   state.root.next = null
   state.time.next = null
+  forgetJsonOrder(state)
   if (state.columns.every((column) => column.count > 0)) return
 
   state.columns = state.columns.filter((column) => column.count > 0)
@@ -144,6 +181,7 @@ export function truncateRows(state: ScanState, row: number): void {
   addKey(state.keys, state.time)
   for (const column of state.columns) {
     column.next = null
+    column.nextInJson = null
     if (column.key !== TIME_KEY) addKey(state.keys, column)
     if (!state.knownKeys.has(column.key) && !SYSTEM_KEYS.has(column.key)) state.newColumns++
   }
@@ -155,7 +193,7 @@ export function truncateRows(state: ScanState, row: number): void {
  */
 export function expectRows(state: ScanState, payloadBytes: number, firstRecordBytes: number): void {
   const expected = Math.ceil((payloadBytes / firstRecordBytes) * 1.1)
-  state.firstCapacity = Math.min(Math.max(expected, LATE_COLUMN_CAPACITY), MAX_FIRST_CAPACITY)
+  state.firstCapacity = Math.min(Math.max(expected, LEAST_FIRST_CAPACITY), MAX_FIRST_CAPACITY)
 }
 
 export function expectLateColumns(state: ScanState): void {

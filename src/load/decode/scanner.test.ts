@@ -3,10 +3,18 @@ import { describe, test } from 'node:test'
 import { decode, ExtData } from '@msgpack/msgpack'
 import fc from 'fast-check'
 import { createTableBatch, type Fault } from './index.ts'
-import { type Cell, cellsOf, encodeRecord, encodeWire, records, values, type Wire } from './testing.ts'
+import {
+  type Cell,
+  cellsOf,
+  encodeRecord,
+  encodeWire,
+  fuzzParameters,
+  records,
+  values,
+  type Wire,
+} from './testing.ts'
 
-/** MILLRACE_FUZZ_RUNS=100000 searches longer than a normal test run can. */
-const numRuns = Number(process.env.MILLRACE_FUZZ_RUNS ?? 150)
+const PARAMETERS = fuzzParameters(150)
 const RECEIVED = 1_795_342_228
 
 /** What the reference decoder should make of a value; checks the encoder of this test. */
@@ -98,7 +106,7 @@ describe('the MessagePack scanner', () => {
         fc.pre(!hasRawBytes(wire))
         assert.deepEqual(decode(new Uint8Array(encodeWire(wire)), { useBigInt64: true }), asReference(wire))
       }),
-      { numRuns },
+      PARAMETERS,
     )
   })
 
@@ -127,7 +135,7 @@ describe('the MessagePack scanner', () => {
           assert.equal(column!.nulls, expected.cells.filter((cell) => cell === null).length)
         }
       }),
-      { numRuns },
+      PARAMETERS,
     )
   })
 
@@ -159,7 +167,7 @@ describe('the MessagePack scanner', () => {
           assert.deepEqual(plain(b), plain(a))
         },
       ),
-      { numRuns },
+      PARAMETERS,
     )
   })
 
@@ -180,7 +188,7 @@ describe('the MessagePack scanner', () => {
           assert.deepEqual(faults, start === cut ? [] : [{ ...expected, bytes }])
         }
       }),
-      { numRuns: Math.ceil(numRuns / 10) },
+      { ...PARAMETERS, numRuns: Math.ceil(PARAMETERS.numRuns / 10) },
     )
   })
 
@@ -209,7 +217,7 @@ describe('the MessagePack scanner', () => {
         assert.ok(rows + faults.length <= payload.length)
         if (payload.length > 0) assert.ok(rows + faults.length > 0)
       }),
-      { numRuns: numRuns * 5 },
+      { ...PARAMETERS, numRuns: PARAMETERS.numRuns * 5 },
     )
   })
 })

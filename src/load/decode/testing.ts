@@ -189,6 +189,14 @@ export function encodeRecord(entries: readonly [string, Wire][]): Buffer {
   return encodeWire({ kind: 'map', entries: keyed, lengthBytes: 0 })
 }
 
+/**
+ * How long to search: MILLRACE_FUZZ_RUNS=1000000 for longer than a normal test run can, MILLRACE_FUZZ_SEED to repeat a run.
+ */
+export function fuzzParameters(usualRuns: number): { numRuns: number; seed?: number } {
+  const { MILLRACE_FUZZ_RUNS: runs, MILLRACE_FUZZ_SEED: seed } = process.env
+  return { numRuns: Number(runs ?? usualRuns), ...(seed === undefined ? {} : { seed: Number(seed) }) }
+}
+
 export type Cell = bigint | number | string | boolean | null
 
 /** The cells of a column row by row, nulls included. */

@@ -25,7 +25,7 @@ export function readTime(state: ScanState, at: number, header: Header): number {
   const byte = state.bytes[at]!
   if (byte < 0x80) return byte
   if (byte === 0xc0) return ABSENT_TIME
-  if (isText(byte)) return digitsAsSeconds(state, header)
+  if (isText(byte)) return digitsAsSeconds(state, header.at, header.content)
   if (isExtension(byte)) return extensionAsSeconds(state, header)
   const value = numberAt(state, byte, header.at)
   return value >= 0 && value < MAX_TIME_SECONDS + 1 ? Math.trunc(value) : NO_TIME
@@ -60,11 +60,12 @@ function numberAt(state: ScanState, byte: number, at: number): number {
   }
 }
 
-function digitsAsSeconds(state: ScanState, header: Header): number {
-  if (header.content === 0 || header.content > MAX_DIGITS) return NO_TIME
+/** The text of `length` bytes at `at` as seconds. */
+export function digitsAsSeconds(state: ScanState, at: number, length: number): number {
+  if (length === 0 || length > MAX_DIGITS) return NO_TIME
   let seconds = 0
-  for (let i = 0; i < header.content; i++) {
-    const digit = state.bytes[header.at + i]! - 48
+  for (let i = 0; i < length; i++) {
+    const digit = state.bytes[at + i]! - 48
     if (digit < 0 || digit > 9) return NO_TIME
     seconds = seconds * 10 + digit
   }

@@ -13,10 +13,12 @@ export type KnownColumn = {
 export type DecodeLimits = {
   /** Live columns of the table, `time` and `_overflow` not counted; further keys go to `_overflow`. */
   maxColumns: number
-  /** Bytes of one record as MessagePack. */
+  /** Bytes of one record as it came. */
   maxRecordBytes: number
   /** Arrays and maps within each other, the record itself not counted. */
   maxDepth: number
+  /** The same for events, which the collector has looked into already. */
+  maxEventDepth: number
 }
 
 /** Why something that was accepted could not be stored as asked. */
@@ -28,6 +30,8 @@ export type FaultReason =
   | 'time_invalid'
   | 'msgpack_truncated'
   | 'msgpack_invalid'
+  | 'json_truncated'
+  | 'json_invalid'
   | 'gzip_truncated'
   | 'gzip_invalid'
   | 'expands_too_far'
@@ -48,6 +52,33 @@ export type ImportOptions = {
   timeRequired?: boolean
 }
 
+/** How an event came in; what its keys mean differs (event-collection reference §8). */
+export const EVENT_CHANNELS = ['js', 'js-legacy', 'records', 'mobile-legacy', 'postback'] as const
+export type EventChannel = (typeof EVENT_CHANNELS)[number]
+
+export type EventOptions = {
+  channel: EventChannel
+  /** When the collector accepted the events, unix seconds. */
+  receivedAtSeconds: number
+  /** JSON object of columns the collector adds to every event. */
+  set?: string
+  /** JSON object: what stands for a value that is the text of its own key. */
+  replace?: string
+  /** The `time` of the request's query. */
+  queryTime?: string
+  /** Whether an event with this id (a lower-case UUID) is stored already. */
+  isRepeat(id: string): boolean
+}
+
+export type EventResult = {
+  rows: number
+  faults: Fault[]
+  /** Ids of the events stored. */
+  ids: string[]
+  /** Events dropped because their id was stored already, or came twice. */
+  repeats: number
+}
+
 export type ImportResult = { rows: number; faults: Fault[] }
 
 /** What was changed or could not be kept exactly; counts for metrics. */
@@ -58,6 +89,8 @@ export type BatchCounters = {
   invalidUtf8: number
   /** Records whose time was unusable; the original is in `time_original`. */
   timeReplaced: number
+  /** Records whose time is more than a week before or three days after they were received. */
+  distantTimes: number
   /** Records with keys beyond the column limit, now in `_overflow`. */
   overflowedRecords: number
 }
@@ -110,6 +143,8 @@ export type TableBatch = {
   readonly bytes: number
   /** Adds the records of one expanded payload. Never throws for what the payload contains. */
   addImport(payload: Buffer, options: ImportOptions): ImportResult
+  /** Adds events: JSON objects with white space or commas between them. Never throws for what the payload contains. */
+  addEvents(payload: Buffer, options: EventOptions): EventResult
   mark(): BatchMark
   /** Forgets everything added since the mark. */
   rollbackTo(mark: BatchMark): void

@@ -1,11 +1,14 @@
 import { ScanFault, type ScanState } from './scan-state.ts'
 
+/** What is read: as much of the scanner's state as it takes to walk over values. */
+export type Wire = Pick<ScanState, 'bytes' | 'view' | 'end'>
+
 /** The payload ends in the middle of a value, or a byte says what MessagePack does not define. */
 export const TRUNCATED = new ScanFault('msgpack_truncated')
 export const INVALID = new ScanFault('msgpack_invalid')
 
 /** Throws unless `count` bytes stand at `at`. */
-export function need(state: ScanState, at: number, count: number): void {
+export function need(state: Wire, at: number, count: number): void {
   if (at + count > state.end) throw TRUNCATED
 }
 
@@ -20,7 +23,7 @@ export type Header = {
 }
 
 /** Reads the header at `at` into `out`; every length is checked to lie within the payload. */
-export function readHeader(state: ScanState, at: number, out: Header): void {
+export function readHeader(state: Wire, at: number, out: Header): void {
   need(state, at, 1)
   const byte = state.bytes[at]!
   out.at = at + 1
@@ -40,7 +43,7 @@ const FIXED_CONTENT: readonly number[] = [
   -1,
 ]
 
-function readLongHeader(state: ScanState, byte: number, out: Header): void {
+function readLongHeader(state: Wire, byte: number, out: Header): void {
   if (byte === 0xc1) throw INVALID
   const fixed = FIXED_CONTENT[byte - 0xc0]!
   if (fixed >= 0) {
@@ -83,7 +86,7 @@ function readLongHeader(state: ScanState, byte: number, out: Header): void {
   }
 }
 
-function readUnsigned(state: ScanState, out: Header, size: 1 | 2 | 4): number {
+function readUnsigned(state: Wire, out: Header, size: 1 | 2 | 4): number {
   need(state, out.at, size)
   const at = out.at
   out.at = at + size
@@ -92,7 +95,7 @@ function readUnsigned(state: ScanState, out: Header, size: 1 | 2 | 4): number {
 }
 
 /** Offset behind the value at `at`, however deeply nested: it counts what is still to come instead of recursing. */
-export function skipValue(state: ScanState, at: number): number {
+export function skipValue(state: Wire, at: number): number {
   const header: Header = { content: 0, children: 0, at }
   let pending = 1
   while (pending > 0) {
@@ -101,4 +104,24 @@ export function skipValue(state: ScanState, at: number): number {
     at = header.at + header.content
   }
   return at
+}
+
+/**
+ * Length of the whole values at the start of `bytes`; the rest is the beginning of one more, or nothing. `broken`: what
+ * stands there is no MessagePack. For inputs that come in pieces.
+ */
+export function wholeValues(bytes: Buffer): { length: number; broken: boolean } {
+  const wire: Wire = {
+    bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    end: bytes.length,
+  }
+  let at = 0
+  try {
+    while (at < wire.end) at = skipValue(wire, at)
+    return { length: at, broken: false }
+  } catch (error) {
+    if (!(error instanceof ScanFault)) throw error
+    return { length: at, broken: error === INVALID }
+  }
 }

@@ -1,0 +1,6 @@
+export { type BulkImportSettings, readBulkImportSettings } from './config.ts'
+export { ownerOf as ownerOfBulkImportFile } from './paths.ts'
+export { createPerformRunner, type PerformRunnerOptions } from './perform.ts'
+export { addBulkImportRoutes, type BulkImportRoutesDeps } from './routes.ts'
+export { type BulkImportSweep, createBulkImportSweep, leftoversAmong } from './sweep.ts'
+export type { PartFormat, Session } from './types.ts'
