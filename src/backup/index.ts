@@ -1,0 +1,7 @@
+export { backupErrors } from './errors.ts'
+export { listBackups } from './place.ts'
+export { type RestoreOptions, restoreBackup, UNFINISHED } from './restore.ts'
+export { type BackupService, type BackupState, createBackupService } from './service.ts'
+export { type TakeOptions, takeBackup } from './take.ts'
+export type { Manifest, Progress } from './types.ts'
+export { type Verdict, verifyBackup } from './verify.ts'

@@ -1,0 +1,5 @@
+export { fsckErrors } from './errors.ts'
+export type { Finding } from './findings.ts'
+export { REBUILDING, type RebuildOptions, type RebuildReport, rebuildCatalog } from './rebuild/rebuild.ts'
+export { type CheckService, type CheckState, createCheckService } from './service.ts'
+export type { Options as CheckOptions, Progress, Report } from './types.ts'
