@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Authenticate, type Principal, textOf } from '../kernel/http/index.ts'
-import type { Clock } from '../kernel/index.ts'
+import type { Clock, Ids } from '../kernel/index.ts'
 import type { Lookup } from '../snapshot/index.ts'
+import type { EndedSessions } from './ended-sessions.ts'
 import { consoleErrors } from './errors.ts'
 import {
   cookieOf,
@@ -12,15 +13,24 @@ import {
   openSession,
   SESSION_COOKIE,
   SESSION_SECONDS,
+  type Session,
   sealSession,
 } from './session.ts'
 
 export type ConsoleDeps = {
   clock: Clock
+  ids: Ids
   /** 32 bytes that stay in the data directory: signs sessions, survives restarts. */
   sessionKey: Buffer
-  /** The credentials' owner. @throws failed_to_login only when checked and wrong; a 503 when they cannot be checked */
-  signIn(credentials: { user: string; password: string } | { apikey: string }): Promise<Principal>
+  endedSessions: EndedSessions
+  /**
+   * The credentials' owner. @throws failed_to_login only when checked and wrong; a 503 when they cannot be checked; login_throttled
+   * (429) after too many failures
+   */
+  signIn(
+    credentials: { user: string; password: string } | { apikey: string },
+    from: { address: string },
+  ): Promise<Principal>
   /** The user as the snapshot knows them now: a removed one has no session any more. */
   findPrincipal(accountId: bigint, userId: bigint): Promise<Lookup<Principal>>
   /** What the page shows above everything while the database is away. */
@@ -71,10 +81,7 @@ export function consoleRoutes(app: FastifyInstance, deps: ConsoleDeps): void {
   app.get('/app/*', open, servePage)
   app.post('/app/session', open, (request, reply) => signIn(request, reply, deps))
   app.get('/app/session', { config: { public: true } }, (request, reply) => whoAmI(request, reply, deps))
-  app.delete('/app/session', open, (request, reply) => {
-    requireCsrf(request, deps)
-    return reply.header('set-cookie', cookie(request, '', 0)).send({})
-  })
+  app.delete('/app/session', open, (request, reply) => signOut(request, reply, deps))
 }
 
 async function signIn(request: FastifyRequest, reply: FastifyReply, deps: ConsoleDeps): Promise<unknown> {
@@ -85,11 +92,11 @@ async function signIn(request: FastifyRequest, reply: FastifyReply, deps: Consol
   const user = textOf(request.parameters, 'user')
   const password = textOf(request.parameters, 'password')
   const credentials = apikey === undefined ? { user: user ?? '', password: password ?? '' } : { apikey }
-  const principal = await deps.signIn(credentials)
+  const principal = await deps.signIn(credentials, { address: request.ip })
   if (principal.keyKind === 'write-only') throw consoleErrors.sign_in_failed()
   const endsAtMs = deps.clock.now().getTime() + SESSION_SECONDS * 1000
   const sealed = sealSession(
-    { accountId: principal.accountId, userId: principal.userId, endsAtMs },
+    { accountId: principal.accountId, userId: principal.userId, id: deps.ids.hex128(), endsAtMs },
     deps.sessionKey,
   )
   reply.header('set-cookie', cookie(request, sealed, SESSION_SECONDS))
@@ -99,9 +106,18 @@ async function signIn(request: FastifyRequest, reply: FastifyReply, deps: Consol
 async function whoAmI(request: FastifyRequest, reply: FastifyReply, deps: ConsoleDeps): Promise<unknown> {
   reply.header('cache-control', 'no-store')
   const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE)
-  if (sealed === undefined || !openSession(sealed, deps.sessionKey, deps.clock.now().getTime()))
-    return { user: null, ...deps.mode() }
+  if (sealed === undefined || !liveSession(sealed, deps)) return { user: null, ...deps.mode() }
   return describe(await sessionPrincipal(request, deps), sealed, deps)
+}
+
+/** The cookie's value is worth nothing from here on, wherever a copy of it is. */
+async function signOut(request: FastifyRequest, reply: FastifyReply, deps: ConsoleDeps): Promise<unknown> {
+  requireCsrf(request, deps)
+  const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE) ?? ''
+  const session = openSession(sealed, deps.sessionKey, deps.clock.now().getTime())
+  // Also one that has been ended: the sign-out may be the repeat of one that could not be written down.
+  if (session) await deps.endedSessions.end(session)
+  return reply.header('set-cookie', cookie(request, '', 0)).send({})
 }
 
 function describe(principal: Principal, sealed: string, deps: ConsoleDeps) {
@@ -124,12 +140,17 @@ export function withConsoleSessions(byKey: Authenticate, deps: ConsoleDeps): Aut
 
 async function sessionPrincipal(request: FastifyRequest, deps: ConsoleDeps): Promise<Principal> {
   const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE) ?? ''
-  const session = openSession(sealed, deps.sessionKey, deps.clock.now().getTime())
+  const session = liveSession(sealed, deps)
   if (!session) throw consoleErrors.session_ended()
   const found = await deps.findPrincipal(session.accountId, session.userId)
   if (found.kind === 'found') return { ...found.value, keyId: 0n, keyKind: 'session' }
   if (found.kind === 'absent') throw consoleErrors.session_ended()
   throw consoleErrors.session_unverifiable(found.reason)
+}
+
+function liveSession(sealed: string, { clock, sessionKey, endedSessions }: ConsoleDeps): Session | undefined {
+  const session = openSession(sealed, sessionKey, clock.now().getTime())
+  return session && !endedSessions.has(session.id) ? session : undefined
 }
 
 function requireCsrf(request: FastifyRequest, deps: ConsoleDeps): void {

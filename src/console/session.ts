@@ -1,29 +1,35 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * A console session is a signed statement the server can verify without the main database: user, account and end, with
- * an HMAC under a key that stays in the data directory. What the user may do is looked up at each request.
+ * A console session is a signed statement the server can verify without the main database: user, account, its own
+ * id and end, with an HMAC under a key that stays in the data directory. What the user may do is looked up at each request.
  */
-export type Session = { accountId: bigint; userId: bigint; endsAtMs: number }
+export type Session = {
+  accountId: bigint
+  userId: bigint
+  /** 32 hex digits: what signing out names. */
+  id: string
+  endsAtMs: number
+}
 
 export const SESSION_COOKIE = 'millrace_session'
 export const SESSION_SECONDS = 12 * 3600
 
-/** `ACCOUNT.USER.END.SIGNATURE`: what the cookie holds. */
-export function sealSession(session: Session, key: Buffer): string {
-  const text = `${session.accountId}.${session.userId}.${session.endsAtMs}`
+/** `ACCOUNT.USER.ID.END.SIGNATURE`: what the cookie holds. */
+export function sealSession({ accountId, userId, id, endsAtMs }: Session, key: Buffer): string {
+  const text = `${accountId}.${userId}.${id}.${endsAtMs}`
   return `${text}.${mac(key, `session ${text}`)}`
 }
 
 /** The session of a cookie's value, or undefined when it is not ours or has ended. */
 export function openSession(sealed: string, key: Buffer, nowMs: number): Session | undefined {
-  const match = /^(\d{1,19})\.(\d{1,19})\.(\d{1,15})\.([0-9a-f]{64})$/.exec(sealed)
+  const match = /^(\d{1,19})\.(\d{1,19})\.([0-9a-f]{32})\.(\d{1,15})\.([0-9a-f]{64})$/.exec(sealed)
   if (!match) return undefined
-  const [, accountId, userId, endsAtMs, signature] = match
-  const expected = mac(key, `session ${accountId}.${userId}.${endsAtMs}`)
+  const [, accountId, userId, id, endsAtMs, signature] = match
+  const expected = mac(key, `session ${accountId}.${userId}.${id}.${endsAtMs}`)
   if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) return undefined
   if (Number(endsAtMs) <= nowMs) return undefined
-  return { accountId: BigInt(accountId), userId: BigInt(userId), endsAtMs: Number(endsAtMs) }
+  return { accountId: BigInt(accountId), userId: BigInt(userId), id, endsAtMs: Number(endsAtMs) }
 }
 
 /** What the page sends back with every change; bound to the session, unreadable to other sites. */

@@ -3,6 +3,8 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
 import { anyJobDue, type ClaimRequest, claimJobs, listLeases, renewLeases } from './claim-store.ts'
 import { finishJob, releaseJob, requestKill, takeOverJob } from './end-store.ts'
+import { endFromJson, endToJson } from './row.ts'
+import type { CommitEnd } from './runner.ts'
 import { findJob, insertJob } from './store.ts'
 import { aJob, WRITE } from './testing.ts'
 import type { EndRecord, Job, NewJob } from './types.ts'
@@ -247,6 +249,57 @@ describe('the end of a job', () => {
     assert.deepEqual(await finish(success(job)), { kind: 'ended', status: 'killed' })
     assert.equal((await find(job.id)).resultPath, null)
     assert.equal(await resultsOf(job.id), 0)
+  })
+
+  describe('with a part that commits with it', () => {
+    const mark: CommitEnd = async (sql, { id, attempt }, { key }) => {
+      const taken = await sql`
+        INSERT INTO domain_keys (account_id, key, job_id) VALUES (9, ${key}, ${id * 100n + BigInt(attempt)})
+        ON CONFLICT DO NOTHING RETURNING 1`
+      return taken.length === 1 ? undefined : { name: 'KEY_TAKEN', message: 'somebody was quicker' }
+    }
+    const withPart = (job: Job, key: string, kind = 'mark'): EndRecord => ({
+      ...success(job),
+      end: { kind: 'success', cpuMs: 7, result: null, commit: { kind, data: { key } } },
+    })
+    const report = (record: EndRecord) =>
+      db.database.write(WRITE, (sql) =>
+        finishJob(sql, endFromJson(JSON.parse(JSON.stringify(endToJson(record)))), { mark }),
+      )
+    const marks = async (key: string) =>
+      (await db.database.read(WRITE, (sql) => sql`SELECT 1 FROM domain_keys WHERE key = ${key}`)).length
+
+    test('stores both or neither, once', async () => {
+      const job = await running()
+      assert.deepEqual(await report(withPart(job, 'once')), { kind: 'ended', status: 'success' })
+      assert.equal(await marks('once'), 1)
+      assert.deepEqual(await report(withPart(job, 'twice')), { kind: 'fenced' })
+      assert.equal(await marks('twice'), 0)
+    })
+
+    test('ends as an error when the part is refused', async () => {
+      await report(withPart(await running(), 'wanted'))
+      const job = await running({ retryLimit: 3 })
+      assert.deepEqual(await report(withPart(job, 'wanted')), { kind: 'ended', status: 'error' })
+      const { errorName, errorMessage, log } = await find(job.id)
+      assert.deepEqual(
+        [errorName, errorMessage, log],
+        ['KEY_TAKEN', 'somebody was quicker', 'done\nKEY_TAKEN: somebody was quicker\n'],
+      )
+    })
+
+    test('leaves the part out when the job was killed', async () => {
+      const job = await running()
+      await kill(job.id)
+      assert.deepEqual(await report(withPart(job, 'killed')), { kind: 'ended', status: 'killed' })
+      assert.equal(await marks('killed'), 0)
+    })
+
+    test('waits for somebody who knows the part', async () => {
+      const job = await running()
+      await assert.rejects(report(withPart(job, 'odd', 'unheard-of')), /nothing here can commit/)
+      assert.equal((await find(job.id)).status, 'running')
+    })
   })
 
   test('stays what it was when somebody kills the job afterwards', async () => {

@@ -1,7 +1,8 @@
 import type { Sql } from '../kernel/index.ts'
 import type { Held, Lease } from './claim-store.ts'
 import { advance, isFinished, type JobStatus, type JobStep, LIFE, stepOfEnd } from './life.ts'
-import type { EndRecord } from './types.ts'
+import type { CommitEnd } from './runner.ts'
+import type { EndRecord, JobEnd } from './types.ts'
 
 /** How often a job may lose its worker, beyond the retries it was given, before it is taken for the cause. */
 export const LOST_WORKERS_ALLOWED = 5
@@ -28,12 +29,17 @@ async function lockJob(sql: Sql, id: bigint): Promise<Situation | undefined> {
 export type Finish = { kind: 'ended'; status: JobStatus } | { kind: 'fenced' }
 
 /**
- * Records how an attempt ended: result and status in one transaction. A job that was asked to die ends killed, without
- * its result. Repeating it changes nothing.
+ * Records how an attempt ended: result, commit part and status in one transaction. A job that was asked to die ends killed,
+ * without its result and its part; one whose part is refused ends as an error. Repeating it changes nothing.
  */
-export async function finishJob(sql: Sql, record: EndRecord): Promise<Finish> {
-  const job = await lockJob(sql, record.id)
-  if (job === undefined || job.attempt !== record.attempt || isFinished(job.status)) return { kind: 'fenced' }
+export async function finishJob(
+  sql: Sql,
+  told: EndRecord,
+  commits: Readonly<Record<string, CommitEnd>> = {},
+): Promise<Finish> {
+  const job = await lockJob(sql, told.id)
+  if (job === undefined || job.attempt !== told.attempt || isFinished(job.status)) return { kind: 'fenced' }
+  const record = job.kill_requested ? told : await withPart(sql, told, commits)
   const step = stepOfEnd(record.end, {
     killRequested: job.kill_requested,
     retriesLeft: job.attempt <= job.retry_limit,
@@ -43,6 +49,24 @@ export async function finishJob(sql: Sql, record: EndRecord): Promise<Finish> {
   else if (step === 'succeed') await succeed(sql, record)
   else await endWithout(sql, record, status)
   return { kind: 'ended', status }
+}
+
+/** Stores what commits with a success; the end that the job then has. */
+async function withPart(
+  sql: Sql,
+  record: EndRecord,
+  commits: Readonly<Record<string, CommitEnd>>,
+): Promise<EndRecord> {
+  const { id, attempt, end } = record
+  if (end.kind !== 'success' || end.commit === undefined) return record
+  const commit = commits[end.commit.kind]
+  if (commit === undefined)
+    throw new Error(`nothing here can commit what job ${id} has done: ${end.commit.kind}`)
+  const refusal = await commit(sql, { id, attempt }, end.commit.data)
+  if (refusal === undefined) return record
+  const { name, message } = refusal
+  const error: JobEnd = { kind: 'error', cpuMs: end.cpuMs, name, message, retryable: false }
+  return { ...record, end: error, log: `${record.log}${name}: ${message}\n` }
 }
 
 /** How long a failed attempt waits for the next one. */

@@ -1,15 +1,25 @@
 export { jobSettings } from './config.ts'
 export { createEndsReader, type EndsJournal, type EndsReader, openEndsJournal } from './ends.ts'
 export { announceJob, type IssueDeps, issueJob } from './issue.ts'
+export { jobHeads } from './job-heads.ts'
+export { killJob } from './kill.ts'
 export { isFinished, JOB_STATUSES, type JobStatus } from './life.ts'
 export { addLocalClaims, type LocalClaimsDeps } from './local-claims.ts'
 export { type Answer, type JobSources, lookUpJob, lookUpJobsOfSchedule } from './lookup.ts'
-export { priorityOf, requireNoOutput, requireOfferedType, retryLimitOf } from './parameters.ts'
+export { instantOf, priorityOf, requireNoOutput, requireOfferedType, retryLimitOf } from './parameters.ts'
 export { type GateView, patientUpTo } from './patience.ts'
 export { type LocalQueue, openLocalQueue } from './queue.ts'
 export { createQueueService, type QueueService } from './queue-service.ts'
 export { jobBody } from './render.ts'
-export { type JobRetention, type RetentionDeps, removeOldJobs, removeOrphanResults } from './retention.ts'
+export type { ResultFormat } from './result-formats.ts'
+export {
+  type JobRetention,
+  jobOfResult,
+  orphanResultsAmong,
+  type RetentionDeps,
+  removeOldJobs,
+  removeOrphanResults,
+} from './retention.ts'
 export { addJobRoutes, type JobRoutesDeps, noteAge } from './routes.ts'
 export type * from './runner.ts'
 export { insertJob } from './store.ts'

@@ -3,6 +3,7 @@ import { backoffMs, type Clock, isRetryable, type Log } from '../kernel/index.ts
 import { finishJob } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
 import type { LocalWork } from './local-work.ts'
+import type { CommitEnd } from './runner.ts'
 import type { EndRecord, Job } from './types.ts'
 
 /** Tells the main database how jobs ended, as soon as it listens; every end is in the journal before. */
@@ -24,12 +25,15 @@ export function createReporter({
   database,
   journal,
   local,
+  commits = {},
   clock,
   log,
 }: {
   database: Database
   journal: EndsJournal
   local: Pick<LocalWork, 'isLocal' | 'refresh'>
+  /** What the runners commit with the ends of their jobs, by kind. */
+  commits?: Readonly<Record<string, CommitEnd>>
   clock: Clock
   log: Log
 }): Reporter {
@@ -39,7 +43,7 @@ export function createReporter({
 
   const report = async (end: EndRecord) => {
     const admission = { class: 'job-report', deadlineMs: DEADLINE_MS } as const
-    const finish = await database.write(admission, (sql) => finishJob(sql, end))
+    const finish = await database.write(admission, (sql) => finishJob(sql, end, commits))
     if (!unwritten.delete(end)) await journal.reported(end)
     const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
     if (finish.kind === 'ended') log.info({ ...fields, status: finish.status }, 'job ended')

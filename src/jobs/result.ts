@@ -1,30 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { ObjectStore } from '../storage/index.ts'
 import { jobErrors } from './errors.ts'
+import { RESULT_CONTENT_TYPES, type ResultFormat } from './result-formats.ts'
 import type { Job, RenderResult } from './types.ts'
-
-export const RESULT_FORMATS = [
-  'msgpack',
-  'msgpack.gz',
-  'json',
-  'csv',
-  'tsv',
-  'json.gz',
-  'csv.gz',
-  'tsv.gz',
-] as const
-export type ResultFormat = (typeof RESULT_FORMATS)[number]
-
-const CONTENT_TYPES: Record<ResultFormat, string> = {
-  msgpack: 'application/x-msgpack',
-  'msgpack.gz': 'application/x-gzip',
-  json: 'application/json; charset=utf-8',
-  csv: 'text/csv; charset=utf-8',
-  tsv: 'text/tab-separated-values; charset=utf-8',
-  'json.gz': 'application/x-gzip',
-  'csv.gz': 'application/x-gzip',
-  'tsv.gz': 'application/x-gzip',
-}
 
 export type ResultRequest = {
   format: ResultFormat
@@ -59,7 +37,7 @@ function storedResult(store: ObjectStore, job: Job, request: ResultRequest): Res
   const total = Number(job.resultBytes)
   const etag = `"${job.id}-${job.attempt}-${total}"`
   const headers: Record<string, string> = {
-    'content-type': CONTENT_TYPES[request.format],
+    'content-type': RESULT_CONTENT_TYPES[request.format],
     'accept-ranges': 'bytes',
     etag,
     vary: 'accept-encoding',
@@ -83,7 +61,7 @@ function madeResult(
   request: ResultRequest,
 ): ResultAnswer {
   const headers: Record<string, string> = {
-    'content-type': CONTENT_TYPES[request.format],
+    'content-type': RESULT_CONTENT_TYPES[request.format],
     vary: 'accept-encoding',
   }
   const { format, header, nullifySpecial } = request

@@ -1,5 +1,5 @@
 import type { Database } from '../database/index.ts'
-import type { Log } from '../kernel/index.ts'
+import type { Log, Sql } from '../kernel/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import {
   deleteOldJobs,
@@ -78,11 +78,11 @@ export async function removeOrphanResults(
   }
   let batch: { path: string; jobId: bigint }[] = []
   for await (const { path, modifiedAtMs } of store.list(RESULTS)) {
-    const [, jobId] = /^results\/(\d{1,18})\//.exec(path) ?? []
+    const jobId = jobOfResult(path)
     if (jobId === undefined || modifiedAtMs > youngestMs) continue
     // Run on the snapshot, and not yet in the main database: it only looks like nobody's.
-    if (isWaiting(BigInt(jobId))) continue
-    batch.push({ path, jobId: BigInt(jobId) })
+    if (isWaiting(jobId)) continue
+    batch.push({ path, jobId })
     if (batch.length < BATCH) continue
     await removeFrom(batch)
     batch = []
@@ -90,4 +90,23 @@ export async function removeOrphanResults(
   await removeFrom(batch)
   if (removed > 0) log.info({ removed }, 'results that belonged to no job removed')
   return removed
+}
+
+/** Whose result a file is; undefined for one that is not ours to judge. */
+export function jobOfResult(path: string): bigint | undefined {
+  const [, jobId] = /^results\/(\d{1,18})\//.exec(path) ?? []
+  return jobId === undefined ? undefined : BigInt(jobId)
+}
+
+/** Which of these results no job has or may yet report, at this moment; `isWaiting` as above. */
+export async function orphanResultsAmong(
+  sql: Sql,
+  paths: readonly string[],
+  isWaiting: (job: bigint) => boolean,
+): Promise<string[]> {
+  const files = paths.flatMap((path) => {
+    const jobId = jobOfResult(path)
+    return jobId === undefined || isWaiting(jobId) ? [] : [{ path, jobId }]
+  })
+  return files.length === 0 ? [] : findOrphans(sql, files)
 }

@@ -16,7 +16,8 @@ import { JOB_STATUSES, type JobStatus } from './life.ts'
 import { type JobSources, lookUpDomainKey, lookUpJob, lookUpJobs } from './lookup.ts'
 import { issueParameters, jobIdOf } from './parameters.ts'
 import { jobBody, jobShowBody, jobStatusBody } from './render.ts'
-import { acceptsGzip, openResult, RESULT_FORMATS, type ResultFormat } from './result.ts'
+import { acceptsGzip, openResult } from './result.ts'
+import { RESULT_FORMATS, type ResultFormat } from './result-formats.ts'
 import type { JobAccess, RenderResult } from './types.ts'
 
 export type JobRoutesDeps = IssueDeps &

@@ -1,4 +1,5 @@
 import type { JobStatus } from './life.ts'
+import type { CommitPart } from './runner.ts'
 import type { EndRecord, Job, JobEnd, NewJob, ResultSchema } from './types.ts'
 
 /** A job row by column name, as the driver, `to_jsonb` or a local journal gives it. */
@@ -130,6 +131,7 @@ export type EndJson = {
     kind: JobEnd['kind']
     cpuMs: number | null
     result?: ResultJson | null
+    commit?: CommitPart
     name?: string
     message?: string
     retryable?: boolean
@@ -154,7 +156,7 @@ export function endFromJson({ id, attempt, endAt, log, local, end }: EndJson): E
     const { name = '', message = '', retryable = false } = end
     return { ...record, end: { kind, cpuMs, name, message, retryable } }
   }
-  const { result } = end
+  const { result, commit } = end
   const stored = result && { ...result, rows: BigInt(result.rows), bytes: BigInt(result.bytes) }
-  return { ...record, end: { kind, cpuMs, result: stored ?? null } }
+  return { ...record, end: { kind, cpuMs, result: stored ?? null, ...(commit && { commit }) } }
 }

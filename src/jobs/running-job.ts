@@ -87,7 +87,10 @@ export function startJob(job: Job, runner: Runner, { clock, log }: { clock: Cloc
     if (reason === 'lost') return 'lost'
     if (outcome === undefined) return 'released'
     if (outcome.kind === 'needs-database') return 'needs-database'
-    if (outcome.kind === 'success') return { kind: 'success', cpuMs, result: outcome.result ?? null }
+    if (outcome.kind === 'success') {
+      const { result = null, commit } = outcome
+      return { kind: 'success', cpuMs, result, ...(commit && { commit }) }
+    }
     return {
       kind: 'error',
       cpuMs,

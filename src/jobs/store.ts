@@ -102,6 +102,44 @@ export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
   return rows.map(jobFromRow)
 }
 
+/** Null filters nothing. Times are unix seconds of when a job was issued, half-open. */
+export type WantedHeads = {
+  accountId: bigint
+  userId: bigint
+  /** As in `JobFilter`: own jobs, and those of these databases. */
+  visible: readonly string[] | null
+  databases: readonly string[] | null
+  statuses: readonly string[] | null
+  types: readonly string[] | null
+  userNames: readonly string[] | null
+  times: { from: bigint | null; to: bigint | null }
+  /** Whether the text of the query is read; else it is empty. */
+  withQuery: boolean
+}
+
+/** Newest first, below an id. */
+export async function findJobHeads(
+  sql: Sql,
+  wanted: WantedHeads & { below: bigint; limit: number },
+): Promise<(Job & { time: bigint })[]> {
+  const { visible, databases, statuses, types, userNames, times } = wanted
+  const rows = await sql<JobRow & { time: bigint }>`
+    SELECT id, account_id, user_id, user_name, type, database, CASE WHEN ${wanted.withQuery} THEN query ELSE '' END AS query,
+           status, priority, retry_limit, attempt, created_at, updated_at, start_at, end_at, cpu_ms, result_rows,
+           result_bytes, error_name, error_message, floor(extract(epoch FROM created_at))::bigint AS time
+      FROM jobs
+     WHERE account_id = ${wanted.accountId} AND id < ${wanted.below}
+       AND (${visible}::text[] IS NULL OR user_id = ${wanted.userId} OR database = ANY(${visible}))
+       AND (${databases}::text[] IS NULL OR database = ANY(${databases}))
+       AND (${statuses}::text[] IS NULL OR status = ANY(${statuses}))
+       AND (${types}::text[] IS NULL OR type = ANY(${types}))
+       AND (${userNames}::text[] IS NULL OR user_name = ANY(${userNames}))
+       AND (${times.from}::bigint IS NULL OR created_at >= to_timestamp(${times.from}::bigint))
+       AND (${times.to}::bigint IS NULL OR created_at < to_timestamp(${times.to}::bigint))
+     ORDER BY id DESC LIMIT ${wanted.limit}`
+  return rows.map((row) => ({ ...jobFromRow(row), time: row.time }))
+}
+
 /** The newest runs of a schedule, `offset` skipped. */
 export async function listJobsOfSchedule(
   sql: Sql,

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Principal } from '../kernel/http/index.ts'
 import type { SnapshotView } from '../snapshot/index.ts'
 import type { JobStatus } from './life.ts'
+import type { ResultFormat } from './result-formats.ts'
+import type { CommitPart } from './runner.ts'
 
 /** A job as the main database, the local queue or the sealed snapshot knows it. 64-bit numbers as bigint. */
 export type Job = {
@@ -70,6 +72,8 @@ export type JobEnd =
       kind: 'success'
       cpuMs: number | null
       result: { path: string; rows: bigint; bytes: bigint; schema: ResultSchema } | null
+      /** Takes effect with this end, or the job ends as an error. */
+      commit?: CommitPart
     }
   | { kind: 'error'; cpuMs: number | null; name: string; message: string; retryable: boolean }
   | { kind: 'killed'; cpuMs: number | null }
@@ -106,7 +110,7 @@ export type JobAccess = {
 export type RenderResult = (request: {
   storedPath: Readable
   schema: ResultSchema
-  format: 'msgpack' | 'json' | 'csv' | 'tsv' | 'json.gz' | 'csv.gz' | 'tsv.gz'
+  format: Exclude<ResultFormat, 'msgpack.gz'>
   header: boolean
   nullifySpecial: boolean
 }) => Readable

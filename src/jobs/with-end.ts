@@ -7,6 +7,8 @@ import type { Job } from './types.ts'
 export function withEnd(job: Job, known: KnownEnd | undefined): Job {
   if (known === undefined || isFinished(job.status) || known.end.attempt < job.attempt) return job
   const { end, attempt, endAt, log } = known.end
+  // What commits with the end may still be refused: until then the job is not done.
+  if (end.kind === 'success' && end.commit !== undefined) return job
   const step = stepOfEnd(end, { killRequested: job.killRequested, retriesLeft: attempt <= job.retryLimit })
   const status = LIFE[job.status][step] ?? job.status
   const startAt = job.startAt ?? known.job.startAt

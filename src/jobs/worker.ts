@@ -8,7 +8,7 @@ import type { KillAnswer } from './kill.ts'
 import { createLocalWork } from './local-work.ts'
 import { isOpen, isShut } from './patience.ts'
 import { createReporter } from './reporter.ts'
-import type { Runner } from './runner.ts'
+import type { CommitEnd, Runner } from './runner.ts'
 import { type RunningJob, startJob } from './running-job.ts'
 import type { Job } from './types.ts'
 import { createUpkeep, RENEW_MS } from './upkeep.ts'
@@ -30,6 +30,8 @@ export type WorkerOptions = {
   accountConcurrency: number
   takeoverSeconds: number
   drainSeconds: number
+  /** False while no job may begin, for want of disk; always true when not given. */
+  mayBegin?(): boolean
 }
 
 export type Worker = Service & { running(): number }
@@ -53,9 +55,13 @@ export function createWorker(options: WorkerOptions): Worker {
     options.runners.flatMap((runner) => runner.types.map((type) => [type, runner] as const)),
   )
   const types = [...runnerOf.keys()]
+  const commits = Object.assign({}, ...options.runners.map((runner) => runner.commits)) as Record<
+    string,
+    CommitEnd
+  >
   const local = createLocalWork({ ...options, types })
   for (const end of options.journal.pending()) if (end.local) local.add(end.id)
-  const reporter = createReporter({ ...options, local })
+  const reporter = createReporter({ ...options, local, commits })
   const upkeep = createUpkeep(options, running, local)
   let wake: () => void = () => undefined
   let isWoken = false
@@ -122,7 +128,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const claim = async () => {
-    const free = options.concurrency - running.size
+    const free = options.mayBegin?.() === false ? 0 : options.concurrency - running.size
     if (isShut(gate)) return claimLocally(free)
     if (free > 0 && isOpen(gate)) await claimStored(free)
   }

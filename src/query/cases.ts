@@ -137,7 +137,7 @@ async function runCase(
     const compiled = await compileQuery({ text: test.sql, defaultDatabase: 'db', lookup, context })
     const query = bindTables(compiled, chunks, (path) => path)
     sql = query.sql
-    const prepared = await prepareSelect(connection, sql)
+    const prepared = await prepareSelect(connection, sql, query.lists)
     const result = await prepared.stream()
     const types = query.columns.map(({ type }) => type)
     const rows: unknown[][] = []

@@ -3,10 +3,13 @@ import type { Gate } from '../gate/index.ts'
 import { AppError, type Sql } from '../kernel/index.ts'
 import type { Snapshot, SnapshotChunk, SnapshotDatabase, SnapshotUser, TimeRange } from '../snapshot/index.ts'
 import type { ListLookup, SchemaLookup, TableLookup } from './analyze/lookup.ts'
+import { type CatalogListing, databaseListing, snapshotListing } from './catalog-listing.ts'
 import {
+  type FoundTable,
   findChunks,
   findDatabaseId,
   findTable,
+  findTableByName,
   listDatabases,
   listTables,
   mayQuery,
@@ -20,6 +23,8 @@ export type Permitted = 'yes' | 'no' | 'unknown'
 export type QueryCatalog = {
   lookup: SchemaLookup
   mayQuery(database: string): Promise<Permitted>
+  /** What system tables are made of. */
+  listing: CatalogListing
   /** Every live chunk of the tables within the ranges, all as of one moment. */
   chunksOf(tables: { tableId: bigint; ranges: TimeRange[] }[]): Promise<SnapshotChunk[]>
   /** Set when answers come from the snapshot: how old it is. */
@@ -67,17 +72,26 @@ function databaseCatalog(
     database.read({ class: 'read', deadlineMs: PLAN_DEADLINE_MS }, run)
   // A query asks several times, once for each of its tables; within it a name keeps its meaning.
   const ids = new Map<string, Promise<bigint | undefined>>()
+  const verdicts = new Map<string, boolean>()
   const idOf = (name: string) => {
     const known = ids.get(name) ?? read((sql) => findDatabaseId(sql, accountId, name))
     ids.set(name, known)
     return known
   }
+  /** The first table of a database brings what else is asked about that. */
+  const findFirst = async (database: string, table: string): Promise<TableLookup> => {
+    const first = await read((sql) => findTableByName(sql, { accountId, userId, database, table }))
+    ids.set(database, Promise.resolve(first?.databaseId))
+    if (first === undefined) return { kind: 'no-database' }
+    verdicts.set(database, first.mayQuery)
+    return answerOf(first.table)
+  }
   const lookup: SchemaLookup = {
     async findTable(databaseName, table): Promise<TableLookup> {
+      if (!ids.has(databaseName)) return findFirst(databaseName, table)
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return { kind: 'no-database' }
-      const found = await read((sql) => findTable(sql, databaseId, table))
-      return found === undefined ? { kind: 'no-table' } : { kind: 'found', table: found }
+      return answerOf(await read((sql) => findTable(sql, databaseId, table)))
     },
     listDatabases: async () => ({
       kind: 'found',
@@ -91,15 +105,22 @@ function databaseCatalog(
   }
   return {
     lookup,
+    listing: databaseListing(database, accountId, userId),
     ageMs: undefined,
     probe: async () => void (await read(async () => undefined)),
     async mayQuery(databaseName) {
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return 'no'
-      return (await read((sql) => mayQuery(sql, databaseId, userId))) ? 'yes' : 'no'
+      const verdict = verdicts.get(databaseName) ?? (await read((sql) => mayQuery(sql, databaseId, userId)))
+      verdicts.set(databaseName, verdict)
+      return verdict ? 'yes' : 'no'
     },
     chunksOf: (tables) => read((sql) => findChunks(sql, tables)),
   }
+}
+
+function answerOf(table: FoundTable | undefined): TableLookup {
+  return table === undefined ? { kind: 'no-table' } : { kind: 'found', table }
 }
 
 function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint): QueryCatalog {
@@ -114,6 +135,7 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
   }
   return {
     ageMs: snapshot.ageMs,
+    listing: snapshotListing(snapshot, { accountId, userId }, mayRead),
     lookup: {
       findTable(databaseName, table): TableLookup {
         const found = snapshot.findTable(accountId, databaseName, table)

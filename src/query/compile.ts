@@ -14,7 +14,7 @@ import { generateSql } from './generate/index.ts'
 import type { MagicComment, Statement } from './parse/ast.ts'
 import { parseScript } from './parse/index.ts'
 import type { PrestoType } from './presto-type.ts'
-import { pruneTimes, type TimeRange, union } from './prune/index.ts'
+import { type Needed, pruneReads, type TimeRange, union } from './prune/index.ts'
 import { showStatement } from './show.ts'
 import { lookUpTables } from './table-names.ts'
 
@@ -40,7 +40,7 @@ export type CompiledQuery = {
   /** DuckDB text with a placeholder for each table reference: `bindTables` fills them. */
   sql: string
   columns: { name: string; type: PrestoType }[]
-  references: { reference: TableReference; ranges: readonly TimeRange[] }[]
+  references: { reference: TableReference; ranges: readonly TimeRange[]; texts: Needed['texts'] }[]
   /** The whole answer is the number of rows of the one table. */
   countsOnly: boolean
 }
@@ -83,20 +83,22 @@ async function compileStatement(statement: Statement, request: CompileRequest): 
   }
 }
 
+const WHOLE: Needed = { times: [{ from: null, to: null }], texts: new Map() }
+
 function compilePlan(
   { plan, analyzer }: { plan: QueryPlan; analyzer: Analyzer },
   context: CallContext,
 ): CompiledQuery {
   const sql = generateSql(plan, context, analyzer.references)
-  const times = pruneTimes(plan)
+  const needed = pruneReads(plan)
   return {
     kind: 'query',
     sql,
     columns: namedColumns(plan.columns),
-    references: analyzer.references.map((reference) => ({
-      reference,
-      ranges: times.get(reference.index) ?? [{ from: null, to: null }],
-    })),
+    references: analyzer.references.map((reference) => {
+      const { times, texts } = needed.get(reference.index) ?? WHOLE
+      return { reference, ranges: times, texts }
+    }),
     countsOnly: countsOnly(plan),
   }
 }
@@ -118,7 +120,7 @@ function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean 
     return false
   const { items, from, where, groupBy, having } = body.select
   if (where !== undefined || groupBy !== undefined || having !== undefined) return false
-  if (from.length !== 1 || from[0]!.kind !== 'table') return false
+  if (from.length !== 1 || from[0]!.kind !== 'table' || from[0]!.reference.tableId === null) return false
   return items.every(
     (item) =>
       item.kind === 'call' &&
@@ -135,6 +137,7 @@ function tablesOf(statements: CompiledStatement[]): TableUse[] {
     if (statement.kind !== 'query') continue
     for (const { reference, ranges } of statement.references) {
       const { tableId, database, table } = reference
+      if (tableId === null) continue
       const known = uses.get(tableId)
       uses.set(tableId, {
         tableId,
@@ -172,7 +175,11 @@ async function explain(
 
 function planText(compiled: CompiledStatement): string {
   if (compiled.kind !== 'query') return `SET SESSION ${compiled.name}`
-  const tables = compiled.references.map(({ reference, ranges }) => {
+  const tables = compiled.references.map(({ reference, ranges, texts }) => {
+    if (reference.tableId === null) {
+      const narrowed = [...texts].map(([column, wanted]) => ` ${column} in (${wanted.join(', ')})`).join('')
+      return `SystemScan ${reference.database}.${reference.table}${narrowed}`
+    }
     const times = ranges.map(({ from, to }) => `[${from ?? '-∞'}, ${to ?? '∞'})`).join(' ')
     return `TableScan ${reference.database}.${reference.table} time ${times === '' ? 'never' : times}`
   })

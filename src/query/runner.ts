@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunnableJob, Runner, RunOutcome, RunReport } from '../jobs/index.ts'
 import { AppError, type Clock, type Log } from '../kernel/index.ts'
@@ -10,13 +10,17 @@ import type { EngineLimits, EnginePool } from './engine/index.ts'
 import { QueryError } from './errors.ts'
 import { permittedLookup } from './permission.ts'
 import { typeText } from './presto-type.ts'
+import { type SystemSources, withSystemTables, writeSystemTables } from './system/index.ts'
 
 export type QueryRunnerOptions = {
   engines: EnginePool
   objects: ObjectStore
-  dataDir: string
+  /** A directory of this process's own: results grow there until they are whole. */
+  drafts: string
   /** The catalog as the job's user may see it; a new one for each job. */
   catalogFor(user: { accountId: bigint; userId: bigint }): Promise<QueryCatalog>
+  /** Rows of system tables that other capabilities keep. */
+  systemSources: SystemSources
   settings: QuerySettings
   clock: Clock
   log: Log
@@ -59,7 +63,7 @@ async function runQuery(
   const compiled = await compileQuery({
     text: job.query,
     defaultDatabase: job.database,
-    lookup: permittedLookup(catalog),
+    lookup: withSystemTables(permittedLookup(catalog)),
     context: {
       zone: 'UTC',
       scheduledTime: job.scheduledTime,
@@ -77,22 +81,10 @@ async function runQuery(
   report.log(
     `reading ${chunks.length} chunks, ${rows} rows, ${bytes} bytes in ${compiled.tables.length} tables`,
   )
-  const query = bindTables(compiled, chunks, (path) => objects.locate(path))
-  signal.throwIfAborted()
-
-  const file = await resultFile(options.dataDir, job)
-  const engine = await engines.take(signal)
-  const ended = await engine.runToFile(query, file, {
-    limits: limitsOf(options.settings),
-    signal,
-    onProgress: ({ percent }) => {
-      if (percent !== null) report.progress(percent)
-    },
-  })
+  const systemDirectory = join(options.drafts, `${job.id}-${job.attempt}-system`)
+  const file = join(options.drafts, `${job.id}-${job.attempt}.msgpack.gz`)
   const path = `results/${job.id}/${job.attempt}.msgpack.gz`
-  // A leftover of this very attempt was never committed: the attempt would not run again otherwise.
-  await objects.remove(path)
-  await objects.putFile(path, file)
+  const { query, ended } = await run()
   report.log(`${ended.rows} rows, ${ended.cpuMs} ms of processor time`)
   const schema = query.columns.map(({ name, type }): [string, string] => [name, typeText(type)])
   return {
@@ -100,15 +92,36 @@ async function runQuery(
     result: { path, rows: ended.rows, bytes: ended.bytes, schema },
     cpuMs: ended.cpuMs,
   }
-}
 
-/** A place of this attempt's own; what an earlier life of the same attempt left there is removed. */
-async function resultFile(dataDir: string, { id, attempt }: RunnableJob): Promise<string> {
-  const directory = join(dataDir, 'result-drafts')
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const file = join(directory, `${id}-${attempt}.msgpack.gz`)
-  await rm(file, { force: true })
-  return file
+  async function run() {
+    try {
+      const system = await writeSystemTables(compiled.statements.at(-1), {
+        catalog,
+        sources: options.systemSources,
+        user: job,
+        directory: systemDirectory,
+        signal,
+        log: (line) => report.log(line),
+      })
+      const query = bindTables(compiled, chunks, (path) => objects.locate(path), system)
+      signal.throwIfAborted()
+      const engine = await engines.take(signal)
+      const result = await engine.runToFile(query, file, {
+        limits: limitsOf(options.settings),
+        signal,
+        onProgress: ({ percent }) => {
+          if (percent !== null) report.progress(percent)
+        },
+      })
+      // A leftover of this very attempt was never committed: the attempt would not run again otherwise.
+      await objects.remove(path)
+      await objects.putFile(path, file)
+      return { query, ended: result }
+    } finally {
+      await rm(file, { force: true })
+      await rm(systemDirectory, { recursive: true, force: true })
+    }
+  }
 }
 
 function totals(chunks: { rows: number; bytes: number }[]): { rows: number; bytes: number } {

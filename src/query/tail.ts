@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { atMost, type Clock, type Ids } from '../kernel/index.ts'
@@ -27,12 +27,13 @@ const LIMITS = {
 export function createTail(options: {
   engines: EnginePool
   objects: ObjectStore
-  dataDir: string
+  /** A directory of this process's own. */
+  drafts: string
   chunksOf: QueryCatalog['chunksOf']
   clock: Clock
   ids: Ids
 }) {
-  const { engines, objects, dataDir, chunksOf, clock, ids } = options
+  const { engines, objects, drafts, chunksOf, clock, ids } = options
   const turn = atMost(MOST_AT_ONCE)
   const tail = async (
     table: SnapshotTable,
@@ -51,9 +52,7 @@ export function createTail(options: {
       context: { zone: 'UTC', scheduledTime: 0n, startedAtMs: clock.now().getTime(), user: '' },
     })
     const query = bindTables(compiled, chunks, (path) => objects.locate(path))
-    const directory = join(dataDir, 'result-drafts')
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    const file = join(directory, `tail-${ids.hex128()}.msgpack.gz`)
+    const file = join(drafts, `tail-${ids.hex128()}.msgpack.gz`)
     try {
       const engine = await engines.take()
       const { signal } = new AbortController()

@@ -1,26 +1,15 @@
 import type { Sql } from '../kernel/index.ts'
+import { scheduleFromRow } from '../snapshot/index.ts'
 import type { Schedule, ScheduleText } from './types.ts'
 
 type ScheduleRow = Record<string, unknown>
 
+/** The columns as the snapshot reads them; instants stay what the driver makes of them. */
 function scheduleOf(row: ScheduleRow): Schedule {
+  const { updatedAt: _, ...schedule } = scheduleFromRow(row)
   return {
-    id: BigInt(String(row.id)),
-    accountId: BigInt(String(row.account_id)),
-    userId: BigInt(String(row.user_id)),
+    ...schedule,
     userName: String(row.user_name),
-    name: String(row.name),
-    cron: row.cron as string | null,
-    timezone: String(row.timezone),
-    delaySeconds: Number(row.delay_seconds),
-    type: String(row.type),
-    database: String(row.database),
-    query: String(row.query),
-    priority: Number(row.priority),
-    retryLimit: Number(row.retry_limit),
-    resultUrl: String(row.result_url),
-    poolName: row.pool_name as string | null,
-    engineVersion: row.engine_version as string | null,
     nextTime: row.next_time as Date | null,
     createdAt: row.created_at as Date,
   }

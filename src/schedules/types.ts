@@ -1,25 +1,8 @@
-import type { SnapshotView } from '../snapshot/index.ts'
+import type { SnapshotSchedule, SnapshotView } from '../snapshot/index.ts'
 
-/** A saved query; with a cron it also runs by itself. */
-export type Schedule = {
-  id: bigint
-  accountId: bigint
-  userId: bigint
+/** A saved query with its user's name; with a cron it also runs by itself: `nextTime` is then the next slot, computed from the last one. */
+export type Schedule = Omit<SnapshotSchedule, 'nextTime' | 'createdAt' | 'updatedAt'> & {
   userName: string
-  name: string
-  /** null = never runs by itself. */
-  cron: string | null
-  timezone: string
-  delaySeconds: number
-  type: string
-  database: string
-  query: string
-  priority: number
-  retryLimit: number
-  resultUrl: string
-  poolName: string | null
-  engineVersion: string | null
-  /** The next slot to run, computed from the last one. */
   nextTime: Date | null
   createdAt: Date
 }

@@ -1,9 +1,13 @@
+import type { PrestoType } from '../presto-type.ts'
+
 /**
  * The port by which the compiler asks what tables there are. `unknown` is not absence: the compiler then throws
  * `catalog_unknown` (retry) instead of answering TABLE_NOT_FOUND.
  */
 export type TableLookup =
   | { kind: 'found'; table: { id: bigint; columns: TableColumn[] } }
+  /** Its rows come from the catalog, not from chunks. */
+  | { kind: 'system'; table: SystemTable }
   | { kind: 'no-database' }
   | { kind: 'no-table' }
   /** The database is there and its user may not query it. */
@@ -15,6 +19,10 @@ export type TableLookup =
  * and files know it by: the name may be changed, the key never. The column `time` is not listed.
  */
 export type TableColumn = { name: string; key: string; type: string }
+
+/** A table that the system keeps of itself, with its columns as SELECT * gives them; names in lower case. */
+export type SystemTable = { schema: string; name: string; columns: readonly SystemColumn[] }
+export type SystemColumn = { name: string; type: PrestoType; about: string }
 
 export type ListLookup =
   | { kind: 'found'; names: string[] }

@@ -129,7 +129,8 @@ export type RelationPlan =
 /** One mention of a table. `columns` lists, in the order of c1, c2, …, all columns it has; `used` those the statement reads. */
 export type TableReference = {
   index: number
-  tableId: bigint
+  /** Null: a system table. */
+  tableId: bigint | null
   database: string
   table: string
   columns: { name: string; key: string; type: PrestoType }[]

@@ -28,12 +28,14 @@ export function tablePath(name: QualifiedName, defaultDatabase: string): { datab
   return { database, table: table! }
 }
 
+export type FoundTable = Extract<TableLookup, { kind: 'found' | 'system' }>
+
 /** The table found, or the error that says what is missing. `unknown` is never TABLE_NOT_FOUND. */
 export function requireTable(
   tables: ReadonlyMap<string, TableLookup>,
   name: QualifiedName,
   defaultDatabase: string,
-): { database: string; table: string; found: Extract<TableLookup, { kind: 'found' }>['table'] } {
+): { database: string; table: string; found: FoundTable } {
   const { database, table } = tablePath(name, defaultDatabase)
   const answer = tables.get(`${database}.${table}`)
   if (answer === undefined || answer.kind === 'unknown') {
@@ -48,7 +50,7 @@ export function requireTable(
     throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
   }
   if (answer.kind === 'denied') throw accessDenied(database)
-  return { database, table, found: answer.table }
+  return { database, table, found: answer }
 }
 
 export function accessDenied(database: string): QueryError {
@@ -58,11 +60,10 @@ export function accessDenied(database: string): QueryError {
   )
 }
 
-/** Declared columns in their order, then `time`, which every table has. */
-export function tableColumns(
-  table: Extract<TableLookup, { kind: 'found' }>['table'],
-): TableReference['columns'] {
-  const declared = table.columns
+/** Declared columns in their order, then `time`, which every table of users has. */
+export function tableColumns(found: FoundTable): TableReference['columns'] {
+  if (found.kind === 'system') return found.table.columns.map(({ name, type }) => ({ name, key: name, type }))
+  const declared = found.table.columns
     .filter(({ name }) => name.toLowerCase() !== 'time')
     .map(({ name, key, type }) => ({ name, key, type: columnType(type) }))
   return [...declared, { name: 'time', key: TIME_KEY, type: BIGINT }]
@@ -76,7 +77,7 @@ export function tableRelation(
   const id = nextRelation(analyzer)
   const reference: TableReference = {
     index: analyzer.references.length,
-    tableId: found.id,
+    tableId: found.kind === 'system' ? null : found.table.id,
     database,
     table,
     columns: tableColumns(found),

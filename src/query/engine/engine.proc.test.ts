@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { silentLog, systemClock } from '../../kernel/index.ts'
+import { ownDirectory, silentLog, systemClock } from '../../kernel/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { renderResult } from '../results/index.ts'
 import { createEnginePool, type EngineLimits, type EnginePool, readEngineSettings } from './index.ts'
@@ -55,7 +55,7 @@ describe('an engine', () => {
 
   /** Files of ended jobs go when their process has ended. */
   const nothingLeft = async () => {
-    const directory = join(dataDir, 'engine-temp')
+    const directory = await ownDirectory(join(dataDir, 'engine-temp'))
     for (const untilMs = performance.now() + 10_000; performance.now() < untilMs; ) {
       if ((await readdir(directory)).length === 0) return
       await new Promise((resolve) => setTimeout(resolve, 20))

@@ -6,6 +6,7 @@ export type RunMessage = {
   kind: 'run'
   setup: string[]
   sql: string
+  lists: string[][]
   types: PrestoType[]
   resultPath: string
   /** Run first, in order: limits and the closing of every door, ending in lock_configuration. */

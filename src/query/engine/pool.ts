@@ -1,6 +1,5 @@
-import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { backoffMs, type Clock, type Environment, ensureDirectory, type Log } from '../../kernel/index.ts'
+import { backoffMs, type Clock, type Environment, type Log, ownDirectory } from '../../kernel/index.ts'
 import { type EngineChild, startChild } from './child.ts'
 import type { EngineSettings } from './config.ts'
 import { engineErrors } from './errors.ts'
@@ -31,9 +30,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
   const { clock, log, settings, dataDir } = options
   const size = options.size ?? settings.warmEngines
   const start: EngineStart = { functionsModule: options.functionsModule, prelude: options.prelude ?? [] }
-  const temporaries = join(dataDir, 'engine-temp')
-  await ensureDirectory(temporaries)
-  await sweep(temporaries)
+  const temporaries = await ownDirectory(join(dataDir, 'engine-temp'))
 
   const warm: EngineChild[] = []
   const alive = new Set<EngineChild>()
@@ -126,7 +123,7 @@ export async function createEnginePool(options: EnginePoolOptions): Promise<Engi
       return engineOn(child, {
         clock,
         watchMilliseconds: settings.watchMilliseconds,
-        jobDirectory: join(temporaries, `${process.pid}-${++lastJob}`),
+        jobDirectory: join(temporaries, String(++lastJob)),
         cleanUp,
         objectsDirectory: join(dataDir, 'objects'),
       })
@@ -154,23 +151,5 @@ async function orAborted(promise: Promise<void>, signal: AbortSignal | undefined
     await Promise.race([promise, aborted.promise])
   } finally {
     signal.removeEventListener('abort', abort)
-  }
-}
-
-/** Removes what engines of workers that are no more have left: the directories start with the worker's pid. */
-async function sweep(temporaries: string): Promise<void> {
-  for (const name of await readdir(temporaries)) {
-    const pid = Number.parseInt(name, 10)
-    if (pid !== process.pid && isAlive(pid)) continue
-    await rm(join(temporaries, name), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

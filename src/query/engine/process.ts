@@ -2,9 +2,10 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import os from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { JavaScriptFunction } from '../functions/types.ts'
 import { writeResult } from '../results/write.ts'
+import { openConnection } from './connection.ts'
 import { failureOf } from './failure.ts'
 import { registerFunctions } from './functions.ts'
 import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
@@ -16,7 +17,8 @@ import { prepareSelect, runSetup } from './statements.ts'
  */
 const PROGRESS_MS = 250
 
-process.on('disconnect', () => process.exit(0))
+// Not process.exit: it waits for the thread a query runs on, which would go on for hours after all who wanted it have gone.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 endWithParent()
 dieFirst()
 await serve()
@@ -52,21 +54,6 @@ async function prepare({ functionsModule, prelude }: EngineStart): Promise<DuckD
   return connection
 }
 
-async function openConnection(): Promise<DuckDBConnection> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    allow_unsigned_extensions: 'false',
-    threads: '1',
-  })
-  const connection = await instance.connect()
-  await connection.run(
-    `SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false`,
-  )
-  return connection
-}
-
 async function loadFunctions(module: string | undefined): Promise<JavaScriptFunction[]> {
   if (module === undefined) return []
   const { javaScriptFunctions } = (await import(module)) as { javaScriptFunctions: JavaScriptFunction[] }
@@ -92,7 +79,7 @@ async function run(connection: DuckDBConnection, job: RunMessage): Promise<void>
   try {
     await connection.run(job.configuration.join(';\n'))
     for (const statement of job.setup) await runSetup(connection, statement)
-    const prepared = await prepareSelect(connection, job.sql)
+    const prepared = await prepareSelect(connection, job.sql, job.lists)
     const result = await prepared.stream()
     const stored = await writeResult(result, job.types, job.resultPath, (count) => {
       rows = count

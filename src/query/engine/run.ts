@@ -122,6 +122,7 @@ function answer(
       kind: 'run',
       setup: query.setup,
       sql: query.sql,
+      lists: query.lists ?? [],
       types,
       resultPath: draftIn(jobDirectory),
       configuration,

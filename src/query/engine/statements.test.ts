@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -48,23 +48,27 @@ const REFUSALS: string[] = [
 describe('the statement check of a configured engine', () => {
   let directory: string
   let file: string
+  let odd: string
   let connection: DuckDBConnection
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-statements-'))
     file = join(directory, 'mine.parquet')
+    odd = join(directory, `odd ', "x" $1.parquet`)
     connection = await (await DuckDBInstance.create(':memory:')).connect()
     await connection.run(`COPY (SELECT 42 AS i) TO '${file}'`)
+    await copyFile(file, odd)
     await connection.run(`COPY (SELECT 'secret' AS s) TO '${join(directory, 'theirs.parquet')}'`)
     const limits = { memoryBytes: 300 << 20, threads: 1, cpuSeconds: 9, wallSeconds: 9, tempBytes: 1 << 20 }
-    for (const step of configurationOf(limits, join(directory, 'temp'), [file])) await connection.run(step)
+    for (const step of configurationOf(limits, join(directory, 'temp'), [file, odd]))
+      await connection.run(step)
   })
   after(async () => {
     connection.closeSync()
     await rm(directory, { recursive: true })
   })
 
-  const attempt = async (sql: string) => {
-    const prepared = await prepareSelect(connection, sql)
+  const attempt = async (sql: string, lists: string[][] = []) => {
+    const prepared = await prepareSelect(connection, sql, lists)
     return (await prepared.runAndReadAll()).getRows()
   }
 
@@ -76,6 +80,13 @@ describe('the statement check of a configured engine', () => {
       await attempt('WITH x AS (SELECT list_transform([i], lambda e: e + 1) AS l FROM t) SELECT l[1] FROM x'),
       [[43]],
     )
+  })
+
+  test('takes lists of chunks as parameters, whatever their names; the same doors are closed', async () => {
+    const read = 'SELECT a.i FROM read_parquet($1) AS a, read_parquet($2) AS b WHERE a.i = b.i'
+    assert.deepEqual(await attempt(read, [[file], [file, odd]]), [[42], [42]])
+    const theirs = join(directory, 'theirs.parquet')
+    await assert.rejects(attempt('SELECT * FROM read_parquet($1)', [[file, theirs]]), /Permission Error/)
   })
 
   for (const sql of REFUSALS) {

@@ -1,4 +1,11 @@
-import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  type DuckDBPreparedStatement,
+  LIST,
+  listValue,
+  StatementType,
+  VARCHAR,
+} from '@duckdb/node-api'
 import { QueryError } from '../errors.ts'
 
 /**
@@ -26,10 +33,16 @@ const REFUSED_FUNCTIONS = new Set([
 ])
 const SETUP = /^\s*CREATE\s+(OR\s+REPLACE\s+)?(TEMP(ORARY)?\s+)?(VIEW|MACRO|TABLE|TYPE)\s/i
 
-/** Prepares the one SELECT; throws for anything else, naming what it was. */
+const PATHS = LIST(VARCHAR)
+
+/**
+ * Prepares the one SELECT with `lists` as its parameters; throws for anything else, naming what it was. With parameters DuckDB
+ * plans it, and opens files, only when it runs.
+ */
 export async function prepareSelect(
   connection: DuckDBConnection,
   sql: string,
+  lists: readonly string[][] = [],
 ): Promise<DuckDBPreparedStatement> {
   const statements = await connection.extractStatements(sql)
   if (statements.count !== 1) throw refused(`${statements.count} statements instead of one`)
@@ -37,6 +50,7 @@ export async function prepareSelect(
   const prepared = await statements.prepare(0)
   if (prepared.statementType !== StatementType.SELECT)
     throw refused(`a ${StatementType[prepared.statementType]} statement instead of a SELECT`)
+  for (const [i, paths] of lists.entries()) prepared.bindList(i + 1, listValue(paths), PATHS)
   return prepared
 }
 

@@ -6,6 +6,11 @@ export type EngineQuery = {
   setup: string[]
   /** One SELECT. */
   sql: string
+  /**
+   * What `$1`, `$2`, … in it stand for: lists of chunk files. In the text they would be parsed, checked and planned twice: by far
+   * the longest part of it.
+   */
+  lists?: string[][]
   /** Output columns in order, as the client sees them. */
   columns: { name: string; type: PrestoType }[]
   /**

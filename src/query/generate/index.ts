@@ -24,4 +24,4 @@ function exactTypes(g: Generator, plan: QueryPlan): string {
 }
 
 export { generatorFunctions } from './javascript.ts'
-export { type TableFiles, tableSql } from './tables.ts'
+export { systemSql, type TableFiles, tableSql } from './tables.ts'

@@ -15,18 +15,47 @@ type FileGroup = { files: TableFiles; names: Map<string, string> }
 /**
  * The rows of one table reference: columns c1, c2, … as the schema declares them, whatever the files hold and however the
  * columns were called when they were written. A column that a file lacks is NULL there; a value that is not of the
- * declared type is converted, or NULL when that is impossible. No files: no rows.
+ * declared type is converted, or NULL when that is impossible. No files: no rows. `listed` gives the text that stands for a
+ * list of paths.
  */
-export function tableSql(reference: TableReference, files: TableFiles): string {
-  const columns = [...reference.used]
+export function tableSql(
+  reference: TableReference,
+  files: TableFiles,
+  listed: (paths: string[]) => string,
+): string {
+  const columns = usedColumns(reference)
+  if (files.length === 0) return noRows(columns)
+  const groups = groupsOf(columns, files).map((group) => groupSql(columns, group, listed))
+  return `(${groups.join(' UNION ALL ')})`
+}
+
+/** The rows of a system table: files that hold at least the used columns, each of the kind that its type is written as. */
+export function systemSql(
+  reference: TableReference,
+  paths: string[],
+  listed: (paths: string[]) => string,
+): string {
+  const columns = usedColumns(reference)
+  if (paths.length === 0) return noRows(columns)
+  const select = columns.map(({ number, key, type }) => {
+    const stored = identifier(key)
+    const value = type.kind.startsWith('timestamp')
+      ? `CAST(epoch_ms(${stored}) AS ${duckType(type)})`
+      : stored
+    return `${value} AS c${number}`
+  })
+  return `(SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${listed(paths)}, hive_partitioning = false))`
+}
+
+function usedColumns(reference: TableReference): Column[] {
+  return [...reference.used]
     .sort((a, b) => a - b)
     .map((number) => ({ number, ...reference.columns[number - 1]! }))
-  if (files.length === 0) {
-    const nulls = columns.map(nullColumn)
-    return `(SELECT ${nulls.length === 0 ? 'NULL AS c0' : nulls.join(', ')} WHERE false)`
-  }
-  const groups = groupsOf(columns, files).map((group) => groupSql(columns, group))
-  return `(${groups.join(' UNION ALL ')})`
+}
+
+function noRows(columns: Column[]): string {
+  const nulls = columns.map(nullColumn)
+  return `(SELECT ${nulls.length === 0 ? 'NULL AS c0' : nulls.join(', ')} WHERE false)`
 }
 
 const nullColumn = ({ number, type }: Column) => `CAST(NULL AS ${duckType(type)}) AS c${number}`
@@ -64,7 +93,11 @@ function keyIn({ columns }: TableFiles[number], name: string, otherwise: string)
   return name === 'time' ? TIME_KEY : (columns[name]?.key ?? otherwise)
 }
 
-function groupSql(columns: Column[], { files, names }: FileGroup): string {
+function groupSql(
+  columns: Column[],
+  { files, names }: FileGroup,
+  listed: (paths: string[]) => string,
+): string {
   const read: { name: string; stored: string }[] = []
   const select = columns.map((column) => {
     const { number, key, type } = column
@@ -74,7 +107,7 @@ function groupSql(columns: Column[], { files, names }: FileGroup): string {
     read.push({ name, stored })
     return `${converted(identifier(name), type, stored)} AS c${number}`
   })
-  const paths = `[${files.map(({ path }) => textLiteral(path)).join(', ')}]`
+  const paths = listed(files.map(({ path }) => path))
   // Rows are counted along a column that every file has.
   const schema = schemaOf(read.length === 0 ? [{ name: 'time', stored: 'BIGINT' }] : read)
   return `SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schema})`

@@ -10,14 +10,19 @@ import type {
 import { children, some } from '../analyze/walk.ts'
 import { timesOf } from './conditions.ts'
 import { EVERYTHING, intersect, type TimeRange, union } from './ranges.ts'
+import { bothTexts, eitherTexts, textsOf } from './texts.ts'
 
 export { overlaps, type TimeRange, union } from './ranges.ts'
+export { eitherTexts, type Texts } from './texts.ts'
 
-/** The times each table reference has to be read for, by the index of the reference. */
-export function pruneTimes(plan: QueryPlan): ReadonlyMap<number, readonly TimeRange[]> {
-  const pruner: Pruner = { times: new Map(), sources: new Map(), ctes: new Map(), alternatives: new Map() }
+/** `texts` are known of system tables only: what a column of that name must be, for a row to matter. */
+export type Needed = { times: readonly TimeRange[]; texts: ReadonlyMap<string, readonly string[]> }
+
+/** What each table reference has to be read for, by the index of the reference. */
+export function pruneReads(plan: QueryPlan): ReadonlyMap<number, Needed> {
+  const pruner: Pruner = { needed: new Map(), sources: new Map(), ctes: new Map(), alternatives: new Map() }
   visitQuery(pruner, plan, NONE)
-  return pruner.times
+  return pruner.needed
 }
 
 /**
@@ -29,7 +34,7 @@ type Alternatives = readonly Alternative[]
 const NONE: Alternatives = [{ conditions: [], path: new Set() }]
 
 type Pruner = {
-  times: Map<number, readonly TimeRange[]>
+  needed: Map<number, Needed>
   /** The query behind each relation that is one: how columns are followed to the table they come from. */
   sources: Map<number, QueryPlan>
   ctes: Map<number, CtePlan>
@@ -96,7 +101,7 @@ function visitRelation(
 ): void {
   switch (relation.kind) {
     case 'table':
-      noteTimes(pruner, relation.id, relation.reference, pushed, own)
+      noteNeeds(pruner, relation.id, relation.reference, pushed, own)
       return
     case 'subquery':
       pruner.sources.set(relation.id, relation.plan)
@@ -141,27 +146,39 @@ function combined(pushed: Alternatives, own: readonly Typed[], through?: number)
   }))
 }
 
-function noteTimes(
+function noteNeeds(
   pruner: Pruner,
   id: number,
   reference: TableReference,
   pushed: Alternatives,
   own: readonly Typed[],
 ): void {
-  const time = reference.columns.findIndex(({ name }) => name === 'time') + 1
-  const lists = combined(pushed, own).map(({ conditions, path }) => {
-    const isTime = (typed: Typed): boolean => reaches({ pruner, path, table: id, time }, typed)
-    return conditions.map((condition) => timesOf(condition, isTime)).reduce(intersect, EVERYTHING)
-  })
-  pruner.times.set(reference.index, union(lists))
+  const alternatives = combined(pushed, own)
+  const isColumn = (index: number, path: ReadonlySet<number>) => (typed: Typed) =>
+    reaches({ pruner, path, table: id, column: index + 1 }, typed)
+  const time = reference.columns.findIndex(({ name }) => name === 'time')
+  const times = alternatives.map(({ conditions, path }) =>
+    conditions.map((condition) => timesOf(condition, isColumn(time, path))).reduce(intersect, EVERYTHING),
+  )
+  const texts = new Map<string, readonly string[]>()
+  for (const [index, { name, type }] of reference.tableId === null ? reference.columns.entries() : []) {
+    if (type.kind !== 'varchar') continue
+    const needed = alternatives
+      .map(({ conditions, path }) =>
+        conditions.map((condition) => textsOf(condition, isColumn(index, path))).reduce(bothTexts, undefined),
+      )
+      .reduce(eitherTexts)
+    if (needed !== undefined) texts.set(name, needed)
+  }
+  pruner.needed.set(reference.index, { times: union(times), texts })
 }
 
-type Target = { pruner: Pruner; path: ReadonlySet<number>; table: number; time: number }
+type Target = { pruner: Pruner; path: ReadonlySet<number>; table: number; column: number }
 
-/** True when the expression is the column `time` of the table relation, handed on unchanged through subqueries. */
+/** True when the expression is that column of the table relation, handed on unchanged through subqueries. */
 function reaches(target: Target, typed: Typed): boolean {
   if (typed.kind !== 'column') return false
-  if (typed.relation === target.table) return typed.column === target.time
+  if (typed.relation === target.table) return typed.column === target.column
   const source = target.path.has(typed.relation) ? target.pruner.sources.get(typed.relation) : undefined
   return source !== undefined && bodyReaches(target, source.body, typed.column)
 }

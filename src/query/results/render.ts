@@ -1,19 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
+import type { ResultFormat } from '../../jobs/index.ts'
 import { jsonRows, quotedField, renderRows, separatedRows } from './read.ts'
-
-export const RESULT_FORMATS = [
-  'msgpack',
-  'msgpack.gz',
-  'json',
-  'csv',
-  'tsv',
-  'json.gz',
-  'csv.gz',
-  'tsv.gz',
-] as const
-export type ResultFormat = (typeof RESULT_FORMATS)[number]
 
 export type ResultRequest = {
   /** The stored msgpack.gz file as an absolute path, or its bytes. */
@@ -24,18 +13,6 @@ export type ResultRequest = {
   header?: boolean
   /** NaN and the infinities become null; text formats only. */
   nullifySpecial?: boolean
-}
-
-/** What each format is called on the wire (treasure-data/td-client-java TDClient.jobResult and td-client-ruby job.rb). */
-export const RESULT_CONTENT_TYPES: Record<ResultFormat, string> = {
-  msgpack: 'application/x-msgpack',
-  'msgpack.gz': 'application/x-gzip',
-  json: 'application/json',
-  csv: 'text/csv',
-  tsv: 'text/tab-separated-values',
-  'json.gz': 'application/x-gzip',
-  'csv.gz': 'application/x-gzip',
-  'tsv.gz': 'application/x-gzip',
 }
 
 /**

@@ -9,6 +9,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { decodeMulti } from '@msgpack/msgpack'
 import fc from 'fast-check'
+import type { ResultFormat } from '../../jobs/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import {
   createSink,
@@ -19,7 +20,7 @@ import {
   writeDouble,
   writeText,
 } from './msgpack.ts'
-import { type ResultFormat, renderResult } from './render.ts'
+import { renderResult } from './render.ts'
 import { dateText, doubleText, floatText, timestampText } from './texts.ts'
 import { writeResult } from './write.ts'
 

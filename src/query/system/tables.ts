@@ -1,0 +1,145 @@
+import type { SystemColumn, SystemTable } from '../analyze/index.ts'
+import type { PrestoType } from '../presto-type.ts'
+
+/** A table of ours as the documents show it. */
+export type SystemTableEntry = SystemTable & {
+  about: string
+  /** Columns that keep rows from being read at all when they are compared with constants. */
+  narrowedBy: readonly string[]
+  /** What is kept in the main database only cannot be read while that is away: the job then waits. */
+  whileAway: 'snapshot' | 'waits'
+}
+
+const VARCHAR: PrestoType = { kind: 'varchar' }
+const BIGINT: PrestoType = { kind: 'bigint' }
+const INSTANT: PrestoType = { kind: 'timestamp with time zone', precision: 3, zone: 'UTC' }
+
+const text = (name: string, about: string): SystemColumn => ({ name, type: VARCHAR, about })
+const number = (name: string, about: string): SystemColumn => ({ name, type: BIGINT, about })
+const instant = (name: string, about: string): SystemColumn => ({ name, type: INSTANT, about })
+
+const LISTED = ['table_schema', 'table_name']
+
+/**
+ * Every system table. `information_schema` is that of the SQL standard, with the columns that Trino gives it and clients ask
+ * for; `system` is ours.
+ */
+export const SYSTEM_TABLES: readonly SystemTableEntry[] = [
+  {
+    schema: 'information_schema',
+    name: 'schemata',
+    about: 'Databases you may query, `information_schema` and `system`.',
+    narrowedBy: ['schema_name'],
+    whileAway: 'snapshot',
+    columns: [text('catalog_name', 'always `td-presto`'), text('schema_name', 'the database')],
+  },
+  {
+    schema: 'information_schema',
+    name: 'tables',
+    about: 'Tables of these, system tables among them.',
+    narrowedBy: LISTED,
+    whileAway: 'snapshot',
+    columns: [
+      text('table_catalog', 'always `td-presto`'),
+      text('table_schema', 'the database'),
+      text('table_name', 'the table'),
+      text('table_type', 'always `BASE TABLE`'),
+    ],
+  },
+  {
+    schema: 'information_schema',
+    name: 'columns',
+    about: 'Columns of these, in the order of `SELECT *`.',
+    narrowedBy: LISTED,
+    whileAway: 'snapshot',
+    columns: [
+      text('table_catalog', 'always `td-presto`'),
+      text('table_schema', 'the database'),
+      text('table_name', 'the table'),
+      text('column_name', 'the name in SQL'),
+      number('ordinal_position', 'from 1'),
+      text('column_default', 'always NULL'),
+      text('is_nullable', 'always `YES`'),
+      text('data_type', 'the type as `DESCRIBE` shows it'),
+    ],
+  },
+  {
+    schema: 'system',
+    name: 'import_errors',
+    about:
+      'What was accepted and could not be stored, kept for 30 days. Of databases you may query; owners and administrators see all of the account, also what was sent to tables that do not exist. The bytes themselves: `GET /v3/table/error_records/{database}/{table}`.',
+    narrowedBy: ['time', 'database_name', 'table_name'],
+    whileAway: 'waits',
+    columns: [
+      number('time', 'when it was refused, in unix seconds'),
+      number('id', 'the number that the REST list knows it by'),
+      text('database_name', 'where it was sent'),
+      text('table_name', 'where it was sent, as the table was called then'),
+      text('channel', 'how it came'),
+      text('reason', 'why it could not be stored'),
+      number('records', 'how many records were not stored'),
+      text('unique_id', 'the id that the sender gave the import, if any'),
+      text('api_key', 'the beginning of the key it came with, or the SHA-256 of one that nobody knows'),
+      number('body_bytes', 'size of what is kept of it; NULL when nothing is'),
+      instant('received_at', 'when it was accepted'),
+      instant('created_at', 'when it was refused'),
+    ],
+  },
+  {
+    schema: 'system',
+    name: 'chunks',
+    about: 'The Parquet files that the tables you may query are made of at the moment.',
+    narrowedBy: ['database_name', 'table_name'],
+    whileAway: 'snapshot',
+    columns: [
+      number('id', 'its number'),
+      text('database_name', 'the database'),
+      text('table_name', 'the table'),
+      number('time_min', 'the earliest `time` in it, in unix seconds'),
+      number('time_max', 'the latest `time` in it'),
+      number('rows', 'how many rows it holds'),
+      number('bytes', 'its size'),
+      text('path', 'where it stands below the directory of objects'),
+    ],
+  },
+  {
+    schema: 'system',
+    name: 'jobs',
+    about:
+      'Jobs as `job/list` shows them: your own and those of databases you may query, all of the account for owners and administrators. A job that was accepted while the main database was away is here once it has entered that.',
+    narrowedBy: ['time', 'database_name', 'status', 'type', 'user_name'],
+    whileAway: 'waits',
+    columns: [
+      number('time', 'when it was issued, in unix seconds'),
+      number('id', 'its number'),
+      text('type', '`presto`, `trino`, `bulkload` …'),
+      text('database_name', 'the database it runs in'),
+      text('user_name', 'who issued it'),
+      text('status', '`queued`, `booting`, `running`, `success`, `error` or `killed`'),
+      number('priority', 'from -2 to 2'),
+      text('query', 'what it was asked to do'),
+      number('retry_limit', 'how often it may be repeated'),
+      number('attempt', 'how often it was begun'),
+      instant('created_at', 'when it was issued'),
+      instant('start_at', 'when it was first begun'),
+      instant('end_at', 'when it ended'),
+      number('cpu_ms', 'processor time in milliseconds'),
+      number('result_rows', 'rows of its result'),
+      number('result_bytes', 'size of its result'),
+      text('error_name', 'the name of the error that ended it'),
+      text('error_message', 'what the error says'),
+    ],
+  },
+]
+
+export const INFORMATION_SCHEMA = 'information_schema'
+/** Schemas that exist without being anybody's database. */
+export const SYSTEM_SCHEMAS = [...new Set(SYSTEM_TABLES.map(({ schema }) => schema))]
+
+export function findSystemTable(schema: string, name: string): SystemTableEntry | undefined {
+  return SYSTEM_TABLES.find((table) => table.schema === schema && table.name === name)
+}
+
+export function systemTablesOf(schema: string): string[] {
+  return SYSTEM_TABLES.filter((table) => table.schema === schema).map(({ name }) => name)
+}
