@@ -1,13 +1,30 @@
+import type { DiskWatch } from '../disk/index.ts'
 import type { GateKeeper } from '../gate/index.ts'
+import type { Registry } from '../kernel/index.ts'
+import type { TableDelay } from '../load/index.ts'
 import type { AdminView } from './admin.ts'
 import type { Children } from './children.ts'
 import { PROCESS_TABLE, roleOf } from './process-table.ts'
+import type { Restarts } from './restart.ts'
 import type { Readiness } from './roles/types.ts'
 
 const ANSWER_WITHIN_MS = 2_000
 
 /** What the admin endpoints show, asked of the children at the moment of the question. */
-export function adminView({ children, keeper }: { children: Children; keeper: GateKeeper }): AdminView {
+export function adminView({
+  children,
+  keeper,
+  restarts,
+  disk,
+  registry,
+}: {
+  children: Children
+  keeper: GateKeeper
+  restarts: Restarts
+  disk: DiskWatch
+  /** Metrics of the supervisor itself. */
+  registry: Registry
+}): AdminView {
   return {
     async processes() {
       const views = await Promise.all(
@@ -31,9 +48,33 @@ export function adminView({ children, keeper }: { children: Children; keeper: Ga
     },
     async metrics() {
       const texts = await Promise.all(children.views().map(({ name }) => metricsOf(children, name)))
-      return `${mergeMetrics(texts)}${gateMetrics(keeper)}`
+      return mergeMetrics([await registry.metrics(), ...texts])
     },
     createKey: (kind, name) => children.ask('core-0', 'create-key', { kind, name }, 20_000),
+    startBackup: (place, keep) => children.ask('core-0', 'start-backup', { place, keep }, 20_000),
+    notes() {
+      const { stage, freeBytes } = disk.current()
+      const { mode, reason } = keeper.current()
+      return [
+        ...(stage === 'roomy' ? [] : [`disk budget: ${stage} (${freeBytes} bytes free)`]),
+        ...(mode === 'serving' ? [] : [`database gate ${mode}: ${reason}`]),
+      ]
+    },
+    async lag(most) {
+      const loaders = children.views().filter(({ name }) => roleOf(name) === 'loader')
+      const answers = await Promise.all(
+        loaders.map(
+          ({ name }) =>
+            children.ask(name, 'table-delays', { most }, ANSWER_WITHIN_MS) as Promise<TableDelay[]>,
+        ),
+      )
+      return worstDelays(answers.flat(), most)
+    },
+    restart: (names, options) => restarts.start(names, options),
+    restartState: () => restarts.state(),
+    backupState: () => children.ask('core-0', 'backup-state', undefined, 20_000),
+    startCheck: (options) => children.ask('core-0', 'start-check', options, 20_000),
+    checkState: () => children.ask('core-0', 'check-state', undefined, 20_000),
   }
 }
 
@@ -41,7 +82,16 @@ function isUserFacing(name: string): boolean {
   return PROCESS_TABLE.some(({ role, userFacing }) => userFacing && role === roleOf(name))
 }
 
-async function readiness(children: Children, name: string, state: string): Promise<Readiness> {
+/** A table may have come through several loaders: the worst of each. */
+export function worstDelays(delays: TableDelay[], most: number): TableDelay[] {
+  const worst = new Map<string, TableDelay>()
+  for (const one of delays)
+    if (one.delaySeconds >= (worst.get(one.table)?.delaySeconds ?? 0)) worst.set(one.table, one)
+  return [...worst.values()].sort((a, b) => b.delaySeconds - a.delaySeconds).slice(0, most)
+}
+
+/** What the process says itself, or why it cannot be asked. */
+export async function readiness(children: Children, name: string, state: string): Promise<Readiness> {
   if (state !== 'ready') return { ready: false, reason: state }
   try {
     return (await children.ask(name, 'readiness', undefined, ANSWER_WITHIN_MS)) as Readiness
@@ -78,17 +128,4 @@ export function mergeMetrics(texts: string[]): string {
   }
   const body = [...families.values()].flatMap(({ head, samples }) => [...head, ...samples])
   return `${[...loose, ...body].join('\n')}\n`
-}
-
-function gateMetrics(keeper: GateKeeper): string {
-  const { mode, epoch } = keeper.current()
-  return [
-    '# HELP millrace_gate_open 1 while the main database may be used',
-    '# TYPE millrace_gate_open gauge',
-    `millrace_gate_open{mode="${mode}"} ${mode === 'serving' || mode === 'recovering' ? 1 : 0}`,
-    '# HELP millrace_gate_epoch Number of the present epoch',
-    '# TYPE millrace_gate_epoch gauge',
-    `millrace_gate_epoch ${epoch}`,
-    '',
-  ].join('\n')
 }

@@ -1,7 +1,9 @@
-import type { Environment } from '../kernel/index.ts'
+import { type Environment, randomIds } from '../kernel/index.ts'
+import { readSpoolSettings, secondDirectoryOf } from '../spool/index.ts'
 import type { ChildSpec } from './children.ts'
 import { compileCacheIn, type ServerSettings } from './config.ts'
 import type { HeldSocket } from './listeners.ts'
+import { catalogSpoolName, nodeIdentity } from './node-identity.ts'
 import { PROCESS_TABLE, type RoleRow } from './process-table.ts'
 
 /** What every child is told at its start, as environment: children read settings from it like everybody else. */
@@ -21,6 +23,8 @@ export function childSpecs(
   placement: Placement,
   env: Environment,
 ): (ChildSpec & { row: RoleRow })[] {
+  const node = nodeIdentity(placement.dataDir, randomIds, secondPlaceOf(env))
+  const loaderWords = (spoolName: string) => [spoolName, catalogSpoolName(node, spoolName)]
   const counted = { ...settings, spoolNames: placement.spoolNames }
   const base: Environment = {
     ...env,
@@ -40,11 +44,21 @@ export function childSpecs(
     Array.from({ length: row.count(counted) }, (_, index) => ({
       row,
       name: `${row.role}-${index}`,
-      args: [row.role, String(index), ...(row.role === 'loader' ? [placement.spoolNames[index]] : [])],
+      args: [
+        row.role,
+        String(index),
+        ...(row.role === 'loader' ? loaderWords(placement.spoolNames[index]!) : []),
+      ],
       env: base,
       socketFd: row.ownsPublicSocket ? placement.publicSocket.fd : undefined,
     })),
   )
+}
+
+/** Checked here, before anything starts: a setting that is missing must not show as a child that dies again and again. */
+function secondPlaceOf(env: Environment): string | undefined {
+  const settings = readSpoolSettings(env)
+  return secondDirectoryOf(settings, '.') === undefined ? undefined : settings.secondDirectory
 }
 
 /** The spool each edge process writes. */

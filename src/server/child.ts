@@ -1,5 +1,12 @@
 import { createGateClient } from '../gate/index.ts'
-import { channelOn, createLog, createRegistry, type Log, systemClock } from '../kernel/index.ts'
+import {
+  channelOn,
+  createLog,
+  createRegistry,
+  type Log,
+  processMetrics,
+  systemClock,
+} from '../kernel/index.ts'
 import { readServerSettings } from './config.ts'
 import type { Role } from './process-table.ts'
 import type { RoleContext, RunningRole } from './roles/types.ts'
@@ -10,6 +17,7 @@ const ROLES: Record<Role, () => Promise<{ start(context: RoleContext): Promise<R
   core: () => import('./roles/core.ts'),
   loader: () => import('./roles/loader.ts'),
   worker: () => import('./roles/worker.ts'),
+  archivist: () => import('./roles/archivist.ts'),
 }
 
 /**
@@ -24,6 +32,7 @@ async function main([role, index, ...words]: string[]): Promise<void> {
   const log = createLog({ process: name, level: settings.logLevel })
   const channel = channelOn(process)
   const registry = createRegistry(name)
+  processMetrics(registry)
   const gate = createGateClient({ channel, clock: systemClock, log })
   endOnTrouble(log)
 

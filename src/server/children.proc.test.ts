@@ -94,6 +94,32 @@ describe('children of the supervisor', () => {
     assert.equal(view('core-0').state, 'waiting')
   })
 
+  test('are replaced when asked to, which is no failure; what hangs is killed and replaced all the same', async () => {
+    create()
+    start('core-0', 'talks')
+    start('loader-0', 'never-drains')
+    for (const [name, seconds] of [
+      ['core-0', 10],
+      ['loader-0', 0.2],
+    ] as const) {
+      await until(isReady(name))
+      const { pid } = view(name)
+      await children.restart(name, seconds)
+      await until(isReady(name))
+      assert.notEqual(view(name).pid, pid)
+      assert.deepEqual([view(name).restarts, view(name).planned], [0, 1])
+    }
+    await assert.rejects(children.restart('worker-7', 1), { code: 'child_gone' })
+  })
+
+  test('that are ended while they are being replaced have no successor', async () => {
+    create()
+    start('loader-0', 'never-drains')
+    await until(isReady('loader-0'))
+    await Promise.all([children.restart('loader-0', 0.2), children.stop('loader-0', 0.4)])
+    assert.deepEqual([view('loader-0').state, view('loader-0').pid], ['stopped', undefined])
+  })
+
   test('drain rank by rank, and one that does not drain in time is killed', async () => {
     create()
     start('ingest-0', 'talks')

@@ -20,7 +20,10 @@ export type ChildView = {
   name: string
   pid: number | undefined
   state: ChildState
+  /** After an end nobody asked for. */
   restarts: number
+  /** By `millrace restart`. */
+  planned: number
   reason?: string
 }
 
@@ -58,10 +61,13 @@ export function createChildren({
       spec,
       state: 'starting',
       restarts: 0,
+      planned: 0,
       failures: 0,
       startedMs: 0,
       heardMs: 0,
       ending: false,
+      replacing: false,
+      onExit: [],
     }
     children.set(spec.name, child)
     launch(child)
@@ -95,10 +101,17 @@ export function createChildren({
   function ended(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     child.process = undefined
     onEnd(child.spec.name)
-    child.onExit?.()
+    for (const tell of child.onExit.splice(0)) tell()
     if (child.ending) {
       child.state = 'stopped'
       log.info({ child: child.spec.name }, 'process stopped')
+      return
+    }
+    if (child.replacing) {
+      child.replacing = false
+      child.planned += 1
+      log.info({ child: child.spec.name }, 'process has drained, starting it again')
+      launch(child)
       return
     }
     const livedMs = clock.monotonicMs() - child.startedMs
@@ -229,9 +242,28 @@ export function createChildren({
       child.state = 'stopped'
       return
     }
+    await drainOne(child, drainSeconds)
+  }
+
+  /**
+   * Replaces one child: it drains as for an end, and its successor starts the moment it has gone. Not counted as a failure. One that
+   * waits for its next start is left to that.
+   */
+  async function restart(name: string, drainSeconds: number): Promise<void> {
+    const child = children.get(name)
+    if (!child) throw serverErrors.child_gone(name)
+    if (!child.process || child.ending) return
+    child.replacing = true
+    await drainOne(child, drainSeconds)
+  }
+
+  /** Asks it to drain; SIGKILL after the time is up. Resolves when it has exited. */
+  async function drainOne(child: Child, drainSeconds: number): Promise<void> {
+    const { name } = child.spec
+    const asked = child.process
     child.state = 'draining'
     const exited = new Promise<void>((resolve) => {
-      child.onExit = resolve
+      child.onExit.push(resolve)
     })
     send(child, { topic: 'drain', body: { drainSeconds } })
     const timer = new AbortController()
@@ -240,7 +272,7 @@ export function createChildren({
     timer.abort()
     if (!inTime) {
       log.warn({ child: name, drainSeconds }, 'process did not drain in time, killing it')
-      child.process?.kill('SIGKILL')
+      asked?.kill('SIGKILL')
       await exited
     }
   }
@@ -251,7 +283,7 @@ export function createChildren({
     const ownPauseMs = nowMs - pulseMs - ALIVE_EVERY_MS
     pulseMs = nowMs
     for (const child of children.values()) {
-      if (!child.process || child.ending) continue
+      if (!child.process || child.ending || child.replacing) continue
       // While this process itself stood still it heard nobody: that says nothing about them.
       if (ownPauseMs > 0) child.heardMs += ownPauseMs
       if (clock.monotonicMs() - child.heardMs > ALIVE_WITHIN_MS) {
@@ -278,6 +310,7 @@ export function createChildren({
   return {
     start,
     stop,
+    restart,
     drainInOrder,
     /** Sends a notice to every running child. */
     broadcast(topic: string, body: unknown): void {
@@ -293,6 +326,7 @@ export function createChildren({
         pid: child.process?.pid,
         state: child.state,
         restarts: child.restarts,
+        planned: child.planned,
       })),
     killAll(): void {
       clearInterval(pulse)
@@ -309,11 +343,15 @@ type Child = {
   process?: ChildProcess
   state: ChildState
   restarts: number
+  /** Restarts somebody asked for. */
+  planned: number
   failures: number
   startedMs: number
   heardMs: number
   ending: boolean
-  onExit?: () => void
+  /** Its end is wanted, and a successor too. */
+  replacing: boolean
+  onExit: (() => void)[]
 }
 
 export type Children = ReturnType<typeof createChildren>

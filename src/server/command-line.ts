@@ -44,6 +44,11 @@ export const COMMANDS: Record<string, Command> = {
         'URL',
         'use this PostgreSQL 15-18 instead of the embedded one',
       ],
+      'take-over-from': [
+        'MILLRACE_TAKE_OVER_FROM',
+        'HOST',
+        'the host that holds the data directory is gone for certain',
+      ],
       'log-format': ['MILLRACE_LOG_FORMAT', 'FORMAT', 'auto, pretty or json'],
       'log-level': ['MILLRACE_LOG_LEVEL', 'LEVEL', 'debug, info, warn or error'],
     },
@@ -59,6 +64,41 @@ export const COMMANDS: Record<string, Command> = {
     options: { ...WHERE, json: ['MILLRACE_JSON', '', 'print JSON'] },
     examples: [['millrace status', 'one line per process; exit code 0 when all are ready, 1 otherwise']],
   },
+  lag: {
+    summary: 'show how long imports take until they can be queried, table by table',
+    usage: 'millrace lag [options]',
+    options: {
+      ...WHERE,
+      limit: ['MILLRACE_LAG_LIMIT', 'N', 'the N most delayed tables (20)'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      [
+        'millrace lag',
+        'delay of the last commit of each table with one within the hour, the worst first; then what still waits',
+      ],
+      ['millrace lag --limit 1000 --json', 'for a script'],
+    ],
+  },
+  restart: {
+    summary: 'replace the processes of a running Millrace one after another',
+    usage: 'millrace restart [PROCESS …] [options]',
+    words: { least: 0, most: 200 },
+    options: {
+      ...WHERE,
+      'with-database': [
+        'MILLRACE_RESTART_DATABASE',
+        '',
+        'the embedded PostgreSQL too, at the end; callers wait meanwhile',
+      ],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      ['millrace restart', 'every process; nothing is refused meanwhile, connections wait for the successor'],
+      ['millrace restart worker-0 archivist-0', 'these two'],
+      ['millrace restart --with-database', 'every process, then PostgreSQL'],
+    ],
+  },
   'key:create': {
     summary: 'make an API key for the owner, on the machine Millrace runs on',
     usage: 'millrace key:create [NAME] [options]',
@@ -67,6 +107,101 @@ export const COMMANDS: Record<string, Command> = {
     examples: [
       ['millrace key:create laptop', 'a master key called laptop, printed once'],
       ['millrace key:create fluentd --kind write-only', 'a key that may only import'],
+    ],
+  },
+  spool: {
+    summary: 'look at what is accepted and not yet loaded',
+    usage: 'millrace spool ls | show SPOOL [POSITION] | export SPOOL DIR',
+    words: { least: 1, most: 3 },
+    options: {
+      ...WHERE,
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+      limit: ['MILLRACE_SPOOL_LIMIT', 'N', 'show or export at most so many requests (show: 10)'],
+    },
+    examples: [
+      ['millrace spool ls', 'one line per spool: requests, bytes, age of the oldest, damage'],
+      ['millrace spool show ingest-0', 'the next requests to be loaded, with their contents'],
+      ['millrace spool show ingest-0 7:4096 --limit 1', 'the one at this position'],
+      [
+        'millrace spool export ingest-0 ./rescued',
+        'bodies as received, and records.ndjson that says what each is',
+      ],
+    ],
+  },
+  backup: {
+    summary: 'copy the main database and all data of a running Millrace',
+    usage: 'millrace backup DIR [options]',
+    words: { least: 1, most: 1 },
+    options: {
+      ...WHERE,
+      keep: ['MILLRACE_BACKUP_KEEP', 'N', 'remove older backups of DIR, keep the newest N'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      [
+        'millrace backup /mnt/backups',
+        'one more backup; objects that are there already are not copied again',
+      ],
+      ['millrace backup /mnt/backups --keep 7', 'for a nightly cron job: a week of them'],
+    ],
+  },
+  verify: {
+    summary: 'read a backup and compare it with what was written',
+    usage: 'millrace verify DIR [ID] [options]',
+    words: { least: 1, most: 2 },
+    options: {
+      quick: ['MILLRACE_BACKUP_QUICK', '', 'compare sizes of objects only, not their contents'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      ['millrace verify /mnt/backups', 'the newest; exit code 0 when it can be restored, 1 otherwise'],
+      ['millrace verify /mnt/backups 20261122T031500Z', 'a certain one'],
+    ],
+  },
+  restore: {
+    summary: 'bring a backup back into an empty data directory',
+    usage: 'millrace restore DIR [ID] [options]',
+    words: { least: 1, most: 2 },
+    options: {
+      ...WHERE,
+      'database-url': ['MILLRACE_DATABASE_URL', 'URL', 'restore into this (empty) PostgreSQL 15-18'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      ['millrace restore /mnt/backups --data-dir /var/lib/millrace', 'the newest; then: millrace up'],
+    ],
+  },
+  fsck: {
+    summary: 'prove that catalog and files agree, mend what can be, make a lost catalog anew',
+    usage: 'millrace fsck [options]',
+    options: {
+      ...WHERE,
+      deep: ['MILLRACE_FSCK_DEEP', '', 'read the footer of every chunk, too'],
+      mend: ['MILLRACE_FSCK_MEND', '', 'remove files that certainly belong to nobody'],
+      'forget-missing': [
+        'MILLRACE_FSCK_FORGET_MISSING',
+        '',
+        'give up the rows of chunks whose file is gone: queries of their table fail otherwise',
+      ],
+      'rebuild-catalog': [
+        'MILLRACE_FSCK_REBUILD_CATALOG',
+        '',
+        'while nothing runs: make the lost main database anew from the files',
+      ],
+      'database-url': ['MILLRACE_DATABASE_URL', 'URL', 'rebuild into this (empty) PostgreSQL 15-18'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      ['millrace fsck', 'while Millrace runs; exit code 0 when catalog and files agree, 1 otherwise'],
+      [
+        'millrace fsck --rebuild-catalog --data-dir /var/lib/millrace',
+        'its directory postgres is lost: accounts, tables and chunks from the files; then: millrace up',
+      ],
+      ['millrace fsck --deep --json', 'for a weekly cron job: every footer is read'],
+      [
+        'millrace fsck --mend',
+        'the same, and files of nobody are removed at once instead of by the next sweep',
+      ],
     ],
   },
 }

@@ -8,6 +8,18 @@ export const readServerSettings = defineSettings('server', {
     type: 'optional-text',
     help: 'Directory that holds everything: database, chunks, spools, snapshot. Default: `/var/lib/millrace` as root, otherwise `~/.millrace`.',
   },
+  objectsDir: {
+    env: 'MILLRACE_OBJECTS_DIR',
+    type: 'optional-text',
+    example: '/srv/millrace/objects',
+    help: 'Directory for chunks, results and uploaded parts, where it is not to be `objects` in the data directory. Nodes of one machine that share a main database name the same one, or they cannot read each other’s chunks. Set before the first start; it cannot be changed afterwards.',
+  },
+  takeOverFrom: {
+    env: 'MILLRACE_TAKE_OVER_FROM',
+    type: 'optional-text',
+    example: 'old-host',
+    help: 'The operator’s word that the Millrace of this host, which holds the data directory, is gone for certain. For one start, after a volume has moved to another machine.',
+  },
   host: {
     env: 'MILLRACE_HOST',
     type: 'text',

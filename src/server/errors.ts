@@ -5,7 +5,13 @@ export const serverErrors = errorTable('server', {
     status: 500,
     advice: 'final',
     message: (d) => `another millrace is running on this data directory: ${d}`,
-    help: 'Stop the other one first, or give this one its own --data-dir. One on another host cannot be seen from here: when that host or container is gone for certain, remove the named file.',
+    help: 'Stop the other one first, or give this one its own --data-dir.',
+  },
+  held_elsewhere: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `the data directory is held from another machine, which cannot be asked from here: ${d}`,
+    help: 'Two at work on one data directory destroy it. If the other one runs, stop it. If its machine is gone for certain (switched off, or the volume was moved), start once with --take-over-from and its name. Containers recreated on the same machine need none of this.',
   },
   port_taken: {
     status: 500,
@@ -31,6 +37,12 @@ export const serverErrors = errorTable('server', {
     message: (d) => `the data directory cannot be used: ${d}`,
     help: 'Check owner and permissions, or choose another with --data-dir.',
   },
+  data_directory_newer: {
+    status: 500,
+    advice: 'final',
+    message: (d) => `the data directory was written by a newer release: ${d}`,
+    help: 'Start the newer release again. This one would take what it cannot read for damage; it has changed nothing.',
+  },
   supervisor_unreachable: {
     status: 503,
     advice: 'retry',
@@ -42,5 +54,11 @@ export const serverErrors = errorTable('server', {
     advice: 'retry',
     message: (d) => `${d} is not running at the moment`,
     help: 'A process is being restarted by the supervisor; its log lines say why.',
+  },
+  restart_refused: {
+    status: 409,
+    advice: 'final',
+    message: (d) => `nothing was restarted: ${d}`,
+    help: 'One rolling restart goes on at a time; `millrace status` names the processes. An external database is restarted by whoever runs it.',
   },
 })

@@ -7,7 +7,7 @@ import { dataDirectory, readServerSettings } from './config.ts'
 import { serverErrors } from './errors.ts'
 import { runningHolder } from './lock.ts'
 
-type Run = { pid: number; url: string; adminUrl: string; adminSocket: string }
+export type Run = { pid: number; url: string; adminUrl: string; adminSocket: string }
 type ProcessView = {
   name: string
   pid?: number
@@ -19,7 +19,7 @@ type ProcessView = {
 
 /** `millrace status`: one line per process. Exit code 0 when all are ready. */
 export async function status(env: Environment): Promise<number> {
-  const run = runningServer(env)
+  const run = await runningServer(env)
   if (!run) return notRunning(env)
   const { body } = await askAdmin(run, 'GET', '/processes')
   const { processes } = body as { processes: ProcessView[] }
@@ -46,7 +46,7 @@ export async function createKey(
   env: Environment,
   [name = 'made on this machine']: string[],
 ): Promise<number> {
-  const run = runningServer(env)
+  const run = await runningServer(env)
   if (!run) return notRunning(env)
   const query = new URLSearchParams({ kind: env.MILLRACE_KEY_KIND ?? 'master', name })
   const { status, body } = await askAdmin(run, 'POST', `/keys?${query}`)
@@ -58,21 +58,21 @@ export async function createKey(
   return 0
 }
 
-function runningServer(env: Environment): Run | undefined {
+export async function runningServer(env: Environment): Promise<Run | undefined> {
   const dataDir = dataDirectory(readServerSettings(env))
   const path = join(dataDir, 'run.json')
   try {
     // One that was killed could not take its run.json away.
-    if (runningHolder(dataDir, hostname()) === undefined) return undefined
+    if ((await runningHolder(dataDir, hostname())) === undefined) return undefined
     return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Run) : undefined
   } catch (error) {
     throw serverErrors.data_directory_unusable(`${dataDir}: ${(error as Error).message}`, error)
   }
 }
 
-function notRunning(env: Environment): number {
+export async function notRunning(env: Environment): Promise<number> {
   const dataDir = dataDirectory(readServerSettings(env))
-  const holder = runningHolder(dataDir, hostname())
+  const holder = await runningHolder(dataDir, hostname())
   if (holder !== undefined) {
     process.stderr.write(`millrace: process ${holder.pid} on ${dataDir} is starting or stopping; ask again\n`)
     return 1
@@ -83,7 +83,7 @@ function notRunning(env: Environment): number {
   return 1
 }
 
-function askAdmin(run: Run, method: string, path: string): Promise<{ status: number; body: unknown }> {
+export function askAdmin(run: Run, method: string, path: string): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
     const call = request({ socketPath: run.adminSocket, method, path }, (response) => {
       let text = ''

@@ -1,38 +1,83 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { isAlive, ownMark, randomIds } from '../kernel/index.ts'
 import { serverErrors } from './errors.ts'
+import { socketAnswers } from './socket-life.ts'
 
-type Holder = { pid: number; startedAt: string; startTicks: string; host: string }
+type Holder = {
+  pid: number
+  startedAt: string
+  startTicks: string
+  host: string
+  /** Which running kernel: the same in all containers of a machine, another after a reboot. */
+  bootId?: string
+  /** File name of the socket its process listens on as long as it lives. */
+  socket?: string
+}
+
+/** `unknown`: on another machine, which cannot be asked from here. */
+type Verdict = 'alive' | 'gone' | 'unknown'
+
+export type LockOptions = {
+  now: Date
+  host: string
+  bootId?: string
+  /** The operator's word that this host's Millrace is gone. */
+  takeOverFrom?: string
+}
 
 /**
- * Takes the data directory for this process; returns the release. The lock is a file naming its holder; one whose
- * process is gone, or whose pid now belongs to another process, is stale and is taken over.
- * @throws already_running (final) naming the holder
+ * Takes the data directory for this process; returns the release. The lock is a file naming its holder and a socket in the same
+ * directory, which only a living process of this machine answers, whatever container it is in. What a dead holder left is taken over; a
+ * holder on another machine keeps it until the operator says that it is gone.
+ * @throws already_running, held_elsewhere (final) naming the holder
  */
-export function lockDataDirectory(dataDir: string, { now, host }: { now: Date; host: string }): () => void {
+export async function lockDataDirectory(
+  dataDir: string,
+  { now, host, bootId = bootIdOfThisMachine(), takeOverFrom }: LockOptions,
+): Promise<() => void> {
   const path = join(dataDir, 'lock.json')
-  const mine: Holder = {
-    pid: process.pid,
-    startedAt: now.toISOString(),
-    startTicks: startTicksOf(process.pid) ?? '',
-    host,
-  }
-  const draft = `${path}.${process.pid}`
+  const sign = await openSignOfLife(dataDir)
+  const mine: Holder = { ...ownMark(), startedAt: now.toISOString(), host, bootId, socket: sign?.name }
+  const draft = `${path}.${process.pid}.${randomIds.hex128().slice(0, 8)}`
   writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
   try {
-    while (!tryLink(draft, path)) removeIfStale(path, host)
+    while (!tryLink(draft, path)) await removeIfGone(dataDir, path, { host, bootId, takeOverFrom })
+  } catch (error) {
+    sign?.close()
+    throw error
   } finally {
     unlinkSync(draft)
   }
+  await sweepSockets(dataDir, mine)
   return () => {
-    if (read(path)?.pid === process.pid) unlinkSync(path)
+    const holder = read(path)
+    if (holder?.pid === mine.pid && holder.startTicks === mine.startTicks) unlinkSync(path)
+    sign?.close()
   }
 }
 
-/** The holder of the data directory's lock when it is alive: for commands that talk to a running server. */
-export function runningHolder(dataDir: string, host: string): { pid: number; startedAt: string } | undefined {
+/** The holder of the data directory's lock unless it is gone for certain: for commands that talk to a running server. */
+export async function runningHolder(
+  dataDir: string,
+  host: string,
+): Promise<{ pid: number; startedAt: string } | undefined> {
   const holder = read(join(dataDir, 'lock.json'))
-  return holder && isAlive(holder, host) ? holder : undefined
+  if (holder === undefined) return undefined
+  const verdict = await verdictOn(dataDir, holder, { host, bootId: bootIdOfThisMachine() })
+  return verdict === 'gone' ? undefined : holder
 }
 
 // link(2) fails when the name exists and never shows a half-written file.
@@ -46,13 +91,19 @@ function tryLink(from: string, to: string): boolean {
   }
 }
 
-function removeIfStale(path: string, host: string): void {
+type Here = { host: string; bootId: string | undefined; takeOverFrom?: string }
+
+async function removeIfGone(dataDir: string, path: string, here: Here): Promise<void> {
   const holder = read(path)
   if (holder === undefined) return
-  if (isAlive(holder, host)) {
-    throw serverErrors.already_running(
-      `process ${holder.pid} on ${holder.host}, since ${holder.startedAt} (${path})`,
-    )
+  const isGone = async (one: Holder) => {
+    const verdict = await verdictOn(dataDir, one, here)
+    return verdict === 'gone' || (verdict === 'unknown' && one.host === here.takeOverFrom)
+  }
+  if (!(await isGone(holder))) {
+    const name = `process ${holder.pid} on ${holder.host}, since ${holder.startedAt} (${path})`
+    if ((await verdictOn(dataDir, holder, here)) === 'alive') throw serverErrors.already_running(name)
+    throw serverErrors.held_elsewhere(`${name}; when it is gone for certain: --take-over-from ${holder.host}`)
   }
   const aside = `${path}.stale.${process.pid}`
   try {
@@ -63,7 +114,7 @@ function removeIfStale(path: string, host: string): void {
   }
   // Someone quicker may have replaced the stale lock between our look and our rename: give theirs back.
   const moved = read(aside)
-  if (moved && isAlive(moved, host)) tryLink(aside, path)
+  if (moved && !(await isGone(moved))) tryLink(aside, path)
   unlinkSync(aside)
 }
 
@@ -78,30 +129,71 @@ function read(path: string): Holder | undefined {
   }
 }
 
-function isAlive(holder: Holder, host: string): boolean {
-  if (holder.pid <= 0) return false
-  // A shared volume: another host's process cannot be seen from here, so its word stands.
-  if (holder.host !== host) return true
-  const ticks = startTicksOf(holder.pid)
-  if (ticks !== undefined) return holder.startTicks === '' || ticks === holder.startTicks
-  if (process.platform === 'linux') return false
+async function verdictOn(dataDir: string, holder: Holder, { host, bootId }: Here): Promise<Verdict> {
+  if (holder.pid <= 0) return 'gone'
+  if (holder.socket !== undefined && (await answers(dataDir, holder.socket))) return 'alive'
+  const isSameKernel = holder.bootId !== undefined && holder.bootId === bootId
+  // It listened before it took the lock, and a kernel closes what its processes held: nobody listens, so it is no more.
+  if (isSameKernel && holder.socket !== undefined) return 'gone'
+  if (holder.host !== host) return 'unknown'
+  return isAlive(holder) ? 'alive' : 'gone'
+}
+
+const SOCKET_NAME = /^lock-[0-9a-f]+\.sock$/
+
+/** Listens in the data directory, accepting nothing. undefined where its file system has no sockets. */
+async function openSignOfLife(dataDir: string): Promise<{ name: string; close(): void } | undefined> {
+  const name = `lock-${randomIds.hex128().slice(0, 12)}.sock`
+  const directory = socketDirectory(dataDir)
+  if (directory === undefined) return undefined
+  const server = createServer((connection) => connection.destroy())
+  const isListening = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(join(directory.path, name), () => resolve(true))
+  })
+  if (!isListening) {
+    directory.close()
+    return undefined
+  }
+  server.unref()
+  const close = () => {
+    // Closing removes the file too, by the path it was given.
+    server.close(() => directory.close())
+  }
+  return { name, close }
+}
+
+async function answers(dataDir: string, name: string): Promise<boolean> {
+  const directory = socketDirectory(dataDir)
+  if (directory === undefined || !SOCKET_NAME.test(name)) return false
   try {
-    process.kill(holder.pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return await socketAnswers(join(directory.path, name))
+  } finally {
+    directory.close()
   }
 }
 
-/** When the process started, in clock ticks since boot (Linux); tells a reused pid from the same process. */
-function startTicksOf(pid: number): string | undefined {
+/** A short path for the data directory: those of sockets end at 107 bytes. */
+function socketDirectory(dataDir: string): { path: string; close(): void } | undefined {
+  if (process.platform !== 'linux') return undefined
+  const fd = openSync(dataDir, constants.O_RDONLY | constants.O_DIRECTORY)
+  return { path: `/proc/self/fd/${fd}`, close: () => closeSync(fd) }
+}
+
+/** Those of dead holders. One that answers belongs to a start that is about to be refused. */
+async function sweepSockets(dataDir: string, mine: Holder): Promise<void> {
+  for (const name of readdirSync(dataDir)) {
+    if (!SOCKET_NAME.test(name) || name === mine.socket || (await answers(dataDir, name))) continue
+    rmSync(join(dataDir, name), { force: true })
+  }
+}
+
+function bootIdOfThisMachine(): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    // A zombie holds nothing any more.
-    return fields[0] === 'Z' ? undefined : fields[19]
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    // Other systems have none; then the names of hosts decide.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }

@@ -10,8 +10,13 @@ import {
 import type { DatabaseAddress, GateKeeper } from '../gate/index.ts'
 import { backoffMs, type Clock, configErrors, type Log, randomIds } from '../kernel/index.ts'
 import type { ServerSettings } from './config.ts'
+import { nodeIdentity } from './node-identity.ts'
 
-export type MainDatabase = { stop(): Promise<void> }
+export type MainDatabase = {
+  stop(): Promise<void>
+  /** Stops the embedded server and starts it again, as often as needed; absent for an external one. The gate is the caller's. */
+  restart?(): Promise<void>
+}
 
 export type MainDatabaseOptions = {
   settings: ServerSettings
@@ -104,6 +109,10 @@ async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase>
     await restarting
     await running.stop()
   }
+  const restart = () => {
+    restarting = running.stop().then(startAgain)
+    return restarting
+  }
   await start()
   try {
     await openGateTo(options, running!.address)
@@ -111,15 +120,16 @@ async function keepEmbedded(options: MainDatabaseOptions): Promise<MainDatabase>
     await stop()
     throw error
   }
-  return { stop }
+  return { stop, restart }
 }
 
 /**
  * Prepares schema and login role and lets the gate open to them. The same server keeps its epoch and password over a restart, so
- * that nothing that holds them has to be told; another server, or another database on it, is a new epoch.
+ * that nothing that holds them has to be told; another server, another database on it, or another login is a new epoch: so is
+ * the password of a user who may not create roles, and with which everybody logs in.
  */
 async function openGateTo(
-  { settings, keeper, clock, log }: MainDatabaseOptions,
+  { settings, dataDir, keeper, clock, log }: MainDatabaseOptions,
   admin: DatabaseAddress,
 ): Promise<void> {
   const { address: known, epoch: last, planned, mode } = keeper.current()
@@ -127,16 +137,27 @@ async function openGateTo(
     log.warn({ mode }, 'a maintenance holds the gate: the database is left to it')
     return
   }
+  // We died while `millrace restart --with-database` held it: nobody else will open it.
+  if (mode === 'held') await keeper.order('leave')
   const database = settings.databaseUrl === undefined ? 'millrace' : admin.database
+  // An external one may have other nodes, whose epochs are their own: they must not replace each other's passwords.
+  const node = settings.databaseUrl === undefined ? '' : nodeIdentity(dataDir, randomIds)
   const isSame =
     last > 0 &&
     known?.host === admin.host &&
     known.port === admin.port &&
     known.database === database &&
     known.tls === admin.tls
-  const epoch = isSame ? last : last + 1
-  const ids = isSame ? { ...randomIds, hex160: () => known.password } : randomIds
-  const address = await prepareDatabase(admin, { epoch, ids, log, database })
-  if (!isSame) await keeper.order('switch', { epoch, address })
-  await fenceEpochs({ ...admin, database: address.database }, { below: epoch, clock, log })
+  const inside = { ...admin, database }
+  if (isSame) {
+    // The password of the epoch's own role is ours to choose; a user's own is not.
+    const ids = known.user === admin.user ? randomIds : { ...randomIds, hex160: () => known.password }
+    const { user, password } = await prepareDatabase(admin, { epoch: last, ids, log, database, node })
+    if (user === known.user && password === known.password)
+      return void (await fenceEpochs(inside, { below: last, node, clock, log }))
+  }
+  const epoch = last + 1
+  const address = await prepareDatabase(admin, { epoch, ids: randomIds, log, database, node })
+  await keeper.order('switch', { epoch, address })
+  await fenceEpochs(inside, { below: epoch, node, clock, log })
 }

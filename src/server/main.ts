@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
 import { AppError, type Environment } from '../kernel/index.ts'
 import { helpText, parseCommandLine } from './command-line.ts'
 import { compileCacheIn, dataDirectory, readServerSettings } from './config.ts'
+import { version } from './version.ts'
 
 /** `millrace COMMAND …`: exit code 0 done, 1 failed, 2 the command line was not understood. */
 async function main(args: string[]): Promise<number> {
@@ -20,6 +20,20 @@ async function main(args: string[]): Promise<number> {
       return (await import('./up.ts')).up(env)
     case 'status':
       return (await import('./local-commands.ts')).status(env)
+    case 'lag':
+      return (await import('./lag-command.ts')).lag(env)
+    case 'restart':
+      return (await import('./restart-command.ts')).restart(env, words)
+    case 'spool':
+      return (await import('./spool-commands.ts')).spool(env, words)
+    case 'backup':
+      return (await import('./backup-commands.ts')).backup(env, words)
+    case 'verify':
+      return (await import('./backup-commands.ts')).verify(env, words)
+    case 'fsck':
+      return (await import('./fsck-commands.ts')).fsck(env)
+    case 'restore':
+      return (await import('./backup-commands.ts')).restore(env, words)
     default:
       return (await import('./local-commands.ts')).createKey(env, words)
   }
@@ -29,11 +43,6 @@ async function main(args: string[]): Promise<number> {
 function useCompileCache(env: Environment): void {
   const dataDir = dataDirectory(readServerSettings(env))
   if (existsSync(dataDir)) enableCompileCache(compileCacheIn(dataDir))
-}
-
-function version(): string {
-  const path = join(import.meta.dirname, '..', '..', 'package.json')
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }
 
 try {

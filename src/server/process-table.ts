@@ -1,5 +1,5 @@
 /** What runs, in the order in which it starts; it drains in the reverse of `drainRank`. */
-export type Role = 'ingest' | 'core' | 'loader' | 'worker'
+export type Role = 'ingest' | 'core' | 'loader' | 'worker' | 'archivist'
 
 export type RoleRow = {
   role: Role
@@ -52,6 +52,15 @@ export const PROCESS_TABLE: readonly RoleRow[] = [
     drainSeconds: 75,
     ownsPublicSocket: false,
     does: 'runs jobs, one engine process each',
+  },
+  {
+    role: 'archivist',
+    count: () => 1,
+    userFacing: false,
+    drainRank: 1,
+    drainSeconds: 15,
+    ownsPublicSocket: false,
+    does: 'merges chunks, deletes rows, lets data end',
   },
 ]
 

@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { UNFINISHED } from '../backup/index.ts'
 import { probeDatabase } from '../database/index.ts'
+import { createDiskWatch, DISK_TOPIC, type DiskState, openReserve, readDiskSettings } from '../disk/index.ts'
 import { createGateKeeper, type GateKeeper } from '../gate/index.ts'
 import {
   AppError,
@@ -11,18 +13,24 @@ import {
   systemClock,
   writeFileDurably,
 } from '../kernel/index.ts'
-import { createAdminServer } from './admin.ts'
+import { freeBytes, mendObjects } from '../storage/index.ts'
+import { type AdminView, createAdminServer } from './admin.ts'
 import { adminView } from './admin-view.ts'
 import { announce } from './announce.ts'
 import { childSpecs, type Placement, spoolNameOf } from './child-start.ts'
 import { type Children, createChildren } from './children.ts'
 import { dataDirectory, readServerSettings, type ServerSettings } from './config.ts'
+import { claimFormat } from './data-format.ts'
 import { serverErrors } from './errors.ts'
 import { holdSocket } from './listeners.ts'
 import { lockDataDirectory } from './lock.ts'
 import { createLogStream } from './log-stream.ts'
+import { refuseLostCatalog } from './lost-catalog.ts'
 import { type MainDatabase, startMainDatabase } from './main-database.ts'
-import { runDirectory } from './run-directory.ts'
+import { placeObjects } from './objects-place.ts'
+import { createRestarts } from './restart.ts'
+import { removeRunDirectory, runDirectory, sweepRunDirectories } from './run-directory.ts'
+import { supervisorMetrics } from './supervisor-metrics.ts'
 import { tlsFiles } from './tls.ts'
 
 /** How long a start waits for the main database before it says that it goes on without. */
@@ -35,8 +43,16 @@ const DATABASE_WITHIN_MS = 15_000
 export async function up(env: Environment): Promise<number> {
   const settings = readServerSettings(env)
   const dataDir = prepareDataDirectory(dataDirectory(settings))
-  const release = lockDataDirectory(dataDir, { now: systemClock.now(), host: hostname() })
+  const { takeOverFrom } = settings
+  const release = await lockDataDirectory(dataDir, {
+    now: systemClock.now(),
+    host: hostname(),
+    takeOverFrom,
+  })
   try {
+    claimFormat(dataDir)
+    placeObjects(dataDir, settings.objectsDir)
+    if (settings.databaseUrl === undefined) refuseLostCatalog(dataDir)
     // What a killed start left: nobody may take it for ours before we are ready.
     rmSync(join(dataDir, 'run.json'), { force: true })
     return await run(settings, dataDir, env)
@@ -53,6 +69,9 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   const publicSocket = await holdSocket(settings.host, settings.port)
   const tls = await tlsFiles(settings, dataDir, systemClock.now())
   const runDir = runDirectory(dataDir)
+  void sweepRunDirectories(runDir).catch((error: unknown) =>
+    log.warn({ err: error }, 'run directories that were left behind could not be swept'),
+  )
   const placement: Placement = {
     dataDir,
     runDir,
@@ -76,9 +95,20 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     onMessage: (topic, body, from) => messages.handle(topic, body, from),
     onReady: (name) => {
       ready.add(name)
+      tellDisk(disk.current())
       changed()
     },
     onEnd: (name) => keeper?.forget(name),
+  })
+  const tellDisk = (state: DiskState) => children.broadcast(DISK_TOPIC, state)
+  const diskSettings = readDiskSettings(env)
+  const disk = createDiskWatch({
+    settings: diskSettings,
+    reserve: await openReserve(join(dataDir, 'disk-reserve'), diskSettings.reserveBytes),
+    freeBytes: () => freeDisk(dataDir),
+    tell: tellDisk,
+    clock: systemClock,
+    log,
   })
   const keeper: GateKeeper = await createGateKeeper({
     dataDir,
@@ -92,11 +122,34 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   messages.handle = (topic, body, from) => {
     if (topic === 'first-account') greeting.firstAccount = body
     else if (topic === 'account-ready') accountReady.abort()
+    else if (topic === 'port-lost')
+      refuse(serverErrors.port_taken(`${settings.host}:${publicSocket.port} (another program was quicker)`))
     else return keeper.topics[topic]?.(body, from)
   }
 
   const adminSocketPath = join(runDir, 'admin.sock')
-  const admin = await openAdmin(settings, adminSocketPath, { children, keeper })
+  let running: MainDatabase | undefined
+  const restarts = createRestarts({
+    children,
+    keeper,
+    database: () => running,
+    clock: systemClock,
+    log,
+    signal: stopping.signal,
+  })
+  const registry = supervisorMetrics({
+    gate: () => keeper.current(),
+    children: () => children.views(),
+    disk,
+    certificatePath: tls?.certificatePath,
+    clock: systemClock,
+    log,
+  })
+  const admin = await openAdmin(
+    settings,
+    adminSocketPath,
+    adminView({ children, keeper, restarts, disk, registry }),
+  )
   let keeping: Promise<void> | undefined
   let refusal: unknown
   const refuse = (error: unknown) => {
@@ -105,8 +158,10 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     stopping.abort()
   }
   let database: Promise<MainDatabase | undefined> = Promise.resolve(undefined)
+  const watching = disk.run(stopping.signal)
   const pushing = setInterval(() => children.broadcast('gate', keeper.topics.gate(undefined, '')), 5_000)
   try {
+    await mendAfterPowerLoss(dataDir, log)
     const specs = childSpecs(settings, placement, env)
     // Collecting first: the edge needs no database.
     for (const spec of specs) children.start(spec)
@@ -117,6 +172,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
         clearInterval(pushing)
         // Only now may the keeper's probes open the gate: the schema is what this release expects.
         keeping = keeper.run(signal)
+        running = started
         return started
       },
       (error: unknown) => {
@@ -155,10 +211,12 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     await drain(children, log)
     const started = await database
     await keeping
+    await watching
     await started?.stop()
     admin.close()
     publicSocket.close()
     signals.stop()
+    await removeRunDirectory(runDir)
     log.info({}, 'stopped')
   }
   if (refusal instanceof AppError) throw refusal
@@ -168,11 +226,26 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
 function prepareDataDirectory(dataDir: string): string {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o711 })
+    if (existsSync(join(dataDir, UNFINISHED)))
+      throw new Error(
+        'a backup was being restored into it and did not come to its end; remove it and restore again',
+      )
     mkdirSync(join(dataDir, 'spool'), { recursive: true, mode: 0o700 })
   } catch (error) {
     throw serverErrors.data_directory_unusable(`${dataDir}: ${(error as Error).message}`, error)
   }
   return dataDir
+}
+
+/** Before anybody reads: what was acknowledged in groups and had not reached its own files. */
+async function mendAfterPowerLoss(dataDir: string, log: Log): Promise<void> {
+  try {
+    const { groups, mended } = await mendObjects(dataDir)
+    if (groups > 0) log.info({ groups, mended }, 'objects were checked after a restart of the machine')
+  } catch (error) {
+    // Collecting must go on, on a full disk too; the logs stay for the next start.
+    log.error({ err: error }, 'objects could not be checked after a restart of the machine')
+  }
 }
 
 function openLog(settings: ServerSettings) {
@@ -227,12 +300,14 @@ function spoolNames(dataDir: string, ingestProcesses: number): string[] {
   return [...new Set([...mine, ...left])]
 }
 
-async function openAdmin(
-  settings: ServerSettings,
-  socketPath: string,
-  parts: { children: Children; keeper: GateKeeper },
-) {
-  const view = adminView(parts)
+/** Where the objects are on another disk, the fuller one counts. */
+async function freeDisk(dataDir: string): Promise<{ ofData: number; least: number }> {
+  const objects = join(dataDir, 'objects')
+  const ofData = await freeBytes(dataDir)
+  return { ofData, least: existsSync(objects) ? Math.min(ofData, await freeBytes(objects)) : ofData }
+}
+
+async function openAdmin(settings: ServerSettings, socketPath: string, view: AdminView) {
   const local = createAdminServer(view, { local: true })
   rmSync(socketPath, { force: true })
   await listen(local, { path: socketPath, mode: 0o600 })

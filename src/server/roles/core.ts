@@ -1,4 +1,7 @@
 import { rmSync } from 'node:fs'
+import { answerPins, partialDeleteRoutes, readArchiveSettings } from '../../archive/index.ts'
+import { createBackupService } from '../../backup/index.ts'
+import { addBulkImportRoutes, readBulkImportSettings } from '../../bulk-import/index.ts'
 import {
   type Catalog,
   catalogRoutes,
@@ -8,16 +11,21 @@ import {
 } from '../../catalog/index.ts'
 import { consoleRoutes, withConsoleSessions } from '../../console/index.ts'
 import { openDatabase } from '../../database/index.ts'
+import { diskErrors, followDisk } from '../../disk/index.ts'
+import { type CheckOptions, createCheckService } from '../../fsck/index.ts'
+import { trustedProxies } from '../../ingest/index.ts'
 import {
   addJobRoutes,
   addLocalClaims,
   createEndsReader,
   createQueueService,
   jobSettings,
+  killJob,
   openLocalQueue,
 } from '../../jobs/index.ts'
 import { createApp } from '../../kernel/http/index.ts'
-import { isRetryable, randomIds, type Service } from '../../kernel/index.ts'
+import { isRetryable, ownDirectory, randomIds, type Service } from '../../kernel/index.ts'
+import { addLoadRoutes } from '../../load/routes.ts'
 import {
   createEnginePool,
   createTail,
@@ -29,12 +37,13 @@ import {
 import { renderResult } from '../../query/results/index.ts'
 import { addScheduleRoutes, createScheduler } from '../../schedules/index.ts'
 import { openSnapshot } from '../../snapshot/index.ts'
-import { createLocalStore } from '../../storage/index.ts'
+import { createLocalStore, type ObjectStore } from '../../storage/index.ts'
+import { version } from '../version.ts'
 import { runInBackground } from './background.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createLocalKey } from './local-key.ts'
 import { notOfferedRoutes } from './not-offered.ts'
-import { coreSocketPath } from './paths.ts'
+import { coreSocketPath, draftsIn, incomingPartsIn } from './paths.ts'
 import { consoleDeps } from './sign-in.ts'
 import type { RoleContext, RunningRole } from './types.ts'
 
@@ -48,8 +57,18 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   const database = openDatabase({ gate, clock, log, ids, maxConnections: 16, metrics: registry })
   const objects = await createLocalStore(dataDir)
   const catalogSettings = readCatalogSettings(env)
-  const { writeWaitSeconds } = catalogSettings
-  const catalog = await openCatalog({ dataDir, database, gate, channel, clock, log, ids, writeWaitSeconds })
+  const { writeWaitSeconds, undeleteHours } = catalogSettings
+  const catalog = await openCatalog({
+    dataDir,
+    database,
+    gate,
+    channel,
+    clock,
+    log,
+    ids,
+    writeWaitSeconds,
+    undeleteHours,
+  })
   channel.on('committed', () => catalog.exporter.poke())
 
   const settings = jobSettings(env)
@@ -95,7 +114,17 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     render: renderResult,
   }
   const page = await consoleDeps({ catalog, dataDir, clock, gate })
-  const app = createApp({ log, authenticate: withConsoleSessions(catalog.authenticate, page) })
+  const { trusts } = trustedProxies(context.settings.trustedProxies)
+  const app = createApp({
+    log,
+    authenticate: withConsoleSessions(catalog.authenticate, page),
+    trustsProxy: trusts,
+  })
+  const disk = followDisk(channel)
+  app.addHook('onRequest', async ({ routeOptions }) => {
+    if (disk.sheds('imports') && routeOptions.url?.startsWith('/v3/bulk_import/upload_part/'))
+      throw diskErrors.disk_short(`${disk.current().freeBytes} bytes are free`)
+  })
   const snapshot = await openSnapshot({ dataDir, clock, log, withManifests: true })
   // None is kept warm here: a tail may wait for a process to start.
   const engines = await createEnginePool({
@@ -109,12 +138,46 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   })
   const chunksOf = (tables: Parameters<typeof liveChunks>[1]) =>
     liveChunks({ database, gate, snapshot }, tables)
-  const tail = createTail({ engines, objects, dataDir, chunksOf, clock, ids })
+  const drafts = await ownDirectory(draftsIn(dataDir))
+  const tail = createTail({ engines, objects, drafts, chunksOf, clock, ids })
   catalogRoutes(app, { ...catalog.routeDeps, tail })
   addJobRoutes(app, jobDeps)
+  partialDeleteRoutes(app, { access: catalog.access, reader: catalog.reader, jobs: jobDeps })
   addScheduleRoutes(app, jobDeps)
+  addLoadRoutes(app, { ...catalog.routeDeps, readDeadlineMs: settings.readDeadlineMs })
+  const bulkImportSettings = readBulkImportSettings(env)
+  addBulkImportRoutes(app, {
+    database,
+    gate,
+    access: catalog.access,
+    objects,
+    channel,
+    log,
+    ids,
+    settings: bulkImportSettings,
+    incoming: await ownDirectory(incomingPartsIn(dataDir)),
+    killJob: (accountId, id) => killJob(jobDeps, accountId, id),
+    onCommitted: () => catalog.exporter.poke(),
+  })
+  answerPins(channel, {
+    pinnedChunks: (chunks) => catalog.exporter.pinnedChunks(chunks),
+    jobsWaiting: () => queue.waitingJobs().length > 0,
+  })
   notOfferedRoutes(app)
   consoleRoutes(app, page)
+  const backups = createBackupService({ dataDir, database, objects, clock, log, version: version() })
+  channel.on('start-backup', (body) => backups.start(body as { place: string; keep?: number }))
+  channel.on('backup-state', () => backups.state())
+  const checks = createCheckService({
+    database,
+    objects,
+    clock,
+    log,
+    isWaiting: (job) => queue.waitingJob(job) !== undefined,
+    orphanMinutes: readArchiveSettings(env).orphanMinutes,
+  })
+  channel.on('start-check', (body) => checks.start(body as CheckOptions))
+  channel.on('check-state', () => checks.state())
   channel.on('create-key', (body) => createLocalKey(catalog, body as { kind: string; name: string }))
 
   const socketPath = coreSocketPath(runDir)
@@ -124,10 +187,19 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   const background = runInBackground(
     [
       catalog.exporter.service,
-      firstAccountService(catalog, context, catalogSettings),
+      firstAccountService(catalog, objects, context, catalogSettings),
       queueService,
       createScheduler({ database, channel, clock, log, random: Math.random, catchUpSeconds: 300 }),
-      createHousekeeping({ database, objects, queue, clock, log, jobRetentionDays, resultRetentionDays }),
+      createHousekeeping({
+        database,
+        objects,
+        queue,
+        clock,
+        log,
+        jobRetentionDays,
+        resultRetentionDays,
+        bulkImportDays: bulkImportSettings.retentionDays,
+      }),
     ],
     { clock, log },
   )
@@ -138,6 +210,8 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         : { ready: false, reason: 'the snapshot has not been written yet' },
     async drain() {
       await app.close()
+      await backups.stop()
+      await checks.stop()
       await background.stop({ withinMs: SERVICES_END_WITHIN_MS })
       await engines.close()
       await snapshot.close()
@@ -151,6 +225,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
 /** On an empty database makes the first account and tells the supervisor, which prints it; then there is nothing left to do. */
 function firstAccountService(
   catalog: Catalog,
+  objects: ObjectStore,
   { channel, clock, log }: RoleContext,
   settings: ReturnType<typeof readCatalogSettings>,
 ): Service {
@@ -159,7 +234,9 @@ function firstAccountService(
     async run(signal) {
       for (let isDone = false; !isDone && !signal.aborted; ) {
         try {
-          const created = await ensureFirstAccount({ write: catalog.write, ids: randomIds, log }, settings)
+          const hasChunks = await hasAny(objects.list('chunks/'))
+          const deps = { write: catalog.write, ids: randomIds, log }
+          const created = await ensureFirstAccount(deps, settings, { hasChunks })
           if (created !== undefined) channel.notify('first-account', created)
           channel.notify('account-ready')
           isDone = true
@@ -171,4 +248,9 @@ function firstAccountService(
       await clock.sleep(2 ** 31 - 1, signal)
     },
   }
+}
+
+async function hasAny(items: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _ of items) return true
+  return false
 }

@@ -1,14 +1,13 @@
-import { retireDroppedTables } from '../../catalog/index.ts'
+import { createBulkImportSweep } from '../../bulk-import/index.ts'
 import {
   createJobPartitions,
   type Database,
   sweepChanges,
   sweepErrorRecords,
-  sweepImportIds,
   sweepOperations,
 } from '../../database/index.ts'
 import { type LocalQueue, removeOldJobs, removeOrphanResults } from '../../jobs/index.ts'
-import { type Clock, isRetryable, type Log, type Service } from '../../kernel/index.ts'
+import { type Clock, createClockTrust, isRetryable, type Log, type Service } from '../../kernel/index.ts'
 import { removeOldRuns } from '../../schedules/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 
@@ -24,6 +23,7 @@ export function createHousekeeping({
   log,
   jobRetentionDays,
   resultRetentionDays,
+  bulkImportDays,
 }: {
   database: Database
   objects: ObjectStore
@@ -32,6 +32,7 @@ export function createHousekeeping({
   log: Log
   jobRetentionDays: number
   resultRetentionDays: number
+  bulkImportDays: number
 }): Service {
   let nextSweepMs = Number.NEGATIVE_INFINITY
   /** Looks at every stored result: the day counts from the last time it went through, or from the start. */
@@ -41,21 +42,28 @@ export function createHousekeeping({
     await removeOrphanResults({ database, store: objects, log }, { now: clock.now(), isWaiting })
     nextSweepMs = clock.monotonicMs() + DAY_MS
   }
-  const tasks: Record<string, () => Promise<unknown>> = {
-    'job partitions': () => createJobPartitions(database),
+  const bulkImports = createBulkImportSweep({ database, objects, clock, log, retentionDays: bulkImportDays })
+  const trust = createClockTrust(clock)
+  /** Each removes what is old by the clock, and cannot bring it back. */
+  const removals: Record<string, () => Promise<unknown>> = {
     operations: () => sweepOperations(database),
     changes: () => sweepChanges(database),
-    'dropped tables': () => retireDroppedTables(database),
-    'import ids': () => sweepImportIds(database),
     'error records': () => sweepErrorRecords(database),
     jobs: () => removeOldJobs({ database, store: objects, log }, { jobRetentionDays, resultRetentionDays }),
     'orphan results': sweepResults,
+    'bulk imports': () => bulkImports.run(),
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),
   }
   return {
     name: 'housekeeping',
     async run(signal) {
       while (!signal.aborted) {
+        const isTrusted = trust.isTrusted()
+        if (!isTrusted) log.warn({}, 'the clock jumped: nothing is removed by age for some hours')
+        const tasks = {
+          'job partitions': () => createJobPartitions(database),
+          ...(isTrusted ? removals : {}),
+        }
         for (const [name, task] of Object.entries(tasks)) {
           try {
             await task()

@@ -3,12 +3,10 @@ import { httpErrors } from '../../kernel/http/index.ts'
 
 /** Parts of the protocol that later releases offer, by the path they begin with: a clear refusal, not "no such path". */
 const NOT_YET: Record<string, string> = {
-  '/v3/bulk_import': 'bulk import sessions',
   '/v3/bulk_loads': 'data connectors',
   '/v3/connections': 'connections',
   '/v3/export': 'table export',
   '/v3/job/result_export': 'result output',
-  '/v3/table/partialdelete': 'deleting rows',
   '/v4/queries': 'running saved queries by number',
 }
 

@@ -4,3 +4,13 @@ import { join } from 'node:path'
 export function coreSocketPath(runDir: string): string {
   return join(runDir, 'core.sock')
 }
+
+/** Where results grow until they are whole; each process has a directory of its own in it. */
+export function draftsIn(dataDir: string): string {
+  return join(dataDir, 'result-drafts')
+}
+
+/** Where parts of bulk imports grow until they are whole; each process has a directory of its own in it. */
+export function incomingPartsIn(dataDir: string): string {
+  return join(dataDir, 'incoming-parts')
+}

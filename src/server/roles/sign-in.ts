@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Catalog, catalogErrors, checkPassword, principalOfUser } from '../../catalog/index.ts'
-import type { ConsoleDeps } from '../../console/index.ts'
+import { type ConsoleDeps, openEndedSessions } from '../../console/index.ts'
 import type { Gate } from '../../gate/index.ts'
-import { AppError, type Clock, writeFileDurably } from '../../kernel/index.ts'
+import { AppError, type Clock, randomIds, writeFileDurably } from '../../kernel/index.ts'
 import type { SnapshotView } from '../../snapshot/index.ts'
 
 /** How the console signs people in: with what the catalog knows, also while the database is away. */
@@ -22,11 +22,13 @@ export async function consoleDeps({
   const { reader } = catalog
   return {
     clock,
+    ids: randomIds,
     sessionKey: await sessionKey(dataDir),
+    endedSessions: openEndedSessions({ dataDir, clock }),
     mode: () => ({ mode: gate.current().mode, reason: gate.current().reason }),
-    async signIn(credentials) {
+    async signIn(credentials, { address }) {
       if ('apikey' in credentials) return catalog.identifyKey(`TD1 ${credentials.apikey}`)
-      const { accountId, id } = await checkPassword(reader, credentials)
+      const { accountId, id } = await checkPassword(catalog.routeDeps, { ...credentials, address })
       const self = principalOfUser(reader.view, accountId, id)
       if (self.kind !== 'found') throw catalogErrors.login_wrong()
       return self.value

@@ -1,6 +1,8 @@
+import { createPerformRunner, readBulkImportSettings } from '../../bulk-import/index.ts'
 import { openDatabase } from '../../database/index.ts'
+import { followDisk } from '../../disk/index.ts'
 import { createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
-import { randomIds } from '../../kernel/index.ts'
+import { ownDirectory, randomIds } from '../../kernel/index.ts'
 import {
   catalogFor,
   createEnginePool,
@@ -12,12 +14,16 @@ import {
 import { attachSnapshotToChannel, openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore } from '../../storage/index.ts'
 import { runInBackground } from './background.ts'
+import { draftsIn } from './paths.ts'
+import { systemSourcesOf } from './system-tables.ts'
 import type { RoleContext, RunningRole } from './types.ts'
 
 /** Runs jobs: each in an engine process of its own, so that a kill is a kill and a memory cap is a cap. */
 export async function start(context: RoleContext): Promise<RunningRole> {
   const { env, dataDir, clock, log, channel, registry, gate, name } = context
   const settings = jobSettings(env)
+  const disk = followDisk(channel)
+  const querySettings = readQuerySettings(env)
   const database = openDatabase({ gate, clock, log, ids: randomIds, maxConnections: 6, metrics: registry })
   const snapshot = await openSnapshot({ dataDir, clock, log, withManifests: true })
   attachSnapshotToChannel(snapshot, channel)
@@ -29,15 +35,24 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     ...engineParts(),
     env,
   })
-  const runner = createQueryRunner({
+  const objects = await createLocalStore(dataDir)
+  const queries = createQueryRunner({
     engines,
-    objects: await createLocalStore(dataDir),
-    dataDir,
+    objects,
+    drafts: await ownDirectory(draftsIn(dataDir)),
     catalogFor: (user) => catalogFor({ database, gate, snapshot }, user),
-    settings: readQuerySettings(env),
+    systemSources: systemSourcesOf(database),
+    settings: {
+      ...querySettings,
+      // Read as each query begins.
+      get tempMegabytes() {
+        return disk.sheds('engine-temp') ? 0 : querySettings.tempMegabytes
+      },
+    },
     clock,
     log,
   })
+  const bulkImports = createPerformRunner({ database, objects, settings: readBulkImportSettings(env), log })
   const journal = await openEndsJournal({ dataDir, worker: name, clock, log })
   const worker = createWorker({
     database,
@@ -45,13 +60,14 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     channel,
     clock,
     log,
-    runners: [runner],
+    runners: [queries, bulkImports],
     journal,
     worker: `${name}-${randomIds.hex128().slice(0, 8)}`,
     concurrency: settings.workerConcurrency,
     accountConcurrency: settings.accountConcurrency,
     takeoverSeconds: settings.takeoverSeconds,
     drainSeconds: settings.drainSeconds,
+    mayBegin: () => !disk.sheds('results'),
   })
   const background = runInBackground([worker], { clock, log })
   return {
