@@ -27,7 +27,15 @@ const HOT_REQUESTS = 10
 const WARM_UP_MS = 3000
 
 type LoaderJob = { address: DatabaseAddress; dataDir: string; directory: string }
-type Report = { lagsMs: number[]; rows: number; commits: number; chunks: number; cpuMs: number }
+type Report = {
+  lagsMs: number[]
+  rows: number
+  commits: number
+  chunks: number
+  cpuMs: number
+  /** What the loader spent before it reached each step. */
+  stepsMs: Record<string, number>
+}
 
 if (process.argv[2] === 'loader') await load(JSON.parse(process.argv[3]!) as LoaderJob)
 else await measure()
@@ -42,9 +50,10 @@ async function load({ address, dataDir, directory }: LoaderJob): Promise<void> {
     maxConnections: 2,
   })
   const reader = openSpoolReader({ directory, clock: systemClock, log: silentLog })
-  const report: Report = { lagsMs: [], rows: 0, commits: 0, chunks: 0, cpuMs: 0 }
+  const report: Report = { lagsMs: [], rows: 0, commits: 0, chunks: 0, cpuMs: 0, stepsMs: {} }
   let acceptedMs: number[] = []
   const startedMs = Date.now()
+  let stepMs = performance.now()
   const loader = createLoader({
     spoolName: 'bench',
     spoolDirectory: directory,
@@ -62,6 +71,12 @@ async function load({ address, dataDir, directory }: LoaderJob): Promise<void> {
     log: silentLog,
     metrics: createRegistry('bench'),
     settings: readLoadSettings({}),
+    faultPoint(step) {
+      if (step === 'decoding' || step === 'file-written') return
+      const nowMs = performance.now()
+      report.stepsMs[step] = (report.stepsMs[step] ?? 0) + nowMs - stepMs
+      stepMs = nowMs
+    },
     onCommitted({ rows, chunks }) {
       const now = Date.now()
       if (now - startedMs > WARM_UP_MS) for (const at of acceptedMs) report.lagsMs.push(now - at)
@@ -109,7 +124,12 @@ async function measure(): Promise<void> {
       },
     })
     const job: LoaderJob = { address: db.address, dataDir, directory }
-    const child = fork(import.meta.filename, ['loader', JSON.stringify(job)], { serialization: 'advanced' })
+    // As the supervisor starts it: file system calls run on these threads.
+    const env = { ...process.env, UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16' }
+    const child = fork(import.meta.filename, ['loader', JSON.stringify(job)], {
+      serialization: 'advanced',
+      env,
+    })
     await once(child, 'message')
     const append = (record: SpoolRecord) => writer.append(record)
     const sent = await generate(append, tables, load)
@@ -204,10 +224,12 @@ function print(report: Report, sent: number, seconds: number): void {
   const lags = report.lagsMs.sort((a, b) => a - b)
   const at = (share: number) => lags[Math.min(lags.length - 1, Math.floor(lags.length * share))] ?? Number.NaN
   const { rows, commits, chunks, cpuMs } = report
+  const steps = Object.entries(report.stepsMs).map(([step, ms]) => `${step} ${Math.round(ms / commits)}`)
   console.log(`sent ${Math.round(sent / seconds)} rows/s, committed ${rows} of ${sent} rows before the end`)
   console.log(
     `${commits} commits, ${chunks} chunks, loader CPU ${Math.round((cpuMs / seconds / 1000) * 100)} % of a core`,
   )
+  console.log(`ms per commit up to each step: ${steps.join(', ')}`)
   console.log(`commit after acceptance: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`)
   const ratio = GOAL_MS / at(0.99)
   console.log(`freshness ratio=${ratio.toFixed(2)} goal=1 ${ratio >= 1 ? 'ok' : 'short'}`)

@@ -15,12 +15,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { startTestDatabase, type TestDatabase } from '../src/database/testing.ts'
 import { systemClock } from '../src/kernel/index.ts'
 import { insertChunks } from '../src/load/store.ts'
 import type { LoadedChunk } from '../src/load/types.ts'
 import { findChunks } from '../src/query/catalog-store.ts'
+import { openConnection } from '../src/query/engine/connection.ts'
 import { registerFunctions } from '../src/query/engine/functions.ts'
 import { prepareSelect } from '../src/query/engine/statements.ts'
 import { javaScriptFunctions } from '../src/query/engine-functions.ts'
@@ -133,7 +134,7 @@ async function runOurs(connection: DuckDBConnection, select: string, from: numbe
   const chunks = await catalog.chunksOf(compiled.tables)
   const foundMs = performance.now()
   const query = bindTables(compiled, chunks, (path) => join(room, path))
-  const prepared = await prepareSelect(connection, query.sql)
+  const prepared = await prepareSelect(connection, query.sql, query.lists)
   const boundMs = performance.now()
   const rows = await (await prepared.stream()).getRowsJson()
   const endedMs = performance.now()
@@ -162,8 +163,8 @@ async function runNative(connection: DuckDBConnection, select: string, from: num
 
 /** As src/query/engine/process.ts prepares one, with the settings a job gets. */
 async function openEngine(): Promise<DuckDBConnection> {
-  const connection = await (await DuckDBInstance.create(':memory:')).connect()
-  await connection.run(`SET TimeZone = 'UTC'; SET threads = 2; SET memory_limit = '1GB'`)
+  const connection = await openConnection()
+  await connection.run(`SET threads = 2; SET memory_limit = '1GB'`)
   await registerFunctions(connection, javaScriptFunctions)
   for (const statement of prelude) await connection.run(statement)
   return connection

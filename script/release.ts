@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { startServer } from '../test/support/server.ts'
-import { restClient } from './support/client.ts'
+import { proveThatItWorks } from './support/proof.ts'
 
 /** Node does not strip types below node_modules, so what is published is JavaScript: the same tree under dist/. */
 const DIST = 'dist'
@@ -66,38 +65,13 @@ function install(tarball: string): string {
   return elsewhere
 }
 
-async function proveThatItWorks(elsewhere: string): Promise<void> {
-  const command = join(elsewhere, 'node_modules', '.bin', 'millrace')
-  console.log(execFileSync(command, ['version'], { encoding: 'utf8' }).trim())
-  const server = await startServer({ command, dataDir: mkdtempSync(join(tmpdir(), 'millrace-data-')) })
-  try {
-    const client = restClient(server.url, server.apiKey)
-    await client.ensure('/v3/database/create/release')
-    await client.ensure('/v3/table/create/release/checked/log')
-    await client.importRecords('release', 'checked', 'one', [{ time: 1_700_000_000, answer: 42 }])
-    for (;;) {
-      const { rows } = await client.query('release', 'SELECT sum(answer) FROM checked')
-      if (rows[0][0] === 42) break
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-    const page = await fetch(`${server.url}/app/`)
-    if (!page.ok) throw new Error(`the console page answers ${page.status}`)
-    const code = await server.stop()
-    if (code !== 0) throw new Error(`millrace ended with exit code ${code}`)
-  } catch (error) {
-    console.error(server.log())
-    throw error
-  } finally {
-    await server.kill()
-    server.remove()
-  }
-}
-
 build()
 const tarball = pack()
 const elsewhere = install(tarball)
 try {
-  await proveThatItWorks(elsewhere)
+  const command = join(elsewhere, 'node_modules', '.bin', 'millrace')
+  console.log(execFileSync(command, ['version'], { encoding: 'utf8' }).trim())
+  await proveThatItWorks(command)
 } finally {
   rmSync(elsewhere, { recursive: true, force: true })
 }

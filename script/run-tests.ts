@@ -9,6 +9,8 @@ import { relative, resolve } from 'node:path'
  */
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
+/** Run by steps of their own: real clients by script/test-clients, the incidents' drills beside script/faults in .ci/run. */
+const ELSEWHERE = ['test/clients/', 'test/faults/drills.proc.test.ts']
 const SUITES = [
   {
     name: 'unit',
@@ -32,7 +34,7 @@ const SUITES = [
 
 function testFiles(): string[] {
   const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts']).sort()
-  if (named.length === 0) return all.filter((file) => !file.startsWith('test/clients/'))
+  if (named.length === 0) return all.filter((file) => !ELSEWHERE.some((place) => file.startsWith(place)))
   for (const word of named) {
     if (!existsSync(word)) throw new Error(`no such file or folder: ${word}`)
   }

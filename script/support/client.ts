@@ -46,6 +46,12 @@ export function restClient(baseUrl: string, apiKey: string) {
 
   return {
     json,
+    async text(method: string, path: string): Promise<string> {
+      const response = await call(method, path)
+      const text = await response.text()
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+      return text
+    },
     /** Creates it unless it is there: 409 is as good as 200. */
     async ensure(path: string): Promise<void> {
       const response = await call('POST', path)

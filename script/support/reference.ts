@@ -2,6 +2,8 @@ import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorTables, type Setting, settingTables } from '../../src/kernel/index.ts'
 import { functionList, notOffered } from '../../src/query/functions/index.ts'
+import { metricFamilies } from './metrics.ts'
+import { systemTablesPage } from './system-tables.ts'
 
 const HEAD = '<!-- Generated from the code by `node script/docs.ts`; a test fails when it is out of date. -->'
 
@@ -23,6 +25,8 @@ export async function referencePages(): Promise<Record<string, string>> {
     'docs/reference/settings.md': settingsPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/functions.md': functionsPage(),
+    'docs/reference/system-tables.md': systemTablesPage(HEAD),
+    'docs/reference/metrics.md': metricsPage(),
   }
 }
 
@@ -98,6 +102,30 @@ function errorsPage(): string {
     'again (the answer carries `Retry-After`). `final`: sending it again changes nothing. What cannot be checked at the moment is always `retry`.',
     '',
     ...parts,
+  ].join('\n')
+}
+
+/** Prometheus names the type of a metric with the registry's word. */
+function metricsPage(): string {
+  const rows = metricFamilies().map(({ name, type, labels, roles, help }) => {
+    const labelled = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${type} | ${labelled} | ${roles.join(', ')} | ${help} |`
+  })
+  return [
+    HEAD,
+    '# Metrics',
+    '',
+    '`GET /metrics` on the admin port gives the figures of every process of a node, in the text form of Prometheus. Each series has the label `process`',
+    '(`ingest-0`, `loader-0`, `supervisor` …) besides those named here. Reading them looks at no directory and asks no database. Counters begin',
+    'at 0 with each start of a process. Alarms made of them: [millrace-alerts.yml](../monitoring/millrace-alerts.yml), with a [runbook](../runbooks/README.md) for each.',
+    '',
+    'How many records an import holds is known when it is loaded, not when it is accepted: accepted requests and bytes are counted by',
+    '`millrace_ingest_accepted_…`, events by `millrace_ingest_events_total`, rows by `millrace_load_rows_total`.',
+    '',
+    '| name | type | labels | reported by | what it says |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
   ].join('\n')
 }
 

@@ -7,27 +7,10 @@ import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
 import { startServer, type TestServer } from '../support/server.ts'
+import { missingJava, withRetries } from './java-support.ts'
 
 const project = 'test/clients/java'
-const isHere = (command: string, flag: string) => {
-  try {
-    execFileSync(command, [flag], { stdio: 'ignore' })
-    return true
-  } catch {
-    // Not installed: the caller says so as the reason of the skip.
-    return false
-  }
-}
-const missing = [isHere('javac', '-version') ? '' : 'a JDK', isHere('mvn', '-v') ? '' : 'Maven'].filter(
-  (name) => name !== '',
-)
-
-describe('td-client-java', {
-  skip:
-    missing.length > 0 && process.env.REQUIRE_CLIENTS !== '1'
-      ? `${missing.join(' and ')} not installed`
-      : false,
-}, () => {
+describe('td-client-java', { skip: missingJava() }, () => {
   let server: TestServer
   let work: string
   before(async () => {
@@ -40,7 +23,7 @@ describe('td-client-java', {
     rmSync(work, { recursive: true, force: true })
   })
 
-  test('creates, imports twice under one id, queries, downloads, renames and deletes', () => {
+  test('creates, imports twice under one id, queries, downloads, renames, imports in bulk and deletes', () => {
     const classPathFile = join(work, 'classpath')
     withRetries(() =>
       execFileSync(
@@ -62,10 +45,12 @@ describe('td-client-java', {
     ].map((boat) => encode(boat))
     const file = join(work, 'boats.msgpack.gz')
     writeFileSync(file, gzipSync(Buffer.concat(boats)))
+    const faulty = join(work, 'faulty.msgpack.gz')
+    writeFileSync(faulty, gzipSync(Buffer.concat([boats[0]!, encode({ name: 'a boat of no time' })])))
     const { hostname, port } = new URL(server.url)
     const output = execFileSync(
       'java',
-      ['-cp', `${work}:${classPath}`, 'millrace.Walk', hostname, port, server.apiKey, file],
+      ['-cp', `${work}:${classPath}`, 'millrace.Walk', hostname, port, server.apiKey, file, faulty],
       {
         encoding: 'utf8',
         timeout: 120_000,
@@ -74,15 +59,3 @@ describe('td-client-java', {
     assert.match(output, /walked/)
   })
 })
-
-/** Maven Central is asked over the network; a passing fault is no failure of ours. */
-function withRetries<T>(action: () => T): T {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return action()
-    } catch (error) {
-      if (attempt === 3) throw error
-      console.error(`attempt ${attempt} failed: ${(error as Error).message}`)
-    }
-  }
-}

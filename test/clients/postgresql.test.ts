@@ -1,102 +1,101 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { chmodSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { restClient } from '../../script/support/client.ts'
+import { startWriter, until } from '../faults/support.ts'
+import { startServer } from '../support/server.ts'
+import { type ExternalServer, startExternal } from './postgresql/external-server.ts'
+import { installVersions } from './postgresql/install.ts'
 
+/** Migrations, login roles, fencing: what differs between versions of PostgreSQL. */
+const ROLES = ['src/database/prepare.pg.test.ts', 'src/server/main-database.pg.test.ts']
 /** The tests that are about SQL and connections; the rest is about the embedded server. */
-const FILES = [
+const ALL = [
+  ...ROLES,
   'src/database/write.pg.test.ts',
   'src/database/database.pg.test.ts',
-  'src/database/prepare.pg.test.ts',
   'src/catalog/identity.pg.test.ts',
 ]
-const binaries = globSync('/usr/lib/postgresql/1[5-8]/bin').sort().at(-1)
-const reason =
-  binaries === undefined && process.env.REQUIRE_CLIENTS !== '1'
-    ? 'no PostgreSQL 15 to 18 of the distribution is installed'
-    : false
+const mustRun = process.env.REQUIRE_CLIENTS === '1'
+const room = mkdtempSync(join(tmpdir(), 'millrace-postgresql-'))
+chmodSync(room, 0o711)
+after(() => rmSync(room, { recursive: true }))
 
-describe(`an external PostgreSQL (${binaries ?? 'none'})`, { skip: reason }, () => {
-  let directory: string
-  let port: number
-  let server: ReturnType<typeof spawn>
-  const owner = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {}
-  before(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'millrace-pg-'))
-    const cluster = join(directory, 'data')
-    mkdirSync(cluster, { mode: 0o700 })
-    chmodSync(directory, 0o711)
-    if (owner.uid !== undefined) chownSync(cluster, owner.uid, owner.gid!)
-    execFileSync(
-      join(binaries!, 'initdb'),
-      ['-D', cluster, '-U', 'tester', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
-      { ...owner, stdio: 'pipe', cwd: '/' },
-    )
-    port = await freePort()
-    const args = [
-      '-D',
-      cluster,
-      '-p',
-      String(port),
-      '-c',
-      'listen_addresses=127.0.0.1',
-      '-c',
-      `unix_socket_directories=${cluster}`,
-      '-c',
-      'wal_level=logical',
-      '-c',
-      'fsync=off',
-    ]
-    server = spawn(join(binaries!, 'postgres'), args, { ...owner, stdio: 'ignore', cwd: '/' })
-    for (let tries = 0; tries < 200; tries++) {
-      try {
-        execFileSync(join(binaries!, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)], {
-          stdio: 'ignore',
+const ofDistribution = globSync('/usr/lib/postgresql/1[5-8]/bin').sort().at(-1)
+const installed = await installVersions(room)
+const SERVERS = [
+  {
+    name: `of the distribution (${ofDistribution ?? 'none'})`,
+    binaries: ofDistribution,
+    files: ALL,
+    killed: false,
+  },
+  { name: '16', binaries: installed.get(16), files: ROLES, killed: true },
+  { name: '17', binaries: installed.get(17), files: ROLES, killed: true },
+]
+
+// Side by side, as each waits for its own server most of the time.
+describe('an external PostgreSQL', { concurrency: true }, () => {
+  for (const { name, binaries, files, killed } of SERVERS) {
+    const reason = binaries === undefined && !mustRun ? 'it is not installed here' : false
+    describe(name, { skip: reason, concurrency: 1 }, () => {
+      let external: ExternalServer
+      before(async () => {
+        assert.ok(binaries, 'it is not installed here')
+        external = await startExternal(binaries)
+      })
+      after(() => external?.remove())
+
+      test('runs the same migrations and keeps the same promises', async () => {
+        const env = {
+          ...process.env,
+          // Otherwise the inner runner takes itself for a test file of this one and runs nothing.
+          NODE_TEST_CONTEXT: undefined,
+          MILLRACE_TEST_DATABASE_URL: external.url('postgres'),
+        }
+        const child = spawn(process.execPath, ['script/run-tests.ts', ...files], {
+          env,
+          stdio: ['ignore', 'pipe', 'pipe'],
         })
-        return
-      } catch {
-        // Not ready yet; the loop ends with an error when it never is.
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-    }
-    throw new Error('the external PostgreSQL did not start')
-  })
-  after(async () => {
-    server?.kill('SIGINT')
-    if (server && server.exitCode === null) await once(server, 'exit')
-    rmSync(directory, { recursive: true, force: true })
-  })
+        let output = ''
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part))
+        const [code] = await once(child, 'exit')
+        assert.equal(code, 0, output)
+        assert.match(output, /[1-9]\d* passed, 0 failed/)
+      })
 
-  test('runs the same migrations and keeps the same promises', async () => {
-    const env = {
-      ...process.env, // Otherwise the inner runner takes itself for a test file of this one and runs nothing.
-      NODE_TEST_CONTEXT: undefined,
-      MILLRACE_TEST_DATABASE_URL: `postgres://tester@127.0.0.1:${port}/postgres`,
-    }
-    const child = spawn(process.execPath, ['script/run-tests.ts', ...FILES], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      const comesBack =
+        'is killed under a running Millrace and comes back: nothing acknowledged is lost or doubled'
+      if (!killed) return
+      test(comesBack, async () => {
+        await external.query('CREATE DATABASE mill')
+        const server = await startServer({ env: { MILLRACE_DATABASE_URL: external.url('mill') } })
+        try {
+          const client = restClient(server.url, server.apiKey)
+          await client.ensure('/v3/database/create/shop')
+          await client.ensure('/v3/table/create/shop/orders/log')
+          const writer = startWriter(() => server, 'shop/orders', 'w')
+          await until(() => writer.sent.length > 20, 'the writer writes')
+          await external.kill()
+          const atKill = writer.sent.length
+          await until(() => writer.sent.length > atKill + 20, 'the writer goes on without the database')
+          await external.start()
+          await writer.stop()
+          assert.deepEqual(writer.wrong, [])
+          const expected = writer.sent.reduce((total, { rows }) => total + rows, 0)
+          const count = async () =>
+            (await client.query('shop', 'SELECT count(*) FROM orders')).rows[0]![0] as number
+          await until(async () => (await count()) >= expected, 'every row is there', 30_000)
+          assert.equal(await count(), expected)
+        } finally {
+          await server.stop()
+          server.remove()
+        }
+      })
     })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part))
-    const [code] = await once(child, 'exit')
-    assert.equal(code, 0, output)
-    assert.match(output, /[1-9]\d* passed, 0 failed/)
-  })
+  }
 })
-
-function idOf(flag: string): number {
-  return Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
-}

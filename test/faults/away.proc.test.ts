@@ -22,7 +22,13 @@ describe('while the main database is away, unplanned', () => {
     })
   const gate = async () => (await server.processes()).find(({ name }) => name === 'database-gate')!.state
   const payload = (n: number) => new Uint8Array(gzipSync(Buffer.from(encode({ time: 1_700_000_000 + n, n }))))
-  const count = async () => (await client.query('away', 'SELECT count(*) FROM events')).rows[0][0]
+  const count = async (table = 'events') =>
+    (await client.query('away', `SELECT count(*) FROM ${table}`)).rows[0][0]
+  const collect = async (path: string, body: string, key = server.apiKey) => {
+    const response = await call('POST', path, body, key)
+    assert.equal(response.status, 200, `${path}: ${await response.text()}`)
+  }
+  const tap = '{"events":[{"uuid":"5505C764-00FC-469B-8EEF-F85A0FC85794","n":1}]}'
 
   before(async () => {
     external = await startTestDatabase({ env: {} })
@@ -36,6 +42,8 @@ describe('while the main database is away, unplanned', () => {
     await client.ensure('/v3/table/create/away/events/log')
     for (let n = 0; n < 3; n++)
       await call('PUT', `/v3/table/import_with_id/away/events/before-${n}/msgpack.gz`, payload(n))
+    await client.ensure('/v3/table/create/away/taps/log')
+    await collect('/away/taps', tap)
     await until(async () => (await count()) === 3, 'three rows are queryable')
     await external.kill()
     await until(async () => (await gate()).startsWith('away'), 'the breaker has shut the gate')
@@ -51,6 +59,19 @@ describe('while the main database is away, unplanned', () => {
       const response = await call('PUT', `/v3/table/import_with_id/away/events/${id}/msgpack.gz`, payload(9))
       assert.equal(response.status, 200)
     }
+  })
+
+  test('events of every protocol are accepted, for tables never seen and with keys nobody can check', async () => {
+    await collect('/away/taps', tap)
+    await collect('/away/fresh', '{"events":[{"way":"records"},{"way":"records"}]}')
+    await collect('/js/v3/event/away/fresh', '{"way":"browser"}')
+    await collect('/postback/v3/event/away/fresh', '{"way":"webhook"}')
+    await collect('/ios/v3/event', '{"away.taps":[{"n":2}],"away.fresh":[{"way":"device"}]}')
+    await collect('/away/fresh', '{"events":[{"way":"nobody"}]}', `1/${'0'.repeat(40)}`)
+    const data = encodeURIComponent(btoa('{"way":"script"}'))
+    const query = `api_key=${encodeURIComponent(server.apiKey)}&data=${data}&callback=cb`
+    const script = await fetch(`${server.url}/js/v3/event/away/fresh?${query}`)
+    assert.match(await script.text(), /cb\(\{"created":true\}\);$/)
   })
 
   test('server_status answers ok: td -e would hang for ten minutes otherwise', async () => {
@@ -73,7 +94,10 @@ describe('while the main database is away, unplanned', () => {
     }
     assert.deepEqual(
       tables.map(({ name, count }) => [name, count]),
-      [['events', 3]],
+      [
+        ['events', 3],
+        ['taps', 1],
+      ],
     )
   })
 
@@ -134,8 +158,18 @@ describe('while the main database is away, unplanned', () => {
     await external.start()
     await until(async () => (await gate()).startsWith('serving'), 'the gate is open again')
     await until(async () => (await count()) === 5, 'five rows are queryable')
+    await collect('/away/taps', tap)
     await pause(1000)
     assert.equal(await count(), 5)
+    assert.equal(await count('taps'), 2, 'the one with the uuid is one row, sent before, during and after')
+    const { rows } = await client.query('away', 'SELECT way, count(*) FROM fresh GROUP BY way ORDER BY way')
+    assert.deepEqual(rows, [
+      ['browser', 1],
+      ['device', 1],
+      ['records', 2],
+      ['script', 1],
+      ['webhook', 1],
+    ])
     const { jobs } = await client.json<{ jobs: { job_id: string; status: string }[] }>('GET', '/v3/job/list')
     for (const { job_id: id, status } of jobs) assert.equal(status, id === killedJob ? 'killed' : 'success')
     assert.ok(jobs.some(({ job_id: id }) => id === killedJob))

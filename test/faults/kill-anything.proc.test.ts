@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { restClient } from '../../script/support/client.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { postmasterPid, seeded, startWriter, until } from './support.ts'
 
-/** MILLRACE_FAULT_SEED repeats a run, MILLRACE_FAULT_ROUNDS makes it longer. */
+/** MILLRACE_FAULT_SEED repeats a run, MILLRACE_FAULT_ROUNDS makes it longer, MILLRACE_FAULT_LOG names a file for the servers' log. */
 const seed = Number(process.env.MILLRACE_FAULT_SEED ?? Date.now() % 1_000_000)
 const rounds = Number(process.env.MILLRACE_FAULT_ROUNDS ?? 10)
 
@@ -17,8 +18,13 @@ describe(`kill -9 of any process at any moment (seed ${seed}, ${rounds} rounds)`
     await client.ensure('/v3/database/create/faults')
     await client.ensure('/v3/table/create/faults/events/log')
   })
+  const keepLog = () => {
+    const path = process.env.MILLRACE_FAULT_LOG
+    if (path !== undefined) appendFileSync(path, server.log())
+  }
   after(async () => {
     await server?.stop()
+    keepLog()
     server?.remove()
   })
 
@@ -54,6 +60,7 @@ describe(`kill -9 of any process at any moment (seed ${seed}, ${rounds} rounds)`
     if (target.name === 'supervisor') {
       const { dataDir } = server
       await server.kill()
+      keepLog()
       server = await startServer({ dataDir })
       return target.name
     }
@@ -95,7 +102,8 @@ describe(`kill -9 of any process at any moment (seed ${seed}, ${rounds} rounds)`
         found = await ask()
         return found[0] >= rows
       },
-      `all ${rows} acknowledged rows are queryable, found ${found[0]} (seed ${seed}, killed: ${victims.join(' ')})`,
+      () =>
+        `all ${rows} acknowledged rows are queryable, found ${found[0]} (seed ${seed}, killed: ${victims.join(' ')})`,
     )
     await pause(1500)
     assert.deepEqual(await ask(), [rows, sum, rows], `seed ${seed}, killed: ${victims.join(' ')}`)

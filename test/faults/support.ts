@@ -93,12 +93,13 @@ export function postmasterPid({ dataDir }: Pick<TestServer, 'dataDir'>): number 
 
 export async function until(
   fact: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string | Promise<string>),
   withinMs = 60_000,
 ): Promise<void> {
   const endMs = performance.now() + withinMs
   while (!(await fact())) {
-    if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`)
+    if (performance.now() > endMs)
+      throw new Error(`not within ${withinMs} ms: ${typeof what === 'string' ? what : await what()}`)
     await pause(50)
   }
 }

@@ -43,8 +43,9 @@ function matchMember(
 ): string[] {
   const isAbsent = typeof member === 'object' && member !== null && '$absent' in member
   if (isAbsent) return key in value ? [`${path}.${key} should be absent, is ${show(value[key])}`] : []
-  if (!(key in value)) return [`${path}.${key} is missing`]
-  return mismatches(value[key], member, saved, `${path}.${key}`)
+  const name = fill(key, saved)
+  if (!(name in value)) return [`${path}.${name} is missing`]
+  return mismatches(value[name], member, saved, `${path}.${name}`)
 }
 
 function matchArray(

@@ -54,7 +54,7 @@ export async function prepare(baseUrl: string, apiKey: string): Promise<string> 
   throw new Error(`job ${job_id} did not succeed`)
 }
 
-/** Sends one walk; the recorded job 19 becomes `jobId`. */
+/** Sends one walk; the recorded job 19 becomes `jobId`, and the session s1 gets a name that is long enough. */
 export async function replay(
   baseUrl: string,
   apiKey: string,
@@ -63,7 +63,9 @@ export async function replay(
 ): Promise<Replayed[]> {
   const answers: Replayed[] = []
   for (const { method, url, headers, bodyBase64 } of requests) {
-    const path = url.replace(/\/19(?=$|\?)/, `/${jobId}`)
+    const path = url
+      .replace(/\/19(?=$|\?)/, `/${jobId}`)
+      .replace(/^(\/v3\/bulk_import\/\w+)\/s1(?=$|\/)/, '$1/walked')
     const sent = Object.fromEntries(
       Object.entries(headers)
         .filter(([name]) => name.toLowerCase() !== 'host')

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { basename } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import { decodeMulti } from '@msgpack/msgpack'
 import { fill, mismatches, type Pattern } from './pattern.ts'
 import { gzippedRecords } from './records.ts'
@@ -26,9 +26,11 @@ export type RequestStep = {
   text?: string
   /** The body without Content-Length, in chunks. */
   chunked?: boolean
+  /** The body is compressed so and says so. */
+  encoded?: 'gzip' | 'deflate'
   expect: {
     status?: number | number[]
-    headers?: Record<string, string>
+    headers?: Record<string, Pattern>
     json?: Pattern
     text?: string
     /** The error body all clients can read, with this (a pattern) as its message; `status` names the status. */
@@ -185,14 +187,18 @@ export function send(
   })
 }
 
+const ENCODERS = { gzip: gzipSync, deflate: deflateSync }
+
 function sendStep(target: Target, step: RequestStep, saved: Record<string, string>): Promise<Answer> {
   const [method, path] = fill(step.do, saved).split(/ (.*)/s)
-  const { body, contentType } = bodyOf(step, saved)
+  const { body: plain, contentType } = bodyOf(step, saved)
+  const body = step.encoded === undefined ? plain : ENCODERS[step.encoded](plain)
   saved.sent_md5 = createHash('md5').update(body).digest('hex')
   const key = step.key === undefined ? target.apiKey : fill(step.key, saved)
   const headers: Record<string, string> = {
     ...(key === 'none' ? {} : { Authorization: `TD1 ${key}` }),
     ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
+    ...(step.encoded === undefined ? {} : { 'Content-Encoding': step.encoded }),
     ...(method === 'GET' || step.chunked ? {} : { 'Content-Length': String(body.length) }),
     ...Object.fromEntries(
       Object.entries(step.headers ?? {}).map(([name, value]) => [name, fill(value, saved)]),
@@ -281,9 +287,9 @@ function judgeRefusal(answer: Answer, message: string, saved: Record<string, str
   return [...mismatches(body, shape, saved), ...mismatches(answer.headers, type, saved, 'headers')]
 }
 
-const plain = ({ body }: Answer) => (body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body)
-const textOf = (answer: Answer) => plain(answer).toString('utf8')
-const msgpackOf = (answer: Answer) => [...decodeMulti(plain(answer))]
+const expanded = ({ body }: Answer) => (body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body)
+const textOf = (answer: Answer) => expanded(answer).toString('utf8')
+const msgpackOf = (answer: Answer) => [...decodeMulti(expanded(answer))]
 
 function saveFrom(
   { body, headers }: Answer,

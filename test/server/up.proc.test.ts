@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
+import { dirname } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
+import { holdSocket } from '../../src/server/listeners.ts'
 import { until } from '../faults/support.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -29,6 +31,12 @@ const run = (...args: string[]) =>
       stderr,
     }),
   )
+
+const freePort = async () => {
+  const socket = await holdSocket('127.0.0.1', 0)
+  socket.close()
+  return socket.port
+}
 
 describe('millrace up', () => {
   let server: TestServer
@@ -79,6 +87,21 @@ describe('millrace up', () => {
     }
   })
 
+  test('gives a port that two starts want at the same moment to exactly one of them', async () => {
+    const port = await freePort()
+    const starts = ['one', 'two'].map((name) =>
+      startServer({ dataDir: `${server.dataDir}/${name}`, args: ['--port', String(port)] }),
+    )
+    const ends = await Promise.allSettled(starts)
+    const [won, lost] = [...ends].sort((a) => (a.status === 'fulfilled' ? -1 : 1))
+    assert.deepEqual([won!.status, lost!.status], ['fulfilled', 'rejected'])
+    const { reason } = lost as PromiseRejectedResult
+    assert.match(String(reason), new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}`))
+    const { value } = won as PromiseFulfilledResult<TestServer>
+    assert.equal((await fetch(`${value.url}/v3/system/server_status`)).status, 200)
+    await value.stop()
+  })
+
   test('writes no key into the log, wherever a client puts it', async () => {
     const key = server.firstAccount.writeOnlyKey
     await fetch(`${server.url}/js/v3/event/a/b?api_key=${key}`)
@@ -94,6 +117,19 @@ describe('millrace up', () => {
     assert.equal(lines.filter((line) => line.includes(key.slice(2))).length, 0)
   })
 
+  test('slows down guessing by the address of the connection, whatever a stranger claims to forward', async () => {
+    const statuses: number[] = []
+    for (let i = 0; i < 11; i++) {
+      const response = await fetch(`${server.url}/v3/user/authenticate`, {
+        method: 'POST',
+        headers: { 'x-forwarded-for': `198.51.100.${i}` },
+        body: new URLSearchParams({ user: `user${i}@example.com`, password: 'guess' }),
+      })
+      statuses.push(response.status)
+    }
+    assert.deepEqual(statuses, [...Array(10).fill(401), 429])
+  })
+
   test('lets nobody else at its sockets', async () => {
     const { adminSocket } = JSON.parse(readFileSync(`${server.dataDir}/run.json`, 'utf8'))
     for (const path of [adminSocket, adminSocket.replace('admin.sock', 'core.sock')])
@@ -106,10 +142,25 @@ describe('millrace up', () => {
     assert.match(stderr, /refusing to serve plain http on 0\.0\.0\.0[\s\S]*--tls self-signed/)
   })
 
+  test('refuses a data directory that a newer release has written, and leaves it as it is', async () => {
+    const dataDir = `${server.dataDir}/newer`
+    mkdirSync(dataDir)
+    writeFileSync(`${dataDir}/format.json`, '{"formats":{"spool":99}}')
+    const { code, stderr } = await run('up', '--data-dir', dataDir, '--port', '0', '--admin-port', '0')
+    assert.equal(code, 1)
+    assert.match(stderr, /written by a newer release: .*spool 99 \(this release knows 1\)/)
+    // The cache of compiled modules, where there is none elsewhere, is this release's own.
+    assert.deepEqual(
+      readdirSync(dataDir).filter((name) => name !== 'cache'),
+      ['format.json', 'spool'],
+    )
+    assert.deepEqual(readdirSync(`${dataDir}/spool`), [])
+  })
+
   test('shows its processes, alive and ready', async () => {
     const { code, stdout } = await run('status', '--data-dir', server.dataDir)
     assert.equal(code, 0, stdout)
-    for (const name of ['core-0', 'ingest-0', 'loader-0', 'worker-0', 'database-gate'])
+    for (const name of ['core-0', 'ingest-0', 'loader-0', 'worker-0', 'archivist-0', 'database-gate'])
       assert.match(stdout, new RegExp(`● ${name}`))
   })
 
@@ -156,13 +207,16 @@ describe('millrace up', () => {
 
   test('drains and ends with exit code 0, the edge first and the database last', async () => {
     const { dataDir } = server
+    const { adminSocket } = JSON.parse(readFileSync(`${dataDir}/run.json`, 'utf8'))
     assert.equal(await server.stop(), 0)
+    assert.ok(!existsSync(dirname(adminSocket)), 'the directory of its sockets is gone')
     const stopped = server
       .log()
       .split('\n')
       .filter((line) => line.includes('"process stopped"'))
       .map((line) => JSON.parse(line).child)
-    assert.deepEqual(stopped, ['ingest-0', 'worker-0', 'loader-0', 'core-0'])
+    assert.deepEqual([stopped[0], ...stopped.slice(1, 3).sort()], ['ingest-0', 'archivist-0', 'worker-0'])
+    assert.deepEqual(stopped.slice(3), ['loader-0', 'core-0'])
     server = await startServer({ dataDir, args: ['--tls', 'self-signed'] })
     assert.equal(server.firstAccount, undefined)
   })

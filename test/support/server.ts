@@ -30,11 +30,16 @@ export async function startServer({
   args = [],
   env = {},
   command = join(import.meta.dirname, '..', '..', 'bin', 'millrace'),
+  apiKey,
+  readyWithinMs = 60_000,
 }: {
   dataDir?: string
   args?: string[]
   env?: Record<string, string>
   command?: string
+  /** One that was made before: making one needs the main database. */
+  apiKey?: string
+  readyWithinMs?: number
 } = {}): Promise<TestServer> {
   const runPath = join(dataDir, 'run.json')
   rmSync(runPath, { force: true })
@@ -52,21 +57,24 @@ export async function startServer({
       log += part
     })
   }
-  const run = await waitForRun(child, runPath, () => log)
+  const run = await waitForRun(child, runPath, () => log, readyWithinMs)
   const ask = (method: string, path: string) => askAdmin(run.adminSocket, method, path)
   const makeKey = async (kind: string) =>
     ((await ask('POST', `/keys?kind=${kind}&name=test`)) as { apikey: string }).apikey
+  // The line with what a first start made may still be on its way through the pipe when run.json is there.
+  for (let tries = 0; !log.includes('"msg":"ready"') && tries < 300; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   const first = log.split('\n').find((line) => line.includes('"firstAccount"'))
   return {
     ...run,
     dataDir,
-    apiKey: await makeKey('master'),
+    apiKey: apiKey ?? (await makeKey('master')),
     firstAccount: first === undefined ? undefined : JSON.parse(first).firstAccount,
     log: () => log,
     processes: async () => ((await ask('GET', '/processes')) as { processes: [] }).processes,
     makeKey,
     async stop() {
-      if (child.exitCode !== null) return child.exitCode
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
       child.kill('SIGTERM')
       const [code] = await once(child, 'exit')
       return code as number | null
@@ -81,11 +89,16 @@ export async function startServer({
 
 type Run = { pid: number; url: string; adminUrl: string; adminSocket: string }
 
-async function waitForRun(child: ChildProcess, runPath: string, log: () => string): Promise<Run> {
-  const endMs = performance.now() + 60_000
+async function waitForRun(
+  child: ChildProcess,
+  runPath: string,
+  log: () => string,
+  withinMs: number,
+): Promise<Run> {
+  const endMs = performance.now() + withinMs
   for (;;) {
     if (existsSync(runPath)) return JSON.parse(readFileSync(runPath, 'utf8')) as Run
-    if (child.exitCode !== null || performance.now() > endMs)
+    if (child.exitCode !== null || child.signalCode !== null || performance.now() > endMs)
       throw new Error(`the server did not become ready:\n${log()}`)
     await new Promise((resolve) => setTimeout(resolve, 30))
   }

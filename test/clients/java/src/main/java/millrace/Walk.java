@@ -3,6 +3,7 @@ package millrace;
 import com.treasuredata.client.ExponentialBackOff;
 import com.treasuredata.client.TDClient;
 import com.treasuredata.client.TDClientHttpConflictException;
+import com.treasuredata.client.model.TDBulkImportSession;
 import com.treasuredata.client.model.TDJob;
 import com.treasuredata.client.model.TDJobRequest;
 import com.treasuredata.client.model.TDJobSummary;
@@ -16,7 +17,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 
-/** One walk with the real td-client-java: host, port, key and a msgpack.gz file are its arguments. Fails loudly. */
+/** One walk with the real td-client-java: host, port, key and two msgpack.gz files are its arguments. Fails loudly. */
 public final class Walk {
     public static void main(String[] args) throws Exception {
         TDClient client = TDClient.newBuilder(false)
@@ -61,9 +62,68 @@ public final class Walk {
         client.renameTable("javawalk", "boats", "ships");
         expect("the rename is listed", client.existsTable("javawalk", "ships"));
         expect("the key is validated", List.of("master").contains(client.validateApiKey().getKeyType().toString().toLowerCase()));
+        bulkImport(client, Path.of(args[3]), Path.of(args[4]));
         client.deleteTable("javawalk", "ships");
         client.deleteDatabase("javawalk");
         System.out.println("walked");
+    }
+
+    /** The second file has one record of two without a time. */
+    private static void bulkImport(TDClient client, Path boats, Path faulty) throws Exception {
+        String session = "java_bulk";
+        client.createBulkImportSession(session, "javawalk", "ships");
+        boolean conflict = false;
+        try {
+            client.createBulkImportSession(session, "javawalk", "ships");
+        } catch (TDClientHttpConflictException e) {
+            conflict = true;
+        }
+        expect("a second session of the name is a conflict", conflict);
+        client.uploadBulkImportPart(session, "task-0_0", boats.toFile());
+        client.uploadBulkImportPart(session, "task-1_0", boats.toFile());
+        client.uploadBulkImportPart(session, "task-1_0", faulty.toFile());
+        client.uploadBulkImportPart(session, "task-2_0", boats.toFile());
+        client.deleteBulkImportPart(session, "task-2_0");
+        List<String> parts = client.listBulkImportParts(session);
+        expect("two parts, not " + parts, parts.equals(List.of("task-0_0", "task-1_0")));
+        client.freezeBulkImportSession(session);
+        client.unfreezeBulkImportSession(session);
+        client.freezeBulkImportSession(session);
+        expect("it is frozen", client.getBulkImportSession(session).isUploadFrozen());
+
+        client.performBulkImportSession(session);
+        TDBulkImportSession seen = client.getBulkImportSession(session);
+        for (int i = 0; i < 600 && seen.getStatus() == TDBulkImportSession.ImportStatus.PERFORMING; i++) {
+            Thread.sleep(50);
+            seen = client.getBulkImportSession(session);
+        }
+        expect("it is ready, not " + seen.getStatus(), seen.getStatus() == TDBulkImportSession.ImportStatus.READY);
+        expect("four records are good, one is not", seen.getValidRecords() == 4 && seen.getErrorRecords() == 1);
+        expect("both parts are good", seen.getValidParts() == 2 && seen.getErrorParts() == 0);
+        expect("its job succeeded", client.jobStatus(seen.getJobId()).getStatus() == TDJob.Status.SUCCESS);
+        int[] magic = client.getBulkImportErrorRecords(session, (Function<InputStream, int[]>) input -> firstBytes(input));
+        expect("its error records are gzip", magic[0] == 0x1f && magic[1] == 0x8b);
+        expect("nothing is there before the commit", client.listTables("javawalk").get(0).getRowCount() == 3);
+
+        client.commitBulkImportSession(session);
+        expect("it is committed", client.getBulkImportSession(session).getStatus() == TDBulkImportSession.ImportStatus.COMMITTED);
+        client.commitBulkImportSession(session);
+        long rows = 0;
+        for (int i = 0; i < 300 && rows < 7; i++) {
+            Thread.sleep(50);
+            rows = client.listTables("javawalk").get(0).getRowCount();
+        }
+        expect("seven rows, not " + rows, rows == 7);
+        client.deleteBulkImportSession(session);
+        expect("the session is gone", client.listBulkImportSessions().stream().noneMatch(one -> one.getName().equals(session)));
+    }
+
+    private static int[] firstBytes(InputStream input) {
+        try {
+            return new int[] {input.read(), input.read()};
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
     }
 
     private static String read(BufferedReader reader) {

@@ -1,0 +1,31 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startServer } from '../../test/support/server.ts'
+import { pause, restClient } from './client.ts'
+
+/** Starts the Millrace of this command on a new data directory, takes one row from import to answer, and stops it. */
+export async function proveThatItWorks(command: string): Promise<void> {
+  const server = await startServer({ command, dataDir: mkdtempSync(join(tmpdir(), 'millrace-data-')) })
+  try {
+    const client = restClient(server.url, server.apiKey)
+    await client.ensure('/v3/database/create/release')
+    await client.ensure('/v3/table/create/release/checked/log')
+    await client.importRecords('release', 'checked', 'one', [{ time: 1_700_000_000, answer: 42 }])
+    for (;;) {
+      const { rows } = await client.query('release', 'SELECT sum(answer) FROM checked')
+      if (rows[0][0] === 42) break
+      await pause(100)
+    }
+    const page = await fetch(`${server.url}/app/`)
+    if (!page.ok) throw new Error(`the console page answers ${page.status}`)
+    const code = await server.stop()
+    if (code !== 0) throw new Error(`millrace ended with exit code ${code}`)
+  } catch (error) {
+    console.error(server.log())
+    throw error
+  } finally {
+    await server.kill()
+    server.remove()
+  }
+}
