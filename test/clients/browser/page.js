@@ -39,12 +39,20 @@ function send() {
       location.reload()
     }
   }
-  if (!leaving && next === run.count && inFlight === 0) report()
+  if (!leaving && next === run.count && inFlight === 0) void end()
+}
+
+/** A lasting run goes on, in portions, until the site has had enough; any other is over with its last event. */
+async function end() {
+  if (run.isLasting && !(await (await fetch('/enough')).json())) {
+    run.count += 100
+    send()
+  } else report()
 }
 
 function report() {
   const body = JSON.stringify({
-    attempted: run.count,
+    attempted: next,
     acknowledged: kept('acknowledged'),
     refused: kept('refused'),
   })

@@ -18,6 +18,8 @@ export type BrowserRun = {
   atOnce: number
   /** The page leaves for its successor when so many events have been begun, with these still in flight. */
   leaveAt: number[]
+  /** Goes on in portions past `count`, until the site is told `enough`. */
+  isLasting: boolean
 }
 
 export type BrowserReport = { attempted: number; acknowledged: number[]; refused: number[] }
@@ -27,6 +29,8 @@ export type Site = {
   urlOf(run: BrowserRun): string
   /** What the page says when every event is settled; rejects after the time. */
   report(timeoutMs: number): Promise<BrowserReport>
+  /** Lets a lasting run end. */
+  enough(): void
   close(): Promise<void>
 }
 
@@ -37,6 +41,7 @@ export async function startSite(): Promise<Site> {
   const script = readFileSync(join(import.meta.dirname, 'page.js'))
   const bundles = new Map<string, string>()
   let arrived: (report: BrowserReport) => void = () => {}
+  let isEnough = false
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://site')
     if (pathname === '/report') {
@@ -44,6 +49,8 @@ export async function startSite(): Promise<Site> {
       for await (const part of request.setEncoding('utf8')) body += part
       response.end()
       arrived(JSON.parse(body))
+    } else if (pathname === '/enough') {
+      response.end(JSON.stringify(isEnough))
     } else if (pathname === '/page.js') {
       response.setHeader('Content-Type', 'text/javascript').end(script)
     } else if (pathname.startsWith('/sdk/')) {
@@ -74,6 +81,9 @@ export async function startSite(): Promise<Site> {
           resolve(report)
         }
       }),
+    enough() {
+      isEnough = true
+    },
     async close() {
       server.closeAllConnections()
       server.close()
