@@ -1,0 +1,55 @@
+import type { CompiledQuery } from './compile.ts'
+import type { Position } from './errors.ts'
+import type { PrestoType } from './presto-type.ts'
+
+/** A table or view as a statement names it: lower case, database filled in, not yet looked up. */
+export type TargetName = { database: string; name: string; at: Position }
+
+/** A column as a statement declares it or a select gives it. */
+export type NewColumn = { name: string; type: PrestoType }
+
+/** A column of the target as the catalog has it, in the order of the source's output columns. */
+export type WrittenColumn = { name: string; key: string; type: PrestoType }
+
+/**
+ * What one statement changes. The compiler makes it (names, types, coercions checked; `source` gives rows already coerced to the target's
+ * types); carrying it out is the part of the runner, which gathers the changes of a whole script and stores them with the job's end.
+ */
+export type Change =
+  | { kind: 'create-table'; target: TargetName; ifNotExists: boolean; columns: NewColumn[] }
+  | {
+      kind: 'create-table-as'
+      target: TargetName
+      ifNotExists: boolean
+      /** false: WITH NO DATA. */
+      withData: boolean
+      columns: NewColumn[]
+      source: CompiledQuery
+    }
+  | { kind: 'drop-table'; target: TargetName; ifExists: boolean }
+  | { kind: 'insert'; target: TargetName; tableId: bigint; columns: WrittenColumn[]; source: CompiledQuery }
+  | {
+      kind: 'delete'
+      target: TargetName
+      tableId: bigint
+      /** null: every row. */
+      predicate: CompiledPredicate | null
+    }
+  | { kind: 'rename-table'; from: TargetName; to: TargetName; ifExists: boolean }
+  | { kind: 'add-column'; target: TargetName; ifExists: boolean; ifNotExists: boolean; column: NewColumn }
+  | { kind: 'drop-column'; target: TargetName; ifExists: boolean; ifColumnExists: boolean; column: string }
+  | {
+      kind: 'rename-column'
+      target: TargetName
+      ifExists: boolean
+      ifColumnExists: boolean
+      from: string
+      to: string
+    }
+  | { kind: 'create-view'; target: TargetName; orReplace: boolean; text: string; columns: NewColumn[] }
+  | { kind: 'drop-view'; target: TargetName; ifExists: boolean }
+  | { kind: 'create-schema'; database: string; ifNotExists: boolean; at: Position }
+  | { kind: 'drop-schema'; database: string; ifExists: boolean; at: Position }
+
+/** The rows of the target that a DELETE takes: `time` ranges that can hold any, and a query that answers them with all their columns. */
+export type CompiledPredicate = { source: CompiledQuery }
