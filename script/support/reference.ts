@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorTables, type Setting, settingTables } from '../../src/kernel/index.ts'
+import { type Example, functionExamples } from '../../src/query/functions/examples.ts'
 import { functionList, notOffered } from '../../src/query/functions/index.ts'
 import { metricFamilies } from './metrics.ts'
 import { systemTablesPage } from './system-tables.ts'
@@ -130,15 +131,24 @@ function metricsPage(): string {
 }
 
 function functionsPage(): string {
-  const byFamily = Map.groupBy(functionList(), ({ family }) => family)
+  const listed = functionList()
+  const byFamily = Map.groupBy(listed, ({ family }) => family)
+  const examples = functionExamples(listed)
   const parts = [...byFamily].sort().map(([family, functions]) => {
     const rows = functions
       .toSorted((a, b) => a.name.localeCompare(b.name))
       .map(
-        ({ name, kind, signatures }) =>
-          `| \`${name}\` | ${kind} | ${signatures.map((text) => `\`${text}\``).join('<br>')} |`,
+        ({ name, kind, signatures, help = '' }) =>
+          `| \`${name}\` | ${kind} | ${signatures.map(code).join('<br>')} | ${help} | ${exampleText(examples.get(name))} |`,
       )
-    return [`## ${family}`, '', '| name | kind | signatures |', '|---|---|---|', ...rows, ''].join('\n')
+    return [
+      `## ${family}`,
+      '',
+      '| name | kind | signatures | what it does | example |',
+      '|---|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n')
   })
   const missing = notOffered.map(({ name, reason }) => `| \`${name}\` | ${reason} |`)
   return [
@@ -146,7 +156,8 @@ function functionsPage(): string {
     '# Functions',
     '',
     'What the Presto dialect offers. A name that is not here is FUNCTION_NOT_FOUND; nothing is passed on to the engine by name. Special forms of',
-    'the language (CASE, CAST, COALESCE, IF, NULLIF, TRY, EXTRACT …) are not functions and not listed.',
+    'the language (CASE, CAST, COALESCE, IF, NULLIF, TRY, EXTRACT …) are not functions and not listed. Each example runs as a test; its',
+    'value is written as JSON: decimals, dates and times as text, varbinary as hex, maps as lists of pairs, rows as lists.',
     '',
     ...parts,
     '## Not offered',
@@ -157,3 +168,12 @@ function functionsPage(): string {
     '',
   ].join('\n')
 }
+
+/** Code inside a table: a bar would end the cell, a backtick the code. */
+const code = (text: string): string => {
+  const escaped = text.replaceAll('|', '\\|').replaceAll('\n', '\\n')
+  return escaped.includes('`') ? `\`\` ${escaped} \`\`` : `\`${escaped}\``
+}
+
+const exampleText = (example: Example | undefined): string =>
+  example === undefined ? '' : `${code(example.sql)} → ${code(example.value)}`

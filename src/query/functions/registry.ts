@@ -15,8 +15,15 @@ import * as tdTime from './td-time.ts'
 import * as url from './url.ts'
 import * as window from './window.ts'
 
+type Family = {
+  definitions: FunctionDefinition[]
+  prelude?: string[]
+  /** One sentence for each function's name: `<family>.help.ts`. */
+  help?: Record<string, string>
+}
+
 /** The families in the order of the documentation. A new family is one line here and, if it has any, one in javascript.ts. */
-const families: Record<string, { definitions: FunctionDefinition[]; prelude?: string[] }> = {
+const families: Record<string, Family> = {
   conditional,
   math,
   bitwise,
@@ -47,7 +54,13 @@ for (const [family, { definitions }] of Object.entries(families)) {
 /** The definitions of a name in lower case, none for an unknown one. */
 export const definitionsOf = (name: string): FunctionDefinition[] => byName.get(name)?.definitions ?? []
 
-export type ListedFunction = { name: string; family: string; kind: string; signatures: string[] }
+export type ListedFunction = {
+  name: string
+  family: string
+  kind: string
+  signatures: string[]
+  help: string | undefined
+}
 
 /** Every function with its signatures, by family and name: the reference page is made of this. */
 export const functionList = (): ListedFunction[] =>
@@ -56,7 +69,12 @@ export const functionList = (): ListedFunction[] =>
     family,
     kind: definitions[0]!.kind,
     signatures: definitions.map((definition) => definition.signature.text),
+    help: families[family]!.help?.[name],
   }))
+
+/** Every name that some family describes, with its sentence. */
+export const helpTexts = (): [name: string, text: string][] =>
+  Object.values(families).flatMap(({ help = {} }) => Object.entries(help))
 
 /**
  * Statements that a connection needs before any emitted SQL runs on it, in order: macros. The JavaScript functions must be

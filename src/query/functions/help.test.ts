@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { functionExamples } from './examples.ts'
+import { functionList, type ListedFunction } from './index.ts'
+import { helpTexts } from './registry.ts'
+
+const functions = functionList()
+const namesWithout = (has: (listed: ListedFunction) => boolean): string[] =>
+  functions.filter((listed) => !has(listed)).map(({ name, family }) => `${family}: ${name}`)
+
+describe('the reference of functions', () => {
+  test('says in a sentence what each is for', { todo: 'families are being written' }, () => {
+    assert.deepEqual(
+      namesWithout(({ help }) => help !== undefined),
+      [],
+    )
+  })
+
+  test('shows for each a case that runs as a test', { todo: 'families are being written' }, () => {
+    const examples = functionExamples(functions)
+    assert.deepEqual(
+      namesWithout(({ name }) => examples.has(name)),
+      [],
+    )
+  })
+
+  test('describes nothing that does not exist, and everything in one line that ends as a sentence', () => {
+    const offered = new Set(functions.map(({ name }) => name))
+    assert.deepEqual(
+      helpTexts().filter(([name, text]) => !offered.has(name) || !/^[^\n|]{8,160}\.$/.test(text)),
+      [],
+    )
+  })
+})
