@@ -14,11 +14,7 @@ const SECTIONS = ['item', 'search', 'cart', 'account', 'help', 'category']
 
 /** Page views as a shop logs them; the same for the same seed. */
 export function pageViews(count: number, seed: number): PageView[] {
-  let state = seed
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * limit)
-  }
+  const below = random(seed)
   return Array.from({ length: count }, (_, i) => ({
     time: 1_795_300_000 + Math.floor(i / 200),
     visitor: below(1 << 30).toString(36) + below(1 << 30).toString(36),
@@ -29,8 +25,30 @@ export function pageViews(count: number, seed: number): PageView[] {
   }))
 }
 
+export type Reading = { time: number; sensor: number; level: number }
+
+/** What a river's gauges report, each every ten seconds; the same for the same seed. */
+export function readings(count: number, seed: number): Reading[] {
+  const below = random(seed)
+  const levels = Array.from({ length: 100 }, () => 200 + below(400))
+  return Array.from({ length: count }, (_, i) => {
+    const sensor = i % levels.length
+    levels[sensor]! += below(3) - 1
+    return { time: 1_795_300_000 + 10 * Math.floor(i / levels.length), sensor, level: levels[sensor]! }
+  })
+}
+
+/** Whole numbers from 0 up to a limit, evenly. */
+function random(seed: number): (limit: number) => number {
+  let state = seed
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * limit)
+  }
+}
+
 /** Bodies as fluentd sends them. */
-export function msgpackBodies(rows: PageView[], rowsEach: number): Buffer[] {
+export function msgpackBodies(rows: object[], rowsEach: number): Buffer[] {
   return batches(rows, rowsEach).map((batch) => gzipSync(Buffer.concat(batch.map((row) => encode(row)))))
 }
 
@@ -48,7 +66,7 @@ export function copyBodies(rows: PageView[], rowsEach: number): Buffer[] {
   )
 }
 
-function batches(rows: PageView[], rowsEach: number): PageView[][] {
+function batches<R>(rows: R[], rowsEach: number): R[][] {
   return Array.from({ length: Math.ceil(rows.length / rowsEach) }, (_, i) =>
     rows.slice(i * rowsEach, (i + 1) * rowsEach),
   )
