@@ -92,6 +92,7 @@ function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLoo
     },
     listDatabases: () => ({ kind: 'found', names: ['db'] }),
     listTables: (database) => (database === 'db' ? { kind: 'found', names } : { kind: 'absent' }),
+    mayWrite: (database) => (database === 'db' ? 'yes' : 'no'),
   }
 }
 

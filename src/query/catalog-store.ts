@@ -99,6 +99,17 @@ export async function mayQuery(sql: Sql, databaseId: bigint, userId: bigint): Pr
   return rows.length > 0
 }
 
+/** Whether the user may change the tables of the database. */
+export async function mayWrite(sql: Sql, databaseId: bigint, userId: bigint): Promise<boolean> {
+  const rows = await sql`
+    SELECT FROM users u JOIN databases d ON d.id = ${databaseId} AND d.account_id = u.account_id
+     WHERE u.id = ${userId} AND u.removed_at IS NULL
+       AND (u.role <> 'member' OR d.owner_id = u.id OR EXISTS (
+             SELECT FROM database_permissions p
+              WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission IN ('administrator', 'full_access')))`
+  return rows.length > 0
+}
+
 export async function listTables(sql: Sql, databaseId: bigint): Promise<string[]> {
   const rows = await sql<{ name: string }>`
     SELECT name FROM tables WHERE database_id = ${databaseId} AND removed_at IS NULL ORDER BY name`

@@ -1,8 +1,15 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
 import { AppError, type Sql } from '../kernel/index.ts'
-import type { Snapshot, SnapshotChunk, SnapshotDatabase, SnapshotUser, TimeRange } from '../snapshot/index.ts'
-import type { ListLookup, SchemaLookup, TableLookup } from './analyze/lookup.ts'
+import type {
+  Permission,
+  Snapshot,
+  SnapshotChunk,
+  SnapshotDatabase,
+  SnapshotUser,
+  TimeRange,
+} from '../snapshot/index.ts'
+import type { ListLookup, Permitted, SchemaLookup, TableLookup } from './analyze/lookup.ts'
 import { type CatalogListing, databaseListing, snapshotListing } from './catalog-listing.ts'
 import {
   type FoundTable,
@@ -13,11 +20,9 @@ import {
   listDatabases,
   listTables,
   mayQuery,
+  mayWrite,
 } from './catalog-store.ts'
 import { queryErrors } from './refusals.ts'
-
-/** Three answers to "may this user read that database?" */
-export type Permitted = 'yes' | 'no' | 'unknown'
 
 /** What planning a query asks of the catalog, for one user. */
 export type QueryCatalog = {
@@ -102,6 +107,11 @@ function databaseCatalog(
       if (databaseId === undefined) return { kind: 'absent' }
       return { kind: 'found', names: await read((sql) => listTables(sql, databaseId)) }
     },
+    async mayWrite(databaseName) {
+      const databaseId = await idOf(databaseName)
+      if (databaseId === undefined) return 'no'
+      return (await read((sql) => mayWrite(sql, databaseId, userId))) ? 'yes' : 'no'
+    },
   }
   return {
     lookup,
@@ -128,11 +138,12 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     kind: 'unknown' as const,
     reason: 'the main database is away and the snapshot does not hold it',
   }
-  const mayRead = (database: SnapshotDatabase): Permitted => {
+  const may = (database: SnapshotDatabase, allowed: ReadonlySet<Permission>): Permitted => {
     const user = snapshot.findUser(userId)
     if (user.kind !== 'found') return 'unknown'
-    return permitted(snapshot, user.value, database)
+    return permitted(snapshot, user.value, database, allowed)
   }
+  const mayRead = (database: SnapshotDatabase) => may(database, READING)
   return {
     ageMs: snapshot.ageMs,
     listing: snapshotListing(snapshot, { accountId, userId }, mayRead),
@@ -157,6 +168,10 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
             .sort(),
         }
       },
+      mayWrite(databaseName) {
+        const found = snapshot.findDatabase(accountId, databaseName)
+        return found.kind === 'found' ? may(found.value, WRITING) : 'unknown'
+      },
     },
     async mayQuery(databaseName) {
       const found = snapshot.findDatabase(accountId, databaseName)
@@ -175,10 +190,18 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
   }
 }
 
-function permitted(snapshot: Snapshot, user: SnapshotUser, database: SnapshotDatabase): Permitted {
+const READING: ReadonlySet<Permission> = new Set(['administrator', 'full_access', 'query_only'])
+const WRITING: ReadonlySet<Permission> = new Set(['administrator', 'full_access'])
+
+function permitted(
+  snapshot: Snapshot,
+  user: SnapshotUser,
+  database: SnapshotDatabase,
+  allowed: ReadonlySet<Permission>,
+): Permitted {
   if (user.removed) return 'no'
   if (user.role !== 'member' || database.ownerId === user.id) return 'yes'
   const granted = snapshot.permissionOf(user.id, database.id)
   if (granted.kind === 'unknown') return 'unknown'
-  return granted.kind === 'found' && granted.value !== 'import_only' ? 'yes' : 'no'
+  return granted.kind === 'found' && allowed.has(granted.value) ? 'yes' : 'no'
 }

@@ -1,3 +1,4 @@
+import type { StoredView } from './analyze/index.ts'
 import type { CompiledQuery } from './compile.ts'
 import type { Position } from './errors.ts'
 import type { PrestoType } from './presto-type.ts'
@@ -46,7 +47,8 @@ export type Change =
       from: string
       to: string
     }
-  | { kind: 'create-view'; target: TargetName; orReplace: boolean; text: string; columns: NewColumn[] }
+  | { kind: 'create-view'; target: TargetName; orReplace: boolean; view: StoredView }
+  | { kind: 'rename-view'; from: TargetName; to: TargetName }
   | { kind: 'drop-view'; target: TargetName; ifExists: boolean }
   | { kind: 'create-schema'; database: string; ifNotExists: boolean; at: Position }
   | { kind: 'drop-schema'; database: string; ifExists: boolean; at: Position }

@@ -8,6 +8,7 @@ import {
   type SchemaLookup,
   type TableReference,
 } from './analyze/index.ts'
+import type { Change } from './changes.ts'
 import { constantQuery } from './constant-query.ts'
 import type { CallContext } from './functions/index.ts'
 import { generateSql } from './generate/index.ts'
@@ -15,6 +16,7 @@ import type { MagicComment, Statement } from './parse/ast.ts'
 import { parseScript } from './parse/index.ts'
 import type { PrestoType } from './presto-type.ts'
 import { type Needed, pruneReads, type TimeRange, union } from './prune/index.ts'
+import { afterEffect, type Session, type SessionEffect, startSession } from './session.ts'
 import { showStatement } from './show.ts'
 import { lookUpTables } from './table-names.ts'
 
@@ -25,6 +27,9 @@ export type CompileRequest = {
   lookup: SchemaLookup
   context: CallContext
 }
+
+/** What one statement is compiled in: the session as those before it left it, and the catalog as they left that. */
+export type StatementRequest = Session & { lookup: SchemaLookup }
 
 /** A table that a statement reads, with the times it needs of it: for permissions and for choosing chunks. */
 export type TableUse = {
@@ -46,7 +51,8 @@ export type CompiledQuery = {
 }
 export type CompiledStatement =
   | CompiledQuery
-  | { kind: 'set-session'; name: string; value: string | undefined }
+  | { kind: 'change'; change: Change }
+  | { kind: 'session'; effect: SessionEffect }
 
 export type Compiled = {
   /** To be run in order; the last one's rows are the result. */
@@ -56,26 +62,47 @@ export type Compiled = {
 }
 
 /**
- * Compiles a text of Presto SQL. Throws QueryError, with its place in the text, for every fault of the text, and the AppError
- * `catalog_unknown` (retry) when the lookup could not tell. Cost is linear in the text; it touches no table.
+ * Compiles a text of Presto SQL whose statements change nothing that the others read. Throws QueryError, with its place in the
+ * text, for every fault of the text, and the AppError `catalog_unknown` (retry) when the lookup could not tell. Cost is
+ * linear in the text; it touches no table.
  */
 export async function compileQuery(request: CompileRequest): Promise<Compiled> {
   const script = parseScript(request.text)
   const statements: CompiledStatement[] = []
-  for (const statement of script.statements) statements.push(await compileStatement(statement, request))
+  let session = startSession(request)
+  for (const statement of script.statements) {
+    const compiled = await compileStatement(statement, { ...session, lookup: request.lookup })
+    statements.push(compiled)
+    session = sessionAfter(session, compiled)
+  }
   return { statements, tables: tablesOf(statements), magicComments: script.magicComments }
 }
 
-async function compileStatement(statement: Statement, request: CompileRequest): Promise<CompiledStatement> {
+/** The session for the next statement of the script. */
+export function sessionAfter(session: Session, compiled: CompiledStatement): Session {
+  return compiled.kind === 'session' ? afterEffect(session, compiled.effect) : session
+}
+
+/**
+ * Compiles one statement of a script. Whoever runs the script compiles each one when those before it have run: its lookup shows
+ * what they created, dropped and inserted.
+ */
+export async function compileStatement(
+  statement: Statement,
+  request: StatementRequest,
+): Promise<CompiledStatement> {
   switch (statement.kind) {
     case 'query': {
       const tables = await lookUpTables(statement, request)
       return compilePlan(analyzeQuery(statement.query, { ...request, tables }), request.context)
     }
     case 'set-session':
-      return { kind: 'set-session', name: statement.name, value: sessionValue(statement) }
+      return {
+        kind: 'session',
+        effect: { kind: 'set-property', name: statement.name, value: sessionValue(statement) },
+      }
     case 'reset-session':
-      return { kind: 'set-session', name: statement.name, value: undefined }
+      return { kind: 'session', effect: { kind: 'reset-property', name: statement.name } }
     case 'explain':
       return explain(statement, request)
     default:
@@ -131,11 +158,11 @@ function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean 
   )
 }
 
-function tablesOf(statements: CompiledStatement[]): TableUse[] {
+/** What the statements read, those that write among them. */
+export function tablesOf(statements: readonly CompiledStatement[]): TableUse[] {
   const uses = new Map<bigint, TableUse>()
-  for (const statement of statements) {
-    if (statement.kind !== 'query') continue
-    for (const { reference, ranges } of statement.references) {
+  for (const query of statements.flatMap(queriesOf)) {
+    for (const { reference, ranges } of query.references) {
       const { tableId, database, table } = reference
       if (tableId === null) continue
       const known = uses.get(tableId)
@@ -148,6 +175,14 @@ function tablesOf(statements: CompiledStatement[]): TableUse[] {
     }
   }
   return [...uses.values()]
+}
+
+function queriesOf(statement: CompiledStatement): CompiledQuery[] {
+  if (statement.kind === 'query') return [statement]
+  if (statement.kind !== 'change') return []
+  const { change } = statement
+  if (change.kind === 'insert' || change.kind === 'create-table-as') return [change.source]
+  return change.kind === 'delete' && change.predicate !== null ? [change.predicate.source] : []
 }
 
 function sessionValue({ value }: Extract<Statement, { kind: 'set-session' }>): string {
@@ -165,7 +200,7 @@ function sessionValue({ value }: Extract<Statement, { kind: 'set-session' }>): s
 /** EXPLAIN answers our own plan: the tables with their times and the text the engine gets. */
 async function explain(
   statement: Extract<Statement, { kind: 'explain' }>,
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<CompiledQuery> {
   const compiled = await compileStatement(statement.statement, request)
   if (statement.type === 'validate')
@@ -174,7 +209,8 @@ async function explain(
 }
 
 function planText(compiled: CompiledStatement): string {
-  if (compiled.kind !== 'query') return `SET SESSION ${compiled.name}`
+  if (compiled.kind === 'session') return compiled.effect.kind
+  if (compiled.kind === 'change') return compiled.change.kind
   const tables = compiled.references.map(({ reference, ranges, texts }) => {
     if (reference.tableId === null) {
       const narrowed = [...texts].map(([column, wanted]) => ` ${column} in (${wanted.join(', ')})`).join('')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { SchemaLookup } from './analyze/index.ts'
-import type { Permitted } from './catalog.ts'
+import type { Permitted, SchemaLookup } from './analyze/index.ts'
 import { compileQuery } from './compile.ts'
 import { permittedLookup } from './permission.ts'
 
@@ -14,6 +13,7 @@ const lookup: SchemaLookup = {
   listDatabases: () => ({ kind: 'found', names: ['open'] }),
   listTables: (database) =>
     database === 'nowhere' ? { kind: 'absent' } : { kind: 'found', names: ['events'] },
+  mayWrite: () => 'yes',
 }
 const verdicts: Record<string, Permitted> = { open: 'yes', closed: 'no', unsure: 'unknown' }
 const context = { zone: 'UTC', scheduledTime: 0n, startedAtMs: 0, user: 'u' }

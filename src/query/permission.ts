@@ -1,5 +1,5 @@
-import { accessDenied, type SchemaLookup, type TableLookup } from './analyze/index.ts'
-import type { Permitted, QueryCatalog } from './catalog.ts'
+import { accessDenied, type Permitted, type SchemaLookup, type TableLookup } from './analyze/index.ts'
+import type { QueryCatalog } from './catalog.ts'
 
 /**
  * The lookup as its user may use it, asked once for each database. What is in a database they may not query stays hidden:
@@ -21,6 +21,7 @@ export function permittedLookup({
   })
   return {
     listDatabases: () => lookup.listDatabases(),
+    mayWrite: (database) => lookup.mayWrite(database),
     async findTable(database, table): Promise<TableLookup> {
       const found = await lookup.findTable(database, table)
       if (found.kind === 'no-database' || found.kind === 'unknown') return found

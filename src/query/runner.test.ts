@@ -42,6 +42,7 @@ describe('the draft of a result', () => {
           findTable: nothing,
           listDatabases: async () => ({ kind: 'found', names: [] }),
           listTables: async () => ({ kind: 'found', names: [] }),
+          mayWrite: () => 'yes',
         },
         mayQuery: async () => 'yes',
         listing: {} as never,

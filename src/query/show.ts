@@ -1,5 +1,5 @@
 import { CATALOG, compileErrors, type ListLookup, requireTable, tableColumns } from './analyze/index.ts'
-import type { CompiledQuery, CompileRequest } from './compile.ts'
+import type { CompiledQuery, StatementRequest } from './compile.ts'
 import { constantQuery } from './constant-query.ts'
 import { QueryError } from './errors.ts'
 import type { LikePattern, Statement } from './parse/ast.ts'
@@ -12,7 +12,7 @@ const VARCHAR = { kind: 'varchar' } as const
 /** SHOW and DESCRIBE, answered from the catalog at once. */
 export async function showStatement(
   statement: Show | Exclude<Statement, Show>,
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<CompiledQuery> {
   switch (statement.kind) {
     case 'show-catalogs':
@@ -47,7 +47,7 @@ function names(title: string, values: string[], like: LikePattern | undefined): 
 
 async function showColumns(
   statement: Extract<Show, { kind: 'show-columns' }>,
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<CompiledQuery> {
   const tables = await lookUpName(statement.table, request)
   const { found } = requireTable(tables, statement.table, request.defaultDatabase)

@@ -1,5 +1,5 @@
 import { type TableLookup, tablePath } from './analyze/index.ts'
-import type { CompileRequest } from './compile.ts'
+import type { StatementRequest } from './compile.ts'
 import type { QualifiedName, Statement } from './parse/ast.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { QualifiedName, Statement } from './parse/ast.ts'
  */
 export async function lookUpTables(
   statement: Statement,
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<ReadonlyMap<string, TableLookup>> {
   const names: QualifiedName[] = []
   collect(statement, names)
@@ -17,14 +17,14 @@ export async function lookUpTables(
 
 export function lookUpName(
   name: QualifiedName,
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<ReadonlyMap<string, TableLookup>> {
   return lookUp([name], request)
 }
 
 async function lookUp(
   names: QualifiedName[],
-  request: CompileRequest,
+  request: StatementRequest,
 ): Promise<ReadonlyMap<string, TableLookup>> {
   const answers = new Map<string, TableLookup>()
   for (const name of names) {

@@ -48,6 +48,7 @@ export function createTail(options: {
         findTable: () => found,
         listDatabases: () => ({ kind: 'absent' }),
         listTables: () => ({ kind: 'absent' }),
+        mayWrite: () => 'no',
       },
       context: { zone: 'UTC', scheduledTime: 0n, startedAtMs: clock.now().getTime(), user: '' },
     })

@@ -8,6 +8,7 @@ export type TableLookup =
   | { kind: 'found'; table: { id: bigint; columns: TableColumn[] } }
   /** Its rows come from the catalog, not from chunks. */
   | { kind: 'system'; table: SystemTable }
+  | { kind: 'view'; view: StoredView }
   | { kind: 'no-database' }
   | { kind: 'no-table' }
   /** The database is there and its user may not query it. */
@@ -20,6 +21,19 @@ export type TableLookup =
  */
 export type TableColumn = { name: string; key: string; type: string }
 
+/** A view as CREATE VIEW made it: its query is compiled anew wherever it is named. */
+export type StoredView = {
+  /** The query's text, in which names without a database mean `defaultDatabase`. */
+  text: string
+  defaultDatabase: string
+  /** What the query gave when the view was made, types as Presto writes them. */
+  columns: { name: string; type: string }[]
+  /** Whose permissions its tables are read with: its owner's, or those of whoever reads it. */
+  security: 'definer' | 'invoker'
+  owner: bigint
+  comment: string | null
+}
+
 /** A table that the system keeps of itself, with its columns as SELECT * gives them; names in lower case. */
 export type SystemTable = { schema: string; name: string; columns: readonly SystemColumn[] }
 export type SystemColumn = { name: string; type: PrestoType; about: string }
@@ -29,11 +43,17 @@ export type ListLookup =
   | { kind: 'absent' }
   | { kind: 'unknown'; reason: string }
 
+/** Three answers to "may this user do that in this database?" */
+export type Permitted = 'yes' | 'no' | 'unknown'
+
 export type SchemaLookup = {
   findTable(database: string, table: string): TableLookup | Promise<TableLookup>
   /** Names of the databases the caller may see. */
   listDatabases(): ListLookup | Promise<ListLookup>
+  /** Tables and views. */
   listTables(database: string): ListLookup | Promise<ListLookup>
+  /** Whether the caller may change tables of the database and what is in them. */
+  mayWrite(database: string): Permitted | Promise<Permitted>
 }
 
 /** The key of the column every table has; senders cannot write a key like this one, but may send `time` twice. */

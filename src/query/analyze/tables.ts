@@ -50,6 +50,8 @@ export function requireTable(
     throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
   }
   if (answer.kind === 'denied') throw accessDenied(database)
+  if (answer.kind === 'view')
+    throw new QueryError('NOT_SUPPORTED', `Views are not supported: ${database}.${table}`, name.at)
   return { database, table, found: answer }
 }
 

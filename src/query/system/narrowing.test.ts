@@ -110,6 +110,7 @@ describe('leaving out rows that cannot matter', () => {
     findTable: () => ({ kind: 'no-database' }),
     listDatabases: () => ({ kind: 'found', names: [] }),
     listTables: () => ({ kind: 'absent' }),
+    mayWrite: () => 'no',
   }
   let runs = 0
   const answer = async (query: string, rowsOf: (wanted: SystemWanted) => SystemRow[]) => {

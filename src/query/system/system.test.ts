@@ -24,11 +24,13 @@ const MINE: SchemaLookup = {
   listDatabases: () => ({ kind: 'found', names: ['system'] }),
   listTables: (database) =>
     database === 'system' ? { kind: 'found', names: ['jobs', 'mine'] } : { kind: 'absent' },
+  mayWrite: () => 'yes',
 }
 const NOBODY: SchemaLookup = {
   findTable: () => ({ kind: 'no-database' }),
   listDatabases: () => ({ kind: 'found', names: [] }),
   listTables: () => ({ kind: 'absent' }),
+  mayWrite: () => 'no',
 }
 const context = { zone: 'UTC', scheduledTime: 0n, startedAtMs: 0, user: 'u' }
 const compile = (text: string, lookup = NOBODY) =>
