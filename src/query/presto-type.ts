@@ -7,10 +7,16 @@ export type PrestoType =
   | { kind: 'char'; length: number }
   | { kind: 'time'; precision: number }
   | { kind: 'timestamp'; precision: number }
-  /** The engine keeps the instant only (TIMESTAMPTZ); the zone is tracked here. Absent = the session's zone. */
-  | { kind: 'timestamp with time zone'; precision: number; zone?: string }
+  /** `zone` as of `timestamp with time zone`, but always a distance from UTC. */
+  | { kind: 'time with time zone'; precision: number; zone?: string | null }
+  /**
+   * `zone` is that of every value where the statement says it; absent: the session's; null: each value carries its own. Two types that
+   * differ in it only are one type to Presto, but the engine may hold their values differently (`duckType`).
+   */
+  | { kind: 'timestamp with time zone'; precision: number; zone?: string | null }
   | { kind: 'array'; element: PrestoType }
   | { kind: 'map'; key: PrestoType; value: PrestoType }
+  | { kind: 'qdigest'; value: PrestoType }
   | { kind: 'row'; fields: { name?: string; type: PrestoType }[] }
 
 export type SimpleKind =
@@ -27,7 +33,24 @@ export type SimpleKind =
   | 'interval year to month'
   | 'interval day to second'
   | 'json'
-  | 'hyperloglog'
+  | 'ipaddress'
+  | 'uuid'
+  | OpaqueKind
+
+/** Sketches: bytes that only their own functions understand. */
+export type OpaqueKind = (typeof OPAQUE_KINDS)[number]
+const OPAQUE_KINDS = ['hyperloglog', 'p4hyperloglog', 'setdigest', 'tdigest'] as const
+
+/** Whether values are sketches: they cannot be compared, ordered or written as text. */
+export function isOpaque(type: PrestoType): boolean {
+  return type.kind === 'qdigest' || (OPAQUE_KINDS as readonly string[]).includes(type.kind)
+}
+
+const SPELLED: Partial<Record<PrestoType['kind'], string>> = {
+  hyperloglog: 'HyperLogLog',
+  p4hyperloglog: 'P4HyperLogLog',
+  setdigest: 'SetDigest',
+}
 
 /** The text clients see: `varchar(3)`, `decimal(10,2)`, `array(row(x bigint))`, `timestamp(3) with time zone`. */
 export function typeText(type: PrestoType): string {
@@ -42,6 +65,10 @@ export function typeText(type: PrestoType): string {
       return `time(${type.precision})`
     case 'timestamp':
       return `timestamp(${type.precision})`
+    case 'time with time zone':
+      return `time(${type.precision}) with time zone`
+    case 'qdigest':
+      return `qdigest(${typeText(type.value)})`
     case 'timestamp with time zone':
       return `timestamp(${type.precision}) with time zone`
     case 'array':
@@ -51,6 +78,6 @@ export function typeText(type: PrestoType): string {
     case 'row':
       return `row(${type.fields.map((f) => (f.name === undefined ? '' : `${f.name} `) + typeText(f.type)).join(', ')})`
     default:
-      return type.kind
+      return SPELLED[type.kind] ?? type.kind
   }
 }

@@ -1,6 +1,6 @@
 import type { Position, QueryError } from '../errors.ts'
 import { asDecimal, commonType, isInteger, isNumeric } from '../functions/coercion.ts'
-import { isOrderable } from '../functions/resolve.ts'
+import { isComparable, isOrderable } from '../functions/resolve.ts'
 import type { ArithmeticOperator, ComparisonOperator } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { mismatch } from './analyzer.ts'
@@ -21,7 +21,7 @@ export function comparison(operator: ComparisonOperator, left: Typed, right: Typ
 export function comparable(operator: string, left: Typed, right: Typed, at: Position): [Typed, Typed] {
   const type = commonType(left.type, right.type)
   const ordered = !['=', '<>', 'IS DISTINCT FROM'].includes(operator)
-  if (type === undefined || type.kind === 'hyperloglog' || (ordered && !isOrderable(type))) {
+  if (type === undefined || !isComparable(type) || (ordered && !isOrderable(type))) {
     throw cannotApply(operator, left.type, right.type, at)
   }
   return [widen(left, type), widen(right, type)]

@@ -15,7 +15,12 @@ const SIMPLE: Record<string, SimpleKind> = {
   date: 'date',
   json: 'json',
   unknown: 'unknown',
+  ipaddress: 'ipaddress',
+  uuid: 'uuid',
   hyperloglog: 'hyperloglog',
+  p4hyperloglog: 'p4hyperloglog',
+  setdigest: 'setdigest',
+  tdigest: 'tdigest',
 }
 
 /** Longest fraction of a second the engine keeps. */
@@ -83,6 +88,8 @@ function genericType(name: Extract<TypeName, { kind: 'generic' }>): PrestoType {
       return dateTimeType(name.name, numbers[0], false, at)
     case 'array':
       return parameters.length === 1 ? { kind: 'array', element: types()[0]! } : fail(name)
+    case 'qdigest':
+      return parameters.length === 1 ? { kind: 'qdigest', value: types()[0]! } : fail(name)
     case 'map':
       return parameters.length === 2 ? { kind: 'map', key: types()[0]!, value: types()[1]! } : fail(name)
     default:

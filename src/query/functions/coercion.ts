@@ -76,6 +76,8 @@ export function commonType(a: PrestoType, b: PrestoType): PrestoType | undefined
     return key && value && { kind: 'map', key, value }
   }
   if (a.kind === 'row' && b.kind === 'row') return commonRow(a.fields, b.fields)
+  if (a.kind === 'p4hyperloglog' && b.kind === 'hyperloglog') return b
+  if (a.kind === 'hyperloglog' && b.kind === 'p4hyperloglog') return a
   return sameType(a, b) ? a : undefined
 }
 

@@ -8,7 +8,7 @@ import type { PrestoType } from '../presto-type.ts'
  *   json_parse, so that equality of text is equality of JSON.
  * - a row is STRUCT(f1 …, f2 …): by position, whatever its Presto field names, so that rows of equal shape are one type.
  * - `timestamp with time zone` is TIMESTAMPTZ: the instant; the zone stays in the Presto type.
- * - both interval types are INTERVAL; `hyperloglog` is BLOB; `unknown` is the type of NULL.
+ * - both interval types are INTERVAL; ipaddress is BLOB, the 16 bytes of its IPv6 form; sketches are BLOB; `unknown` is the type of NULL.
  */
 export function duckType(type: PrestoType): string {
   switch (type.kind) {
@@ -19,6 +19,7 @@ export function duckType(type: PrestoType): string {
     case 'json':
       return 'VARCHAR'
     case 'time':
+    case 'time with time zone':
       return 'TIME'
     case 'timestamp':
       return 'TIMESTAMP'
@@ -32,8 +33,15 @@ export function duckType(type: PrestoType): string {
       return `STRUCT(${type.fields.map((field, i) => `${rowField(i)} ${duckType(field.type)}`).join(', ')})`
     case 'real':
       return 'FLOAT'
+    case 'uuid':
+      return 'UUID'
     case 'varbinary':
+    case 'ipaddress':
     case 'hyperloglog':
+    case 'p4hyperloglog':
+    case 'setdigest':
+    case 'tdigest':
+    case 'qdigest':
       return 'BLOB'
     case 'interval year to month':
     case 'interval day to second':

@@ -1,5 +1,5 @@
 import { QueryError } from '../errors.ts'
-import { type PrestoType, typeText } from '../presto-type.ts'
+import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { canCoerce, isNumeric, sameType } from './coercion.ts'
 import type { Call, ConstantValue, FunctionDefinition, LambdaSql, TypedCall } from './define.ts'
 import { duckType } from './duck-type.ts'
@@ -117,11 +117,22 @@ function constraintsHold(
 export function isOrderable(type: PrestoType): boolean {
   if (type.kind === 'array') return isOrderable(type.element)
   if (type.kind === 'row') return type.fields.every((field) => isOrderable(field.type))
-  return !['map', 'json', 'hyperloglog'].includes(type.kind)
+  return !['map', 'json'].includes(type.kind) && !isOpaque(type)
 }
 
 /** Whether `=` exists for the type. */
-export const isComparable = (type: PrestoType): boolean => type.kind !== 'hyperloglog'
+export function isComparable(type: PrestoType): boolean {
+  switch (type.kind) {
+    case 'array':
+      return isComparable(type.element)
+    case 'map':
+      return isComparable(type.key) && isComparable(type.value)
+    case 'row':
+      return type.fields.every((field) => isComparable(field.type))
+    default:
+      return !isOpaque(type)
+  }
+}
 
 function unexpectedParameters(
   name: string,

@@ -21,8 +21,12 @@ export type Pattern =
   | { kind: 'function'; parameters: Pattern[]; result: Pattern }
   | { kind: 'decimal'; precision: number | string; scale: number | string }
   | { kind: 'varchar' | 'char'; length: string | undefined }
-  | { kind: 'time' | 'timestamp' | 'timestamp with time zone'; precision: number | string }
+  | {
+      kind: 'time' | 'time with time zone' | 'timestamp' | 'timestamp with time zone'
+      precision: number | string
+    }
   | { kind: 'array'; element: Pattern }
+  | { kind: 'qdigest'; value: Pattern }
   | { kind: 'map'; key: Pattern; value: Pattern }
   | { kind: 'row'; fields: Pattern[] }
   | { kind: 'concrete'; type: PrestoType }
@@ -78,6 +82,8 @@ function readPattern(reader: Reader): Pattern {
   switch (word) {
     case 'array':
       return { kind: 'array', element: readArguments(reader, 1)[0]! }
+    case 'qdigest':
+      return { kind: 'qdigest', value: readArguments(reader, 1)[0]! }
     case 'map': {
       const [key, value] = readArguments(reader, 2)
       return { kind: 'map', key: key!, value: value! }
@@ -131,7 +137,7 @@ function readMoment(reader: Reader, word: 'time' | 'timestamp'): Pattern {
   if (!reader.take('with')) return { kind: word, precision }
   reader.expect('time')
   reader.expect('zone')
-  return { kind: 'timestamp with time zone', precision }
+  return { kind: `${word} with time zone`, precision }
 }
 
 function readInterval(reader: Reader): PrestoType {

@@ -30,11 +30,15 @@ export function unify(pattern: Pattern, type: PrestoType, bindings: Bindings): n
       return unifyChar(pattern.length, type, bindings)
     case 'time':
     case 'timestamp':
+    case 'time with time zone':
     case 'timestamp with time zone':
       return unifyMoment(pattern, type, bindings)
     case 'array':
       if (type.kind === 'unknown') return bindUnknown([pattern.element], bindings)
       return type.kind === 'array' ? unify(pattern.element, type.element, bindings) : undefined
+    case 'qdigest':
+      if (type.kind === 'unknown') return bindUnknown([pattern.value], bindings)
+      return type.kind === 'qdigest' ? unify(pattern.value, type.value, bindings) : undefined
     case 'map':
       if (type.kind === 'unknown') return bindUnknown([pattern.key, pattern.value], bindings)
       return type.kind === 'map'
@@ -137,7 +141,10 @@ function unifyChar(variable: string | undefined, type: PrestoType, bindings: Bin
   return 0
 }
 
-type MomentPattern = Extract<Pattern, { kind: 'time' | 'timestamp' | 'timestamp with time zone' }>
+type MomentPattern = Extract<
+  Pattern,
+  { kind: 'time' | 'time with time zone' | 'timestamp' | 'timestamp with time zone' }
+>
 
 function unifyMoment(pattern: MomentPattern, type: PrestoType, bindings: Bindings): number | undefined {
   if (type.kind !== 'unknown' && !reachesMoment(type, pattern.kind)) return undefined
@@ -145,16 +152,20 @@ function unifyMoment(pattern: MomentPattern, type: PrestoType, bindings: Binding
   if (typeof pattern.precision === 'string') {
     bindings.numbers.set(pattern.precision, Math.max(precision, bindings.numbers.get(pattern.precision) ?? 0))
   }
-  if (type.kind === 'timestamp with time zone') bindings.types.set(zoneVariable(pattern), type)
+  if (isZoned(type)) bindings.types.set(zoneVariable(pattern), type)
   if (type.kind === pattern.kind) return 0
   return COERCION_COST + (type.kind === 'date' && pattern.kind === 'timestamp with time zone' ? 2 : 1)
 }
+
+const isZoned = (type: PrestoType): boolean =>
+  type.kind === 'timestamp with time zone' || type.kind === 'time with time zone'
 
 const zoneVariable = (pattern: MomentPattern): string => `zone of ${pattern.precision}`
 
 function reachesMoment(type: PrestoType, wanted: MomentPattern['kind']): boolean {
   if (type.kind === wanted) return true
   if (wanted === 'time') return false
+  if (wanted === 'time with time zone') return type.kind === 'time'
   return type.kind === 'date' || (type.kind === 'timestamp' && wanted === 'timestamp with time zone')
 }
 
@@ -178,12 +189,15 @@ export function substitute(pattern: Pattern, bindings: Bindings): PrestoType {
     case 'time':
     case 'timestamp':
       return { kind: pattern.kind, precision: number(pattern.precision) }
+    case 'time with time zone':
     case 'timestamp with time zone': {
       const zoned = bindings.types.get(zoneVariable(pattern))
-      const zone = zoned?.kind === 'timestamp with time zone' ? zoned.zone : undefined
+      const zone = zoned !== undefined && 'zone' in zoned ? zoned.zone : undefined
       const precision = number(pattern.precision)
       return zone === undefined ? { kind: pattern.kind, precision } : { kind: pattern.kind, precision, zone }
     }
+    case 'qdigest':
+      return { kind: 'qdigest', value: substitute(pattern.value, bindings) }
     case 'array':
       return { kind: 'array', element: substitute(pattern.element, bindings) }
     case 'map':

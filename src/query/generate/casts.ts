@@ -11,7 +11,7 @@ import {
   sameType,
 } from '../functions/index.ts'
 import type { CallContext } from '../functions/types.ts'
-import { type PrestoType, typeText } from '../presto-type.ts'
+import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
 import { timestampFromText, zonedFromText } from './moment-casts.ts'
 import { once } from './once.ts'
@@ -42,7 +42,8 @@ function castOf(sql: string, from: PrestoType, to: PrestoType, place: CastPlace)
 }
 
 function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string | undefined {
-  if (to.kind === 'json') return from.kind === 'hyperloglog' ? undefined : toJson(sql, from, place.context)
+  if (isOpaque(from) || isOpaque(to)) return sketchCast(sql, from, to)
+  if (to.kind === 'json') return toJson(sql, from, place.context)
   if (from.kind === 'json' && to.kind !== 'varchar' && to.kind !== 'char') return fromJson(sql, to)
   switch (to.kind) {
     case 'varchar':
@@ -71,13 +72,16 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
       return toTimestamp(sql, from, to.precision, place.context)
     case 'timestamp with time zone':
       return toZoned(sql, from, to, place.context)
-    case 'varbinary':
-      return from.kind === 'hyperloglog' ? sql : undefined
-    case 'hyperloglog':
-      return from.kind === 'varbinary' ? sql : undefined
     default:
       return undefined
   }
+}
+
+/** A sketch is its bytes; the two forms of HyperLogLog are held alike. */
+function sketchCast(sql: string, from: PrestoType, to: PrestoType): string | undefined {
+  const loglog = (type: PrestoType): boolean => type.kind === 'hyperloglog' || type.kind === 'p4hyperloglog'
+  const alike = from.kind === 'varbinary' || to.kind === 'varbinary' || (loglog(from) && loglog(to))
+  return alike ? sql : undefined
 }
 
 const isText = (type: PrestoType): boolean => type.kind === 'varchar' || type.kind === 'char'
@@ -89,7 +93,7 @@ function toText(
   length: number | undefined,
   place: CastPlace,
 ): string | undefined {
-  if (['varbinary', 'hyperloglog', 'array', 'map', 'row'].includes(from.kind)) return undefined
+  if (['varbinary', 'array', 'map', 'row'].includes(from.kind)) return undefined
   const text = castText(sql, from, place.context)
   if (length === undefined || place.implicit) return text
   if (isText(from)) {

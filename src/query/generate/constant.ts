@@ -22,6 +22,10 @@ export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: s
       return textLiteral(text.padEnd(type.length))
     case 'varbinary':
     case 'hyperloglog':
+    case 'p4hyperloglog':
+    case 'setdigest':
+    case 'tdigest':
+    case 'qdigest':
       return `unhex(${textLiteral(text)})`
     case 'timestamp with time zone':
       return instantTimestamp(`CAST(${textLiteral(text)} AS TIMESTAMP)`, type.zone ?? sessionZone)

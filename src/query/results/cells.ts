@@ -11,6 +11,7 @@ import {
   type DuckDBVector,
 } from '@duckdb/node-api'
 import { QueryError } from '../errors.ts'
+import { addressText } from '../ip-address.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import {
   type Sink,
@@ -97,10 +98,17 @@ function presentWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
     case 'varchar':
     case 'char':
     case 'json':
+    case 'uuid':
       return textWriter(vector)
     case 'varbinary':
     case 'hyperloglog':
+    case 'p4hyperloglog':
+    case 'setdigest':
+    case 'tdigest':
+    case 'qdigest':
       return binaryWriter(type, vector)
+    case 'ipaddress':
+      return addressWriter(type, vector)
     case 'array':
       return arrayWriter(type, vector)
     case 'map':
@@ -186,6 +194,11 @@ function binaryWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
     strings.copyTo(sink.bytes, sink.at, row)
     sink.at += length
   }
+}
+
+function addressWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
+  if (!(vector instanceof DuckDBBlobVector)) throw misfit(type, vector)
+  return (sink, row) => writeAscii(sink, addressText(vector.getItem(row)!.bytes))
 }
 
 function stringsOf(vector: DuckDBVector) {
