@@ -30,7 +30,7 @@ function unnestedColumns(type: PrestoType, at: Position): { name: string | undef
     return [type.key, type.value].map((column) => ({ name: undefined, type: column }))
   }
   if (type.kind !== 'array') {
-    throw new QueryError('INVALID_UNNEST', `Cannot unnest type: ${typeText(type)}`, at)
+    throw new QueryError('INVALID_FUNCTION_ARGUMENT', `Cannot unnest type: ${typeText(type)}`, at)
   }
   if (type.element.kind !== 'row') return [{ name: undefined, type: type.element }]
   return type.element.fields.map((field) => ({ name: field.name, type: field.type }))
