@@ -6,10 +6,16 @@ import type { PrestoType } from './presto-type.ts'
 /** A table or view as a statement names it: lower case, database filled in, not yet looked up. */
 export type TargetName = { database: string; name: string; at: Position }
 
-/** A column as a statement declares it or a select gives it. */
+/**
+ * A column as a statement declares it, or as the source gives it (in the order of its output columns). One of the name `time` is the
+ * one that every table has. Tables keep values of `keptType(type)` (stored-type.ts): `source` answers those.
+ */
 export type NewColumn = { name: string; type: PrestoType }
 
-/** A column of the target as the catalog has it, in the order of the source's output columns. */
+/**
+ * A column of the target as the catalog has it, in the order of the source's output columns; `time` has TIME_KEY. Rows whose time
+ * is NULL, and rows of a source that has none, get the time of the job.
+ */
 export type WrittenColumn = { name: string; key: string; type: PrestoType }
 
 /**
@@ -53,5 +59,8 @@ export type Change =
   | { kind: 'create-schema'; database: string; ifNotExists: boolean; at: Position }
   | { kind: 'drop-schema'; database: string; ifExists: boolean; at: Position }
 
-/** The rows of the target that a DELETE takes: `time` ranges that can hold any, and a query that answers them with all their columns. */
-export type CompiledPredicate = { source: CompiledQuery }
+/**
+ * The rows of the target that a DELETE takes: `source` answers two columns of them, the hidden FILE_KEY (varchar) and ROW_KEY (bigint)
+ * of the target, whose reference it names by its place in `source.references` (a subquery may read the same table once more).
+ */
+export type CompiledPredicate = { source: CompiledQuery; target: number }

@@ -59,5 +59,12 @@ export type SchemaLookup = {
 /** The key of the column every table has; senders cannot write a key like this one, but may send `time` twice. */
 export const TIME_KEY = '\0time'
 
+/**
+ * Hidden columns by which a DELETE says which rows it means: the chunk file as the engine opens it, and the row's number in
+ * it, from 0. No lookup lists them; a reference that has columns of these keys reads them.
+ */
+export const FILE_KEY = '\0file'
+export const ROW_KEY = '\0row'
+
 /** The catalog under which every database stands. */
 export const CATALOG = 'td-presto'
