@@ -11,7 +11,7 @@ export const consoleErrors = errorTable('console', {
     status: 401,
     advice: 'final',
     message: () => 'your session has ended; sign in again',
-    help: 'Sessions last twelve hours and end when the user signs out or is removed.',
+    help: 'Sessions last twelve hours and end when the user signs out, is removed or gets another password.',
   },
   session_unverifiable: {
     status: 503,

@@ -23,6 +23,7 @@ describe('signing in and out of the console', () => {
   let dataDir: string
   let app: FastifyInstance
   let seenAddress: string
+  let passwordHash: string
   /** What core is after a restart: everything again, from the data directory. */
   const startCore = () => {
     const deps: ConsoleDeps = {
@@ -35,6 +36,7 @@ describe('signing in and out of the console', () => {
         if ('apikey' in credentials || credentials.password !== 'right') throw httpErrors.failed_to_login()
         return ANN
       },
+      passwordHashOf: () => passwordHash,
       findPrincipal: async () => ({ kind: 'found', value: ANN }),
       mode: () => ({ mode: 'away', reason: 'a test' }),
     }
@@ -48,6 +50,7 @@ describe('signing in and out of the console', () => {
     app.get('/v3/anything', async () => ({ served: true }))
   }
   beforeEach(() => {
+    passwordHash = 'of the first password'
     dataDir = mkdtempSync(join(tmpdir(), 'millrace-console-'))
     startCore()
   })
@@ -88,6 +91,13 @@ describe('signing in and out of the console', () => {
     const [here, there] = [await signIn(), await signIn()]
     await signOut(here)
     assert.equal(await statusWith(there), 200)
+  })
+
+  test('a session ends with the password it began under', async () => {
+    const signed = await signIn()
+    passwordHash = 'of another password'
+    assert.equal(await statusWith(signed), 401)
+    assert.equal(await statusWith(await signIn()), 200)
   })
 
   test('signing out needs the token of the page, and may be repeated', async () => {

@@ -11,6 +11,7 @@ import {
   csrfToken,
   isCsrfToken,
   openSession,
+  passwordMarkOf,
   SESSION_COOKIE,
   SESSION_SECONDS,
   type Session,
@@ -33,6 +34,8 @@ export type ConsoleDeps = {
   ): Promise<Principal>
   /** The user as the snapshot knows them now: a removed one has no session any more. */
   findPrincipal(accountId: bigint, userId: bigint): Promise<Lookup<Principal>>
+  /** The user's stored password as far as is known now; null when they have none. */
+  passwordHashOf(userId: bigint): string | null
   /** What the page shows above everything while the database is away. */
   mode(): { mode: string; reason: string }
 }
@@ -96,7 +99,13 @@ async function signIn(request: FastifyRequest, reply: FastifyReply, deps: Consol
   if (principal.keyKind === 'write-only') throw consoleErrors.sign_in_failed()
   const endsAtMs = deps.clock.now().getTime() + SESSION_SECONDS * 1000
   const sealed = sealSession(
-    { accountId: principal.accountId, userId: principal.userId, id: deps.ids.hex128(), endsAtMs },
+    {
+      accountId: principal.accountId,
+      userId: principal.userId,
+      id: deps.ids.hex128(),
+      passwordMark: markOf(principal, deps),
+      endsAtMs,
+    },
     deps.sessionKey,
   )
   reply.header('set-cookie', cookie(request, sealed, SESSION_SECONDS))
@@ -143,9 +152,16 @@ async function sessionPrincipal(request: FastifyRequest, deps: ConsoleDeps): Pro
   const session = liveSession(sealed, deps)
   if (!session) throw consoleErrors.session_ended()
   const found = await deps.findPrincipal(session.accountId, session.userId)
-  if (found.kind === 'found') return { ...found.value, keyId: 0n, keyKind: 'session' }
+  if (found.kind === 'found') {
+    if (markOf(session, deps) !== session.passwordMark) throw consoleErrors.session_ended()
+    return { ...found.value, keyId: 0n, keyKind: 'session' }
+  }
   if (found.kind === 'absent') throw consoleErrors.session_ended()
   throw consoleErrors.session_unverifiable(found.reason)
+}
+
+function markOf({ userId }: { userId: bigint }, { passwordHashOf, sessionKey }: ConsoleDeps): string {
+  return passwordMarkOf(passwordHashOf(userId), sessionKey)
 }
 
 function liveSession(sealed: string, { clock, sessionKey, endedSessions }: ConsoleDeps): Session | undefined {

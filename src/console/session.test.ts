@@ -3,7 +3,13 @@ import { describe, test } from 'node:test'
 import { cookieOf, csrfToken, isCsrfToken, openSession, sealSession } from './session.ts'
 
 const key = Buffer.alloc(32, 7)
-const session = { accountId: 1n, userId: 42n, id: 'ab'.repeat(16), endsAtMs: 2_000 }
+const session = {
+  accountId: 1n,
+  userId: 42n,
+  id: 'ab'.repeat(16),
+  passwordMark: 'cd'.repeat(8),
+  endsAtMs: 2_000,
+}
 
 describe('a console session', () => {
   test('is read back from its cookie without any database', () => {

@@ -9,27 +9,42 @@ export type Session = {
   userId: bigint
   /** 32 hex digits: what signing out names. */
   id: string
+  /** Which password the user had, as 16 hex digits: a session ends with the password it began under. */
+  passwordMark: string
   endsAtMs: number
 }
 
 export const SESSION_COOKIE = 'millrace_session'
 export const SESSION_SECONDS = 12 * 3600
 
-/** `ACCOUNT.USER.ID.END.SIGNATURE`: what the cookie holds. */
-export function sealSession({ accountId, userId, id, endsAtMs }: Session, key: Buffer): string {
-  const text = `${accountId}.${userId}.${id}.${endsAtMs}`
+/** `ACCOUNT.USER.ID.MARK.END.SIGNATURE`: what the cookie holds. */
+export function sealSession({ accountId, userId, id, passwordMark, endsAtMs }: Session, key: Buffer): string {
+  const text = `${accountId}.${userId}.${id}.${passwordMark}.${endsAtMs}`
   return `${text}.${mac(key, `session ${text}`)}`
 }
 
 /** The session of a cookie's value, or undefined when it is not ours or has ended. */
 export function openSession(sealed: string, key: Buffer, nowMs: number): Session | undefined {
-  const match = /^(\d{1,19})\.(\d{1,19})\.([0-9a-f]{32})\.(\d{1,15})\.([0-9a-f]{64})$/.exec(sealed)
+  const match = /^(\d{1,19})\.(\d{1,19})\.([0-9a-f]{32})\.([0-9a-f]{16})\.(\d{1,15})\.([0-9a-f]{64})$/.exec(
+    sealed,
+  )
   if (!match) return undefined
-  const [, accountId, userId, id, endsAtMs, signature] = match
-  const expected = mac(key, `session ${accountId}.${userId}.${id}.${endsAtMs}`)
+  const [, accountId, userId, id, passwordMark, endsAtMs, signature] = match
+  const expected = mac(key, `session ${accountId}.${userId}.${id}.${passwordMark}.${endsAtMs}`)
   if (!timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) return undefined
   if (Number(endsAtMs) <= nowMs) return undefined
-  return { accountId: BigInt(accountId), userId: BigInt(userId), id, endsAtMs: Number(endsAtMs) }
+  return {
+    accountId: BigInt(accountId),
+    userId: BigInt(userId),
+    id,
+    passwordMark,
+    endsAtMs: Number(endsAtMs),
+  }
+}
+
+/** Changes with the password and tells nothing about it. */
+export function passwordMarkOf(passwordHash: string | null, key: Buffer): string {
+  return mac(key, `password ${passwordHash ?? ''}`).slice(0, 16)
 }
 
 /** What the page sends back with every change; bound to the session, unreadable to other sites. */

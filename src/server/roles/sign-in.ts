@@ -33,6 +33,10 @@ export async function consoleDeps({
       if (self.kind !== 'found') throw catalogErrors.login_wrong()
       return self.value
     },
+    passwordHashOf(userId) {
+      const found = reader.view.findUser(userId)
+      return found.kind === 'found' ? found.value.passwordHash : null
+    },
     async findPrincipal(accountId, userId) {
       try {
         const look = (view: SnapshotView) => principalOfUser(view, accountId, userId)
