@@ -1,4 +1,4 @@
-import { TIME_KEY } from '../analyze/lookup.ts'
+import { FILE_KEY, ROW_KEY, TIME_KEY } from '../analyze/lookup.ts'
 import type { TableReference } from '../analyze/plan.ts'
 import { duckType, textLiteral } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
@@ -11,6 +11,12 @@ export type TableFiles = {
 type Column = { number: number; key: string; type: PrestoType }
 /** Files that call the same columns by the same names: `names` by key. */
 type FileGroup = { files: TableFiles; names: Map<string, string> }
+
+/** What the reader itself says of a row. */
+const HIDDEN: ReadonlyMap<string, string> = new Map([
+  [FILE_KEY, 'filename'],
+  [ROW_KEY, 'file_row_number'],
+])
 
 /**
  * The rows of one table reference: columns c1, c2, … as the schema declares them, whatever the files hold and however the
@@ -98,26 +104,31 @@ function groupSql(
   { files, names }: FileGroup,
   listed: (paths: string[]) => string,
 ): string {
-  const read: { name: string; stored: string }[] = []
+  const read: { name: string; stored: string; as: string }[] = []
+  // Beside the reader's own columns, those of the file must not go by their names: one may be called `filename`.
+  const isNumbered = columns.some(({ key }) => HIDDEN.has(key))
   const select = columns.map((column) => {
     const { number, key, type } = column
+    const hidden = HIDDEN.get(key)
+    if (hidden !== undefined) return `${hidden} AS c${number}`
     const name = names.get(key)
     if (name === undefined) return nullColumn(column)
     const stored = storedType(name, type, files)
-    read.push({ name, stored })
-    return `${converted(identifier(name), type, stored)} AS c${number}`
+    const as = isNumbered ? `s${number}` : name
+    read.push({ name, stored, as })
+    return `${converted(identifier(as), type, stored)} AS c${number}`
   })
   const paths = listed(files.map(({ path }) => path))
   // Rows are counted along a column that every file has.
-  const schema = schemaOf(read.length === 0 ? [{ name: 'time', stored: 'BIGINT' }] : read)
+  const schema = schemaOf(read.length === 0 ? [{ name: 'time', stored: 'BIGINT', as: 'time' }] : read)
   return `SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schema})`
 }
 
-function schemaOf(columns: { name: string; stored: string }[]): string {
-  const entries = columns.map(({ name, stored }) => {
-    const text = textLiteral(name)
-    return `${text}: {name: ${text}, type: '${stored}', default_value: NULL}`
-  })
+function schemaOf(columns: { name: string; stored: string; as: string }[]): string {
+  const entries = columns.map(
+    ({ name, stored, as }) =>
+      `${textLiteral(name)}: {name: ${textLiteral(as)}, type: '${stored}', default_value: NULL}`,
+  )
   return `MAP {${entries.join(', ')}}`
 }
 
