@@ -9,7 +9,13 @@ describe('the sessions people signed out of', () => {
   let dataDir: string
   let nowMs: number
   const clock = { now: () => new Date(nowMs), monotonicMs: () => 0, sleep: async () => undefined }
-  const session = (id: string, endsAtMs = 43_200_000) => ({ accountId: 1n, userId: 2n, id, endsAtMs })
+  const session = (id: string, endsAtMs = 43_200_000) => ({
+    accountId: 1n,
+    userId: 2n,
+    id,
+    passwordMark: '',
+    endsAtMs,
+  })
   const open = () => openEndedSessions({ dataDir, clock })
   const path = () => join(dataDir, 'ended-sessions.json')
   beforeEach(() => {

@@ -97,6 +97,7 @@ describe('signing in and out of the console', () => {
     const signed = await signIn()
     passwordHash = 'of another password'
     assert.equal(await statusWith(signed), 401)
+    assert.equal(await userSeenWith(signed), null)
     assert.equal(await statusWith(await signIn()), 200)
   })
 

@@ -14,7 +14,6 @@ import {
   passwordMarkOf,
   SESSION_COOKIE,
   SESSION_SECONDS,
-  type Session,
   sealSession,
 } from './session.ts'
 
@@ -114,9 +113,9 @@ async function signIn(request: FastifyRequest, reply: FastifyReply, deps: Consol
 
 async function whoAmI(request: FastifyRequest, reply: FastifyReply, deps: ConsoleDeps): Promise<unknown> {
   reply.header('cache-control', 'no-store')
-  const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE)
-  if (sealed === undefined || !liveSession(sealed, deps)) return { user: null, ...deps.mode() }
-  return describe(await sessionPrincipal(request, deps), sealed, deps)
+  const found = await lookUpSession(request, deps)
+  if (found.kind === 'absent') return { user: null, ...deps.mode() }
+  return describe(principalIn(found), cookieOf(request.headers.cookie, SESSION_COOKIE) ?? '', deps)
 }
 
 /** The cookie's value is worth nothing from here on, wherever a copy of it is. */
@@ -148,25 +147,27 @@ export function withConsoleSessions(byKey: Authenticate, deps: ConsoleDeps): Aut
 }
 
 async function sessionPrincipal(request: FastifyRequest, deps: ConsoleDeps): Promise<Principal> {
-  const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE) ?? ''
-  const session = liveSession(sealed, deps)
-  if (!session) throw consoleErrors.session_ended()
-  const found = await deps.findPrincipal(session.accountId, session.userId)
-  if (found.kind === 'found') {
-    if (markOf(session, deps) !== session.passwordMark) throw consoleErrors.session_ended()
-    return { ...found.value, keyId: 0n, keyKind: 'session' }
-  }
+  return principalIn(await lookUpSession(request, deps))
+}
+
+function principalIn(found: Lookup<Principal>): Principal {
+  if (found.kind === 'found') return { ...found.value, keyId: 0n, keyKind: 'session' }
   if (found.kind === 'absent') throw consoleErrors.session_ended()
   throw consoleErrors.session_unverifiable(found.reason)
 }
 
-function markOf({ userId }: { userId: bigint }, { passwordHashOf, sessionKey }: ConsoleDeps): string {
-  return passwordMarkOf(passwordHashOf(userId), sessionKey)
+/** Whose session the cookie is of; absent when it is none, has ended, or the user is gone or has another password. */
+async function lookUpSession(request: FastifyRequest, deps: ConsoleDeps): Promise<Lookup<Principal>> {
+  const sealed = cookieOf(request.headers.cookie, SESSION_COOKIE) ?? ''
+  const session = openSession(sealed, deps.sessionKey, deps.clock.now().getTime())
+  if (session === undefined || deps.endedSessions.has(session.id)) return { kind: 'absent' }
+  const found = await deps.findPrincipal(session.accountId, session.userId)
+  if (found.kind === 'found' && markOf(session, deps) !== session.passwordMark) return { kind: 'absent' }
+  return found
 }
 
-function liveSession(sealed: string, { clock, sessionKey, endedSessions }: ConsoleDeps): Session | undefined {
-  const session = openSession(sealed, sessionKey, clock.now().getTime())
-  return session && !endedSessions.has(session.id) ? session : undefined
+function markOf({ userId }: { userId: bigint }, { passwordHashOf, sessionKey }: ConsoleDeps): string {
+  return passwordMarkOf(passwordHashOf(userId), sessionKey)
 }
 
 function requireCsrf(request: FastifyRequest, deps: ConsoleDeps): void {
