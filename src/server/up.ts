@@ -35,6 +35,7 @@ import { tlsFiles } from './tls.ts'
 
 /** How long a start waits for the main database before it says that it goes on without. */
 const DATABASE_WITHIN_MS = 15_000
+const MEND_AGAIN_MS = 30_000
 
 /**
  * `millrace up`: takes the data directory, starts the main database and the processes, keeps them running, and drains
@@ -161,7 +162,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   const watching = disk.run(stopping.signal)
   const pushing = setInterval(() => children.broadcast('gate', keeper.topics.gate(undefined, '')), 5_000)
   try {
-    await mendAfterPowerLoss(dataDir, log)
+    await mendAfterPowerLoss(dataDir, log, stopping.signal)
     const specs = childSpecs(settings, placement, env)
     // Collecting first: the edge needs no database.
     for (const spec of specs) children.start(spec)
@@ -237,14 +238,26 @@ function prepareDataDirectory(dataDir: string): string {
   return dataDir
 }
 
-/** Before anybody reads: what was acknowledged in groups and had not reached its own files. */
-async function mendAfterPowerLoss(dataDir: string, log: Log): Promise<void> {
+/**
+ * Before anybody reads: what was acknowledged in groups and had not reached its own files. Collecting goes on when that cannot
+ * be written (a full disk), and it is tried again until it can: paths of groups are never used a second time.
+ */
+async function mendAfterPowerLoss(dataDir: string, log: Log, signal: AbortSignal): Promise<void> {
+  if (await tryToMend(dataDir, log)) return
+  void (async () => {
+    do await systemClock.sleep(MEND_AGAIN_MS, signal)
+    while (!signal.aborted && !(await tryToMend(dataDir, log)))
+  })()
+}
+
+async function tryToMend(dataDir: string, log: Log): Promise<boolean> {
   try {
     const { groups, mended } = await mendObjects(dataDir)
     if (groups > 0) log.info({ groups, mended }, 'objects were checked after a restart of the machine')
+    return true
   } catch (error) {
-    // Collecting must go on, on a full disk too; the logs stay for the next start.
-    log.error({ err: error }, 'objects could not be checked after a restart of the machine')
+    log.error({ err: error }, 'objects could not be checked after a restart of the machine; trying again')
+    return false
   }
 }
 
