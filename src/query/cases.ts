@@ -53,8 +53,11 @@ export async function readCases(file: URL): Promise<Case[]> {
   return JSON.parse(await readFile(file, 'utf8')) as Case[]
 }
 
-/** An engine inside this process, with tables of the database `db` made of the given chunks. */
-export async function startCases(tables: Record<string, CaseTable> = {}): Promise<CaseRunner> {
+/** An engine inside this process, with tables of the database `db` made of the given chunks; `own` adds to each query's context. */
+export async function startCases(
+  tables: Record<string, CaseTable> = {},
+  own: Partial<CallContext> = {},
+): Promise<CaseRunner> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-cases-'))
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
   const connection = await instance.connect()
@@ -68,7 +71,7 @@ export async function startCases(tables: Record<string, CaseTable> = {}): Promis
   }
   const lookup = lookupOf(tables, names)
   return {
-    run: (test) => runCase(connection, lookup, chunks, test),
+    run: (test) => runCase(connection, lookup, chunks, test, own),
     async close() {
       connection.closeSync()
       instance.closeSync()
@@ -126,12 +129,14 @@ async function runCase(
   lookup: SchemaLookup,
   chunks: SnapshotChunk[],
   test: Case,
+  own: Partial<CallContext>,
 ): Promise<CaseAnswer> {
   const context: CallContext = {
     zone: test.zone ?? 'UTC',
     scheduledTime: BigInt(test.scheduledTime ?? 1_706_704_496),
     startedAtMs: 1_706_704_496_789,
     user: 'tester',
+    ...own,
   }
   let sql = ''
   try {

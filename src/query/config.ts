@@ -37,5 +37,30 @@ export const readQuerySettings = defineSettings('query', {
     least: 16,
     help: 'Most temporary disk one query may use for what does not fit its memory, in MB.',
   },
+  ipCityFile: {
+    env: 'MILLRACE_IP_CITY_FILE',
+    type: 'optional-text',
+    help: 'MaxMind file (.mmdb) of GeoIP2 or GeoLite2 City, or Country, which TD_IP_TO_* reads; without it they answer NULL.',
+  },
+  ipConnectionTypeFile: {
+    env: 'MILLRACE_IP_CONNECTION_TYPE_FILE',
+    type: 'optional-text',
+    help: 'MaxMind file (.mmdb) of connection types, for TD_IP_TO_CONNECTION_TYPE; without it NULL.',
+  },
+  ipDomainFile: {
+    env: 'MILLRACE_IP_DOMAIN_FILE',
+    type: 'optional-text',
+    help: 'MaxMind file (.mmdb) of domains, for TD_IP_TO_DOMAIN; without it NULL.',
+  },
+  countriesFile: {
+    env: 'MILLRACE_COUNTRIES_FILE',
+    type: 'optional-text',
+    help: 'GeoJSON file of countries with the properties of Natural Earth, for TD_LAT_LONG_TO_COUNTRY; without it NULL.',
+  },
+  currencyRatesFile: {
+    env: 'MILLRACE_CURRENCY_RATES_FILE',
+    type: 'optional-text',
+    help: 'CSV file of lines date,currency,rate (units per one of a base currency, the base itself with rate 1), for TD_CURRENCY_CONV; without it NULL.',
+  },
 })
 export type QuerySettings = ReturnType<typeof readQuerySettings>

@@ -8,6 +8,7 @@ import { bindTables, compileQuery } from './compile.ts'
 import type { QuerySettings } from './config.ts'
 import type { EngineLimits, EnginePool } from './engine/index.ts'
 import { QueryError } from './errors.ts'
+import type { ReferenceFiles } from './functions/types.ts'
 import { permittedLookup } from './permission.ts'
 import { typeText } from './presto-type.ts'
 import { type SystemSources, withSystemTables, writeSystemTables } from './system/index.ts'
@@ -69,6 +70,8 @@ async function runQuery(
       scheduledTime: job.scheduledTime,
       startedAtMs: clock.now().getTime(),
       user: String(job.userId),
+      files: referenceFiles(options.settings),
+      warn: onceEach((line) => report.log(line)),
     },
   })
   const chunks = await catalog.chunksOf(compiled.tables)
@@ -123,6 +126,23 @@ async function runQuery(
     }
   }
 }
+
+/** Hands on each different text once. */
+function onceEach(say: (text: string) => void): (text: string) => void {
+  const said = new Set<string>()
+  return (text) => {
+    if (!said.has(text)) say(text)
+    said.add(text)
+  }
+}
+
+const referenceFiles = (settings: QuerySettings): ReferenceFiles => ({
+  ipCity: settings.ipCityFile,
+  ipConnectionType: settings.ipConnectionTypeFile,
+  ipDomain: settings.ipDomainFile,
+  countries: settings.countriesFile,
+  currencyRates: settings.currencyRatesFile,
+})
 
 function totals(chunks: { rows: number; bytes: number }[]): { rows: number; bytes: number } {
   return chunks.reduce((sum, chunk) => ({ rows: sum.rows + chunk.rows, bytes: sum.bytes + chunk.bytes }), {

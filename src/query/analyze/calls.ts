@@ -14,8 +14,9 @@ import { sortKeys, windowPlan } from './windows.ts'
 const NO_CLAUSES: CallClauses = { distinct: false, orderBy: [], nullTreatment: '' }
 
 /** A function call by name: a special form, a scalar, an aggregate or a window function. */
-export function call(env: Environment, node: ExpressionOf<'call'>): Typed {
-  const name = dotted(node.call.name.parts).toLowerCase()
+export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
+  const name = dotted(given.call.name.parts).toLowerCase()
+  const node = name === 'td_sessionize' ? withItsWindow(given) : given
   const form = specialForm(env, name, node)
   if (form !== undefined) return form
   const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
@@ -37,6 +38,14 @@ export function call(env: Environment, node: ExpressionOf<'call'>): Typed {
   )
   if (typed.kind === 'call') recordUse(env, typed, before)
   return typed
+}
+
+/** TD_SESSIONIZE(t, timeout, by), older than windows: its arguments say what TD_SESSIONIZE_WINDOW is told by OVER. */
+function withItsWindow(node: ExpressionOf<'call'>): ExpressionOf<'call'> {
+  const [t, , by] = node.call.args
+  if (node.call.over !== undefined || t === undefined || by === undefined) return node
+  const orderBy = [{ value: t, descending: false, at: t.at }]
+  return { ...node, call: { ...node.call, over: { partitionBy: [by], orderBy, at: node.at } } }
 }
 
 /** A call that the analyzer itself makes, of plain arguments. */

@@ -9,6 +9,8 @@ import * as json from './json.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
 import * as string from './string.ts'
+import * as tdAgent from './td-agent.ts'
+import * as tdGeo from './td-geo.ts'
 import * as tdMisc from './td-misc.ts'
 import * as tdTime from './td-time.ts'
 import type { JavaScriptFunction } from './types.ts'
@@ -30,4 +32,6 @@ export const javascriptFunctions: JavaScriptFunction[] = [
   ...aggregate.javascript,
   ...tdTime.javascript,
   ...tdMisc.javascript,
+  ...tdAgent.javascript,
+  ...tdGeo.javascript,
 ]

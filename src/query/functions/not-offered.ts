@@ -19,20 +19,9 @@ export const notOffered: readonly { name: string; reason: string }[] = [
   ...because('Teradata compatibility', 'index char2hexint to_char to_date to_timestamp'),
   ...because(
     'not yet',
-    'word_stem spooky_hash_v2_32 spooky_hash_v2_64 murmur3 from_unixtime_nanos uuid version set_agg set_union array_histogram trim_array json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
+    'word_stem from_unixtime_nanos uuid version set_agg set_union array_histogram trim_array json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
   ),
-  ...because(
-    'needs data of the operator that this version does not take',
-    'td_ip_to_country_code td_ip_to_country_name td_ip_to_city_name td_ip_to_subdivision_names td_ip_to_latitude td_ip_to_longitude td_ip_to_postal_code td_ip_to_time_zone td_ip_to_domain td_ip_to_connection_type td_ip_to_metro_code td_lat_long_to_country td_currency_conv',
-  ),
-  ...because(
-    'not yet',
-    'td_parse_agent td_parse_user_agent td_first td_last td_avgif td_sumif td_substr_inencoding',
-  ),
-  ...because(
-    'Hive only',
-    'td_sessionize td_x_rank td_divide td_numeric_range td_array_index td_pivot td_unpivot',
-  ),
+  ...because('Hive only', 'td_x_rank td_numeric_range td_pivot td_unpivot'),
   ...because('its algorithm is not public', 'smart_digest'),
 ]
 

@@ -10,6 +10,8 @@ import * as map from './map.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
 import * as string from './string.ts'
+import * as tdAgent from './td-agent.ts'
+import * as tdGeo from './td-geo.ts'
 import * as tdMisc from './td-misc.ts'
 import * as tdTime from './td-time.ts'
 import * as url from './url.ts'
@@ -39,6 +41,8 @@ const families: Record<string, Family> = {
   window,
   'td-time': tdTime,
   'td-misc': tdMisc,
+  'td-agent': tdAgent,
+  'td-geo': tdGeo,
 }
 
 const byName = new Map<string, { family: string; definitions: FunctionDefinition[] }>()

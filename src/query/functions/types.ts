@@ -1,4 +1,7 @@
 import type { PrestoType } from '../presto-type.ts'
+import type { ReferenceFiles } from './reference-files.ts'
+
+export type { ReferenceFiles } from './reference-files.ts'
 
 /** What the session contributes to a call: constants folded at analysis. */
 export type CallContext = {
@@ -9,6 +12,10 @@ export type CallContext = {
   /** Milliseconds since 1970 when the query started: now(), current_date. */
   startedAtMs: number
   user: string
+  /** Files of the operator's that functions look things up in. */
+  files?: ReferenceFiles
+  /** Told what the owner of the query should know, possibly more than once. */
+  warn?(text: string): void
 }
 
 /** One argument as the analyzer knows it before the call is resolved. */
