@@ -1,7 +1,9 @@
 import { createHash, createHmac } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { fromBase32, toBase32 } from './base32.ts'
 import { type FunctionDefinition, scalar } from './define.ts'
 import { fault } from './errors-in-engine.ts'
+import { murmur3, spooky64 } from './hashes.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { xxhash64 } from './xxhash64.ts'
@@ -20,8 +22,9 @@ export const definitions: FunctionDefinition[] = [
   ...BINARY_OR_TEXT.flatMap((type) => {
     const text = type === 'varchar' ? '$1' : "p_from_utf8($1, '?')"
     return [
+      ...scalar(`from_base32(${type}) -> varbinary`, `p_from_base32(${text})`),
       ...scalar(`from_base64(${type}) -> varbinary`, `p_from_base64(${text})`),
-      ...scalar(`from_base64url(${type}) -> varbinary`, `p_from_base64(translate(${text}, '-_', '+/'))`),
+      ...scalar(`from_base64url(${type}) -> varbinary`, `p_from_base64url(${text})`),
     ]
   }),
   ...['md5', 'sha1', 'sha256'].flatMap((name) =>
@@ -29,6 +32,10 @@ export const definitions: FunctionDefinition[] = [
   ),
   ...scalar('sha512(varbinary) -> varbinary', 'p_sha512($1)'),
   ...scalar('crc32(varbinary) -> bigint', 'p_crc32($1)'),
+  ...scalar('murmur3(varbinary) -> varbinary', 'p_murmur3($1)'),
+  ...scalar('spooky_hash_v2_32(varbinary) -> varbinary', 'p_spooky_hash_32($1)'),
+  ...scalar('spooky_hash_v2_64(varbinary) -> varbinary', 'p_spooky_hash_64($1)'),
+  ...scalar('to_base32(varbinary) -> varchar', 'p_to_base32($1)'),
   ...scalar('xxhash64(varbinary) -> varbinary', 'p_xxhash64($1)'),
   ...HMACS.flatMap((name) =>
     scalar(`hmac_${name}(varbinary, varbinary) -> varbinary`, `p_hmac_${name}($1, $2)`),
@@ -49,7 +56,15 @@ const invalid = (message: string): Error => fault('INVALID_FUNCTION_ARGUMENT', m
 
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_from_hex(VARCHAR) -> BLOB', fromHex),
-  pureFunction('p_from_base64(VARCHAR) -> BLOB', fromBase64),
+  pureFunction('p_from_base64(VARCHAR) -> BLOB', (text: string) => fromBase64(text, '+/')),
+  pureFunction('p_from_base64url(VARCHAR) -> BLOB', (text: string) => fromBase64(text, '-_')),
+  pureFunction('p_to_base32(BLOB) -> VARCHAR', ({ bytes }: Blob) => toBase32(bytes)),
+  pureFunction('p_from_base32(VARCHAR) -> BLOB', (text: string) => ({ bytes: fromBase32(text) })),
+  pureFunction('p_murmur3(BLOB) -> BLOB', ({ bytes }: Blob) => blob(murmur3(bytes))),
+  pureFunction('p_spooky_hash_32(BLOB) -> BLOB', ({ bytes }: Blob) =>
+    bigEndian(BigInt.asIntN(32, spooky64(bytes)), 4n),
+  ),
+  pureFunction('p_spooky_hash_64(BLOB) -> BLOB', ({ bytes }: Blob) => bigEndian(spooky64(bytes), 8n)),
   pureFunction('p_sha512(BLOB) -> BLOB', ({ bytes }: Blob) =>
     blob(createHash('sha512').update(bytes).digest()),
   ),
@@ -62,7 +77,7 @@ export const javascript: JavaScriptFunction[] = [
   ),
   pureFunction('p_to_big_endian(BIGINT, BIGINT) -> BLOB', bigEndian),
   pureFunction('p_from_big_endian(BLOB, BIGINT) -> BIGINT', (value: Blob, size: bigint) => {
-    const view = sized(value, size, 'big-endian')
+    const view = sized(value, size, (got) => `expected ${size}-byte input, but got instead: ${got}`)
     return size === 8n ? view.getBigInt64(0) : BigInt(view.getInt32(0))
   }),
   pureFunction('p_to_ieee754(DOUBLE, BIGINT) -> BLOB', (value: number, size: bigint) => {
@@ -72,7 +87,7 @@ export const javascript: JavaScriptFunction[] = [
     return blob(new Uint8Array(view.buffer))
   }),
   pureFunction('p_from_ieee754(BLOB, BIGINT) -> DOUBLE', (value: Blob, size: bigint) => {
-    const view = sized(value, size, 'IEEE 754')
+    const view = sized(value, size, () => `Input floating-point value must be exactly ${size} bytes long`)
     return size === 8n ? view.getFloat64(0) : view.getFloat32(0)
   }),
 ]
@@ -84,22 +99,31 @@ function bigEndian(value: bigint, size: bigint): Blob {
   return blob(new Uint8Array(view.buffer))
 }
 
-function sized({ bytes }: Blob, size: bigint, what: string): DataView {
-  if (bytes.length !== Number(size))
-    throw invalid(`expected ${size}-byte input for ${what}, but got instead: ${bytes.length}`)
+function sized({ bytes }: Blob, size: bigint, message: (got: number) => string): DataView {
+  if (bytes.length !== Number(size)) throw invalid(message(bytes.length))
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function fromHex(text: string): Blob {
-  if (text.length % 2 === 1) throw invalid(`expected an even number of hex digits, but got ${text.length}`)
-  if (!/^[0-9A-Fa-f]*$/.test(text)) throw invalid(`invalid hex character in ${text}`)
+  if (text.length % 2 === 1) throw invalid(`invalid input length ${text.length}`)
+  const wrong = /[^0-9A-Fa-f]/.exec(text)?.[0]
+  if (wrong !== undefined) {
+    throw invalid(`not a hexadecimal digit: "${wrong}" = ${wrong.charCodeAt(0)}`)
+  }
   return blob(Buffer.from(text, 'hex'))
 }
 
-/** Padding may be left out, as java.util.Base64 allows; anything else that is not base64 is refused. */
-function fromBase64(text: string): Blob {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.replace(/=+$/, '').length % 4 === 1) {
-    throw invalid(`Illegal base64 text: ${text}`)
-  }
-  return blob(Buffer.from(text, 'base64'))
+/** As java.util.Base64 reads it: padding may be left out, but what is there must be whole. */
+function fromBase64(text: string, extra: '+/' | '-_'): Blob {
+  const body = text.replace(/={0,2}$/, '')
+  const padding = text.length - body.length
+  if (body.length + padding === 1) throw invalid('Input byte[] should at least have 2 bytes for base64 bytes')
+  const end = body.indexOf('=')
+  if (end >= 0) throw invalid('Input byte array has wrong 4-byte ending unit')
+  const wrong = [...body].find((character) => !/[A-Za-z0-9]/.test(character) && !extra.includes(character))
+  if (wrong !== undefined) throw invalid(`Illegal base64 character ${wrong.charCodeAt(0).toString(16)}`)
+  if (padding > 0 && (body.length + padding) % 4 !== 0)
+    throw invalid('Input byte array has wrong 4-byte ending unit')
+  if (body.length % 4 === 1) throw invalid('Last unit does not have enough valid bits')
+  return blob(Buffer.from(body, extra === '+/' ? 'base64' : 'base64url'))
 }

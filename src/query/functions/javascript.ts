@@ -3,8 +3,10 @@ import * as array from './array.ts'
 import * as binary from './binary.ts'
 import * as bitwise from './bitwise.ts'
 import * as castText from './cast-text.ts'
+import * as conversion from './conversion.ts'
 import * as datetime from './datetime.ts'
 import { errorFunction } from './errors-in-engine.ts'
+import * as heldMoments from './held-moments.ts'
 import * as json from './json.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
@@ -20,9 +22,11 @@ import * as url from './url.ts'
 export const javascriptFunctions: JavaScriptFunction[] = [
   errorFunction,
   ...castText.javascript,
+  ...heldMoments.javascript,
   ...math.javascript,
   ...bitwise.javascript,
   ...string.javascript,
+  ...conversion.javascript,
   ...regexp.javascript,
   ...binary.javascript,
   ...url.javascript,

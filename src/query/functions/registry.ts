@@ -3,8 +3,10 @@ import * as array from './array.ts'
 import * as binary from './binary.ts'
 import * as bitwise from './bitwise.ts'
 import * as conditional from './conditional.ts'
+import * as conversion from './conversion.ts'
 import * as datetime from './datetime.ts'
 import type { FunctionDefinition } from './define.ts'
+import * as heldMoments from './held-moments.ts'
 import * as json from './json.ts'
 import * as map from './map.ts'
 import * as math from './math.ts'
@@ -30,6 +32,7 @@ const families: Record<string, Family> = {
   math,
   bitwise,
   string,
+  conversion,
   regexp,
   binary,
   url,
@@ -85,6 +88,7 @@ export const helpTexts = (): [name: string, text: string][] =>
  * registered before them.
  */
 export const preludeStatements = (): string[] => [
+  ...heldMoments.prelude,
   ...array.prelude,
   ...Object.values(families).flatMap((family) => (family === array ? [] : (family.prelude ?? []))),
 ]

@@ -35,7 +35,7 @@ describe('resolving a call', () => {
     assert.throws(() => resolve('LENGTH', column(BIGINT)), {
       errorName: 'FUNCTION_NOT_FOUND',
       message:
-        'Unexpected parameters (bigint) for function length. Expected: length(varchar), length(varbinary)',
+        'Unexpected parameters (bigint) for function length. Expected: length(char(x)), length(varbinary), length(varchar(x))',
     })
   })
 

@@ -3,6 +3,8 @@ import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { canCoerce, isNumeric, sameType } from './coercion.ts'
 import type { Call, ConstantValue, FunctionDefinition, LambdaSql, TypedCall } from './define.ts'
 import { duckType } from './duck-type.ts'
+import { hasOwnZones, isZoned } from './held-moments.ts'
+import { emitWithPlainMoments } from './moment-arguments.ts'
 import type { Pattern } from './signature.ts'
 import type { AggregateClauses, Argument, CallContext, ResolvedCall } from './types.ts'
 import { ANY, type Bindings, noBindings, substitute, unify } from './unify.ts'
@@ -140,11 +142,35 @@ function unexpectedParameters(
   args: Argument[],
 ): QueryError {
   const given = args.map((arg) => ('lambda' in arg ? '<function>' : typeText(arg.type))).join(', ')
-  const expected = definitions.map((definition) => definition.signature.text).join(', ')
+  const expected = [...new Set(definitions.map(expectedText))].sort().join(', ')
   return new QueryError(
     'FUNCTION_NOT_FOUND',
     `Unexpected parameters (${given}) for function ${name}. Expected: ${expected}`,
   )
+}
+
+/** A signature as Presto lists it among the expected: `contains(array(t), t) T:comparable`. */
+function expectedText({ signature, orderable = [], comparable = [] }: FunctionDefinition): string {
+  const text = signature.text.replace('...', '')
+  const variables = [...new Set(text.match(/\b(?!ANY\b)[A-Z]\w*/g))].sort()
+  const head = text
+    .replace(/\((.*)\)$/s, (_, inner: string) => `(${innerCommasClosed(inner)})`)
+    .replace(/\b(?!ANY\b)[A-Z]\w*/g, (name) => (text.includes('function(') ? name : name.toLowerCase()))
+  if (variables.length === 0) return head
+  const constraints = variables.map((name) => {
+    if (orderable.includes(name)) return `${name}:orderable`
+    return comparable.includes(name) ? `${name}:comparable` : name
+  })
+  return `${head} ${constraints.join(', ')}`
+}
+
+/** Blanks follow the commas between parameters only. */
+function innerCommasClosed(parameters: string): string {
+  let depth = 0
+  return parameters.replace(/[()]|, /g, (token) => {
+    depth += token === '(' ? 1 : token === ')' ? -1 : 0
+    return token === ', ' && depth > 0 ? ',' : token
+  })
 }
 
 function resolvedCall(name: string, match: Match, args: Argument[], context: CallContext): ResolvedCall {
@@ -172,7 +198,8 @@ function resolvedCall(name: string, match: Match, args: Argument[], context: Cal
     kind: definition.kind,
     result: typed.result,
     argumentTypes: args.map((arg, i) => ('lambda' in arg ? null : types[i]!)),
-    emit: (sqls, clauses = NO_CLAUSES) => definition.emit(callFor(typed, patterns, bodies, sqls, clauses)),
+    emit: (sqls, clauses = NO_CLAUSES) =>
+      emitWithPlainMoments(definition, patterns, callFor(typed, patterns, bodies, sqls, clauses)),
   }
   if (bodies.size > 0) resolved.lambdaParameters = lambdaParameters
   if (definition.volatile === true) resolved.volatile = true
@@ -186,7 +213,7 @@ function resolvedCall(name: string, match: Match, args: Argument[], context: Cal
 function coercedType(pattern: Pattern, given: PrestoType, bindings: Bindings): PrestoType {
   if (pattern.kind === 'variable' && pattern.name === ANY) return given
   const wanted = substitute(pattern, bindings)
-  if (given.kind === 'timestamp with time zone' && wanted.kind === given.kind) return given
+  if (isZoned(given) && wanted.kind === given.kind && !hasOwnZones(wanted)) return given
   return wanted
 }
 

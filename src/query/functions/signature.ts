@@ -21,6 +21,8 @@ export type Pattern =
   | { kind: 'function'; parameters: Pattern[]; result: Pattern }
   | { kind: 'decimal'; precision: number | string; scale: number | string }
   | { kind: 'varchar' | 'char'; length: string | undefined }
+  /** Text that Presto reads as something of its own before the function sees it. */
+  | { kind: 'varchar'; length: undefined; reads: TextReading }
   | {
       kind: 'time' | 'time with time zone' | 'timestamp' | 'timestamp with time zone'
       precision: number | string
@@ -30,6 +32,9 @@ export type Pattern =
   | { kind: 'map'; key: Pattern; value: Pattern }
   | { kind: 'row'; fields: Pattern[] }
   | { kind: 'concrete'; type: PrestoType }
+
+const TEXT_READINGS = ['joniregexp', 'jsonpath', 'codepoints'] as const
+export type TextReading = (typeof TEXT_READINGS)[number]
 
 /** @throws SyntaxError on a signature that does not follow the language: a fault of the registry, found at import. */
 export function parseSignature(text: string): Signature {
@@ -98,6 +103,10 @@ function readPattern(reader: Reader): Pattern {
       const [precision, scale] = readNumbers(reader)
       return { kind: 'decimal', precision: precision!, scale: scale! }
     }
+    case 'joniregexp':
+    case 'jsonpath':
+    case 'codepoints':
+      return { kind: 'varchar', length: undefined, reads: word }
     case 'varchar':
     case 'char':
       return { kind: word, length: reader.peek() === '(' ? String(readNumbers(reader)[0]) : undefined }

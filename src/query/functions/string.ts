@@ -1,7 +1,17 @@
+import { QueryError } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
-import { alias, type Call, type FunctionDefinition, fail, native, scalar } from './define.ts'
+import * as bytes from './bytes.ts'
+import {
+  alias,
+  boundedText,
+  type Call,
+  type FunctionDefinition,
+  fail,
+  native,
+  scalar,
+  type TypedCall,
+} from './define.ts'
 import { choose, duckType } from './duck-type.ts'
-import { formatText } from './format-text.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import * as text from './text.ts'
 import type { JavaScriptFunction } from './types.ts'
@@ -14,63 +24,85 @@ const WHITE_SPACE =
 
 const TEXT = 'INVALID_FUNCTION_ARGUMENT'
 
-const trim = (name: string, native: string) => [
-  ...scalar(`${name}(varchar(x)) -> varchar(x)`, `${native}($1, ${WHITE_SPACE})`),
-  ...scalar(`${name}(varchar(x), varchar) -> varchar(x)`, `${native}($1, $2)`),
+const trim = (name: string) => [
+  ...scalar(`${name}(char(x)) -> varchar(x)`, `${name}(rtrim($1, ' '), ${WHITE_SPACE})`),
+  ...scalar(`${name}(char(x), codepoints) -> varchar(x)`, `${name}(rtrim($1, ' '), $2)`),
+  ...scalar(`${name}(varchar(x)) -> varchar(x)`, `${name}($1, ${WHITE_SPACE})`),
+  ...scalar(`${name}(varchar(x), codepoints) -> varchar(x)`, `${name}($1, $2)`),
 ]
+
+/** The engine takes no offsets and lengths beyond 32 bits. */
+const WITHIN = '4294967295'
 
 /**
  * Presto's substr: position 0 and anything outside give '', negative positions count from the end. DuckDB's own takes 0 as 1 and
  * reaches back beyond the start.
  */
-function substring({ args }: Call): string {
+function substring({ args, constants }: Call): string {
   const [s, from, length] = args
-  const start = `CASE WHEN ${from} > 0 THEN ${from} WHEN ${from} < 0 AND -(${from}) <= length(${s}) THEN length(${s}) + ${from} + 1 END`
-  const part =
-    length === undefined ? `substring(${s}, ${start})` : `substring(${s}, ${start}, greatest(${length}, 0))`
-  return `CASE WHEN ${from} = 0 OR -(${from}) > length(${s})${length === undefined ? '' : ` OR ${length} <= 0`} THEN left(${s}, 0) ELSE ${part} END`
+  const [, begin, count] = constants
+  const whole = length === undefined
+  if (typeof begin === 'bigint' && begin > 0n && begin <= 4294967295n) {
+    if (whole) return `substring(${s}, ${begin})`
+    if (typeof count === 'bigint' && count > 0n && count <= 4294967295n)
+      return `substring(${s}, ${begin}, ${count})`
+  }
+  const start = `CASE WHEN ${from} > 0 THEN least(${from}, ${WITHIN}) ELSE length(${s}) + ${from} + 1 END`
+  const part = whole ? start : `${start}, least(${length}, ${WITHIN})`
+  const nothing = [`${from} = 0`, `${from} < -length(${s})`, ...(whole ? [] : [`${length} <= 0`])]
+  const unknown = [s, from, ...(whole ? [] : [length])].map((arg) => `${arg} IS NULL`)
+  return choose(
+    [
+      [unknown.join(' OR '), 'NULL'],
+      [nothing.join(' OR '), `''`],
+    ],
+    `substring(${s}, ${part})`,
+  )
 }
 
-const substr = scalar(
-  ['substr(varchar(x), bigint) -> varchar(x)', 'substr(varchar(x), bigint, bigint) -> varchar(x)'],
-  substring,
-)
+const substr = [
+  ...scalar(
+    ['char', 'varchar'].flatMap((type) => [
+      `substr(${type}(x), bigint) -> varchar(x)`,
+      `substr(${type}(x), bigint, bigint) -> varchar(x)`,
+    ]),
+    substring,
+  ),
+  ...scalar('substr(varbinary, bigint) -> varbinary', 'p_substr_bytes($1, $2, 9223372036854775807)'),
+  ...scalar('substr(varbinary, bigint, bigint) -> varbinary', 'p_substr_bytes($1, $2, $3)'),
+]
 
-const pad = (name: string) =>
-  scalar(`${name}(varchar, bigint, varchar) -> varchar`, (call) => {
+const RANGE = 'Target length must be in the range [0..2147483647]'
+
+const pad = (name: string) => [
+  ...scalar(`${name}(varbinary, bigint, varbinary) -> varbinary`, `p_${name}_bytes($1, $2, $3)`),
+  ...scalar(`${name}(varchar(x), bigint, varchar(y)) -> varchar`, (call) => {
     const [s, size, padding] = call.args
     return choose(
       [
-        [
-          `${size} < 0 OR ${size} > 2147483647`,
-          fail(call, TEXT, 'Target length must be in the range [0..2147483647]'),
-        ],
+        [`${size} < 0 OR ${size} > 2147483647`, fail(call, TEXT, RANGE)],
         [`${padding} = ''`, fail(call, TEXT, 'Padding string must not be empty')],
       ],
       `${name}(${s}, CAST(${size} AS INTEGER), ${padding})`,
     )
-  })
+  }),
+]
+
+/** DuckDB's own makes ẞ of ß, which has no simple upper case. */
+const UPPER = `CASE WHEN contains($1, 'ß') THEN array_to_string(list_transform(string_split($1, 'ß'), lambda "$u": upper("$u")), 'ß') ELSE upper($1) END`
+
+function atLeastTwo({ types, result }: TypedCall): PrestoType {
+  if (types.length >= 2) return result
+  throw new QueryError(TEXT, 'There must be two or more concatenation arguments')
+}
 
 /** NULL if any argument is NULL, which is what || does and DuckDB's concat does not. */
 const joined = ({ args }: Call): string => `(${args.join(' || ')})`
 
 const strpos = [
-  ...scalar('strpos(varchar, varchar) -> bigint', 'CAST(strpos($1, $2) AS BIGINT)'),
-  ...scalar('strpos(varchar, varchar, bigint) -> bigint', 'p_strpos($1, $2, $3)'),
+  ...scalar('strpos(varchar(x), varchar(y)) -> bigint', 'CAST(strpos($1, $2) AS BIGINT)'),
+  ...scalar('strpos(varchar(x), varchar(y), bigint) -> bigint', 'p_strpos($1, $2, $3)'),
 ]
-
-function formatCall({ args, types }: Call): string {
-  const [pattern, ...values] = args
-  const kinds = types.slice(1).map(formatKind).join(',')
-  return `p_format(${pattern}, [${values.map((value, i) => formatArgument(value, types[i + 1]!)).join(', ')}]::VARCHAR[], '${kinds}')`
-}
-
-const formatKind = (type: PrestoType): string =>
-  ({ real: 'double', varchar: 'text', char: 'text' })[type.kind as string] ?? type.kind
-const formatArgument = (sql: string, type: PrestoType): string =>
-  type.kind.startsWith('timestamp') || type.kind === 'date'
-    ? `CAST(CAST(${sql} AS TIMESTAMP) AS VARCHAR)`
-    : `CAST(${sql} AS VARCHAR)`
 
 /** Each entry a key and a value; splits at the first delimiter only. */
 const splitToMap = (name: string, result: string) =>
@@ -83,46 +115,71 @@ export const definitions: FunctionDefinition[] = [
     (call) =>
       `CASE WHEN ${call.args[0]} = '' THEN ${fail(call, TEXT, 'Input string must be a single character string')} ELSE unicode(${call.args[0]}) END`,
   ),
-  ...scalar('length(varchar) -> bigint', native('length')),
+  ...scalar(['length(char(x)) -> bigint', 'length(varchar(x)) -> bigint'], native('length')),
   ...scalar('length(varbinary) -> bigint', native('octet_length')),
-  ...scalar('lower(varchar(x)) -> varchar(x)', native('lower')),
-  ...scalar('upper(varchar(x)) -> varchar(x)', native('upper')),
-  ...scalar('concat(varchar, varchar, varchar...) -> varchar', joined),
-  ...scalar('concat(varbinary, varbinary, varbinary...) -> varbinary', joined),
+  ...scalar(['lower(char(x)) -> char(x)', 'lower(varchar(x)) -> varchar(x)'], native('lower')),
+  ...scalar(['upper(char(x)) -> char(x)', 'upper(varchar(x)) -> varchar(x)'], UPPER),
+  ...scalar('concat(varchar...) -> varchar', joined, { result: atLeastTwo }),
+  ...scalar('concat(varbinary...) -> varbinary', joined, { result: atLeastTwo }),
+  ...scalar('concat(char(x), char(y)) -> char(x)', joined, {
+    result: ({ bindings: { numbers } }) => {
+      const length = (numbers.get('x') ?? 0) + (numbers.get('y') ?? 0)
+      if (length <= 65_536) return { kind: 'char', length }
+      throw new QueryError('TYPE_NOT_FOUND', `Unknown type: char(${length})`)
+    },
+  }),
   ...scalar('concat_ws(varchar, varchar...) -> varchar', ({ args }) =>
     args.length === 1 ? `CASE WHEN ${args[0]} IS NOT NULL THEN '' END` : `concat_ws(${args.join(', ')})`,
   ),
   ...scalar(
     'concat_ws(varchar, array(varchar)) -> varchar',
-    'array_to_string(list_filter($2, lambda "$c": "$c" IS NOT NULL), $1)',
+    'CASE WHEN $1 IS NOT NULL THEN array_to_string(list_filter($2, lambda "$c": "$c" IS NOT NULL), $1) END',
   ),
-  ...trim('trim', 'trim'),
-  ...trim('ltrim', 'ltrim'),
-  ...trim('rtrim', 'rtrim'),
+  ...trim('trim'),
+  ...trim('ltrim'),
+  ...trim('rtrim'),
   ...pad('lpad'),
   ...pad('rpad'),
   ...substr,
   ...alias('substring', substr),
-  ...scalar('reverse(varchar(x)) -> varchar(x)', native('reverse')),
-  ...scalar('reverse(varbinary) -> varbinary', 'p_reverse_bytes($1)'),
-  ...scalar('replace(varchar, varchar) -> varchar', "CASE WHEN $2 = '' THEN $1 ELSE replace($1, $2, '') END"),
+  // DuckDB's own keeps marks with their letters.
   ...scalar(
-    'replace(varchar, varchar, varchar) -> varchar',
+    'reverse(varchar(x)) -> varchar(x)',
+    'CASE WHEN length($1) = strlen($1) THEN reverse($1) ELSE p_reverse_text($1) END',
+  ),
+  ...scalar('reverse(varbinary) -> varbinary', 'p_reverse_bytes($1)'),
+  ...scalar(
+    'replace(varchar(x), varchar(y)) -> varchar(x)',
+    "CASE WHEN $2 = '' THEN $1 ELSE replace($1, $2, '') END",
+  ),
+  ...scalar(
+    'replace(varchar(x), varchar(y), varchar(z)) -> varchar(u)',
     "CASE WHEN $2 = '' THEN p_replace_nothing($1, $3) ELSE replace($1, $2, $3) END",
+    {
+      result({ bindings: { numbers } }) {
+        const z = numbers.get('z')
+        if (z === undefined) return { kind: 'varchar' }
+        return boundedText(numbers.get('x'), (x) => x + z * (x + 1))
+      },
+    },
   ),
   ...strpos,
-  ...scalar('starts_with(varchar, varchar) -> boolean', native('starts_with')),
-  ...scalar('translate(varchar, varchar, varchar) -> varchar', 'p_translate($1, $2, $3)'),
-  ...scalar('split(varchar, varchar) -> array(varchar)', (call) =>
+  ...scalar('starts_with(varchar(x), varchar(y)) -> boolean', native('starts_with')),
+  ...scalar('translate(varchar(x), varchar(y), varchar(z)) -> varchar', 'p_translate($1, $2, $3)'),
+  ...scalar('split(varchar(x), varchar(y)) -> array(varchar(x))', (call) =>
     choose(
-      [[`${call.args[1]} = ''`, fail(call, TEXT, 'The delimiter may not be the empty string')]],
+      [
+        [`${call.args[1]} IS NULL`, 'NULL'],
+        [`${call.args[1]} = ''`, fail(call, TEXT, 'The delimiter may not be the empty string')],
+      ],
       `string_split(${call.args.join(', ')})`,
     ),
   ),
-  ...scalar('split(varchar, varchar, bigint) -> array(varchar)', 'p_split($1, $2, $3)'),
-  ...scalar('split_part(varchar, varchar, bigint) -> varchar', (call) =>
+  ...scalar('split(varchar(x), varchar(y), bigint) -> array(varchar(x))', 'p_split($1, $2, $3)'),
+  ...scalar('split_part(varchar(x), varchar(y), bigint) -> varchar(x)', (call) =>
     choose(
       [
+        [`${call.args[1]} IS NULL`, 'NULL'],
         [`${call.args[2]} <= 0`, fail(call, TEXT, 'Index must be greater than zero')],
         [
           `${call.args[1]} = ''`,
@@ -134,8 +191,11 @@ export const definitions: FunctionDefinition[] = [
   ),
   ...splitToMap('split_to_map', 'map(varchar, varchar)'),
   ...splitToMap('split_to_multimap', 'map(varchar, array(varchar))'),
-  ...scalar('levenshtein_distance(varchar, varchar) -> bigint', 'CAST(p_levenshtein($1, $2) AS BIGINT)'),
-  ...scalar('hamming_distance(varchar, varchar) -> bigint', (call) =>
+  ...scalar(
+    'levenshtein_distance(varchar(x), varchar(y)) -> bigint',
+    'CAST(p_levenshtein($1, $2) AS BIGINT)',
+  ),
+  ...scalar('hamming_distance(varchar(x), varchar(y)) -> bigint', (call) =>
     choose(
       [
         [
@@ -147,19 +207,17 @@ export const definitions: FunctionDefinition[] = [
       `CAST(p_hamming(${call.args.join(', ')}) AS ${duckType(call.result)})`,
     ),
   ),
-  ...scalar('normalize(varchar, varchar) -> varchar', 'p_normalize($1, $2)'),
+  ...scalar('normalize(varchar(x), varchar(y)) -> varchar', 'p_normalize($1, $2)'),
   ...scalar('normalize(varchar) -> varchar', "p_normalize($1, 'NFC')"),
   ...scalar('soundex(varchar) -> varchar(4)', 'p_soundex($1)'),
   ...scalar('luhn_check(varchar) -> boolean', 'p_luhn_check($1)'),
-  ...scalar('to_utf8(varchar) -> varbinary', native('encode')),
+  ...scalar('to_utf8(varchar(x)) -> varbinary', native('encode')),
   ...scalar('from_utf8(varbinary) -> varchar', "p_from_utf8($1, '\uFFFD')"),
-  ...scalar('from_utf8(varbinary, varchar) -> varchar', 'p_from_utf8($1, $2)'),
-  ...scalar('from_utf8(varbinary, bigint) -> varchar', 'p_from_utf8($1, p_chr($2))'),
-  ...scalar('format(varchar, ANY, ANY...) -> varchar', formatCall),
+  ...scalar('from_utf8(varbinary, varchar(x)) -> varchar', 'p_from_utf8($1, $2)'),
+  ...scalar('from_utf8(varbinary, bigint) -> varchar', 'p_from_utf8($1, p_replacement($2))'),
 ]
 
 type Bytes = { bytes: Uint8Array }
-type List = { items: (string | null)[] }
 
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_chr(BIGINT) -> VARCHAR', text.chr),
@@ -180,9 +238,10 @@ export const javascript: JavaScriptFunction[] = [
   pureFunction('p_from_utf8(BLOB, VARCHAR) -> VARCHAR', (blob: Bytes, replacement: string) =>
     text.fromUtf8(blob.bytes, replacement),
   ),
+  pureFunction('p_replacement(BIGINT) -> VARCHAR', text.replacementOf),
+  pureFunction('p_reverse_text(VARCHAR) -> VARCHAR', (value: string) => [...value].reverse().join('')),
+  pureFunction('p_substr_bytes(BLOB, BIGINT, BIGINT) -> BLOB', bytes.substring),
+  pureFunction('p_lpad_bytes(BLOB, BIGINT, BLOB) -> BLOB', bytes.padLeft),
+  pureFunction('p_rpad_bytes(BLOB, BIGINT, BLOB) -> BLOB', bytes.padRight),
   pureFunction('p_reverse_bytes(BLOB) -> BLOB', ({ bytes }: Bytes) => ({ bytes: bytes.slice().reverse() })),
-  pureFunction(
-    'p_format(VARCHAR, VARCHAR[], VARCHAR) -> VARCHAR',
-    (pattern: string, values: List, kinds: string) => formatText(pattern, values.items, kinds.split(',')),
-  ),
 ]

@@ -17,7 +17,7 @@ export function chr(codePoint: bigint): string {
 
 /** Position (from 1) of the nth occurrence, counted from the end when n is negative; 0 when there is none. */
 export function position(text: string, part: string, n: bigint): bigint {
-  if (n === 0n) throw bad("'instance' must be a positive or negative number.")
+  if (n === 0n || n === -(2n ** 63n)) throw bad("'instance' must be a positive or negative number.")
   if (part === '') return 1n
   let at = n > 0n ? -1 : text.length
   for (let left = n > 0n ? n : -n; left > 0n; left--) {
@@ -144,14 +144,17 @@ export function normalize(text: string, form: string): string {
   return text.normalize(known)
 }
 
+const LETTER = /^[\p{L}]$/u
 const SOUNDEX = '01230120022455012623010202'
 
-/** American Soundex: H and W do not separate equal codes, vowels do. */
+/** American Soundex: H and W do not separate equal codes, vowels do. Only A to Z have codes. */
 export function soundex(text: string): string {
-  const letters = text.toUpperCase().replaceAll(/[^A-Z\u0080-\uffff]/g, '')
-  if (/[\u0080-\uffff]/.test(letters))
-    throw bad(`The character is not mapped: ${letters.match(/[\u0080-\uffff]/)?.[0]}`)
-  if (letters === '') return ''
+  const letters = [...text.toUpperCase()].filter((character) => LETTER.test(character))
+  const stranger = letters.find((letter) => letter < 'A' || letter > 'Z')
+  if (stranger !== undefined) {
+    throw bad(`The character is not mapped: ${stranger} (index=${stranger.charCodeAt(0) - 65})`)
+  }
+  if (letters.length === 0) return ''
   const codeOf = (letter: string) => SOUNDEX[letter.charCodeAt(0) - 65]!
   let code = letters[0]!
   let last = codeOf(letters[0]!)
@@ -166,7 +169,7 @@ export function soundex(text: string): string {
 
 export function luhnCheck(text: string): boolean {
   if (text === '') return false
-  if (!/^\d+$/.test(text)) throw bad('Cast to a number failed')
+  if (!/^\d+$/.test(text)) throw bad('Input contains non-digit character')
   let sum = 0
   for (let i = 0; i < text.length; i++) {
     const digit = Number(text[text.length - 1 - i])
@@ -178,7 +181,9 @@ export function luhnCheck(text: string): boolean {
 
 /** Bytes as text, each invalid sequence replaced. */
 export function fromUtf8(bytes: Uint8Array, replacement: string): string {
-  if (countCodePoints(replacement) > 1) throw bad(`Replacement string must be empty or a single character`)
+  if (countCodePoints(replacement) > 1) {
+    throw bad('Replacement character string must empty or a single character')
+  }
   let text = ''
   for (let at = 0; at < bytes.length; ) {
     const length = validSequence(bytes, at)
@@ -203,9 +208,20 @@ function validSequence(bytes: Uint8Array, at: number): number {
 /** How many bytes one replacement stands for: a lead byte and the continuations it could still own. */
 function invalidSequence(bytes: Uint8Array, at: number): number {
   let length = 1
-  const wanted = Math.max(1, sequenceLength(bytes[at]!))
+  const wanted = claimedLength(bytes[at]!)
   while (length < wanted && (bytes[at + length] ?? 0) >> 6 === 2) length++
   return length
+}
+
+/** What a lead byte says, whether or not UTF-8 allows it. */
+const claimedLength = (lead: number): number =>
+  lead < 0xc0 || lead > 0xfd ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf8 ? 4 : lead < 0xfc ? 5 : 6
+
+/** The character that a code point names as a replacement. */
+export function replacementOf(codePoint: bigint): string {
+  if (codePoint >= 0n && codePoint <= 0x10ffffn && (codePoint < 0xd800n || codePoint > 0xdfffn))
+    return String.fromCodePoint(Number(codePoint))
+  throw bad('Invalid replacement character')
 }
 
 function codePointAt(bytes: Uint8Array, at: number, length: number): number {

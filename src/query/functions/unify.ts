@@ -25,7 +25,7 @@ export function unify(pattern: Pattern, type: PrestoType, bindings: Bindings): n
     case 'decimal':
       return unifyDecimal(pattern, type, bindings)
     case 'varchar':
-      return unifyVarchar(pattern.length, type, bindings)
+      return 'reads' in pattern ? unifyReadText(type) : unifyVarchar(pattern.length, type, bindings)
     case 'char':
       return unifyChar(pattern.length, type, bindings)
     case 'time':
@@ -120,7 +120,7 @@ function unifyVarchar(
   type: PrestoType,
   bindings: Bindings,
 ): number | undefined {
-  if (type.kind !== 'varchar' && type.kind !== 'char' && type.kind !== 'unknown') return undefined
+  if (type.kind !== 'varchar' && type.kind !== 'unknown') return undefined
   const length = 'length' in type ? type.length : type.kind === 'unknown' ? 0 : undefined
   if (variable !== undefined && /^\d/.test(variable)) {
     if (length === undefined || length > Number(variable)) return undefined
@@ -135,11 +135,20 @@ function unifyVarchar(
   return type.kind === 'varchar' ? 0 : COERCION_COST
 }
 
+const LONGEST_CHAR = 65_536
+
+/** A varchar is widened to char, never the other way round. */
 function unifyChar(variable: string | undefined, type: PrestoType, bindings: Bindings): number | undefined {
-  if (type.kind !== 'char') return undefined
-  if (variable !== undefined) bindings.numbers.set(variable, type.length)
-  return 0
+  if (type.kind !== 'char' && type.kind !== 'varchar' && type.kind !== 'unknown') return undefined
+  const length = 'length' in type ? (type.length ?? LONGEST_CHAR) : type.kind === 'varchar' ? LONGEST_CHAR : 0
+  if (length > LONGEST_CHAR) return undefined
+  if (variable !== undefined) bindings.numbers.set(variable, length)
+  return type.kind === 'char' ? 0 : COERCION_COST + 1
 }
+
+/** A pattern or path is read from any text. */
+const unifyReadText = (type: PrestoType): number | undefined =>
+  type.kind === 'varchar' || type.kind === 'char' || type.kind === 'unknown' ? COERCION_COST : undefined
 
 type MomentPattern = Extract<
   Pattern,
