@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '../../kernel/index.ts'
 import { engineErrors } from './errors.ts'
-import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
+import type { CutsMessage, EngineMessage, EngineStart, EngineTask } from './messages.ts'
 
 /** The parent's view of one engine process. */
 export type EngineChild = {
@@ -11,7 +11,8 @@ export type EngineChild = {
   readonly ready: Promise<void>
   /** Resolves with how it ended when the process has gone; never rejects. */
   readonly gone: Promise<string>
-  run(message: RunMessage, onMessage: (message: EngineMessage) => void): void
+  run(task: EngineTask, onMessage: (message: EngineMessage) => void): void
+  send(message: CutsMessage): void
   kill(): void
 }
 
@@ -37,11 +38,12 @@ export function startChild(
     pid: child.pid ?? 0,
     gone,
     ready: whenReady(child, gone),
-    run: (message, onMessage) => {
+    // A closed channel means a dead process, which `gone` reports.
+    run: (task, onMessage) => {
       child.on('message', (received) => onMessage(received as EngineMessage))
-      // A closed channel means a dead process, which `gone` reports.
-      child.send(message, () => undefined)
+      child.send(task, () => undefined)
     },
+    send: (message) => void child.send(message, () => undefined),
     kill: () => {
       child.kill('SIGKILL')
     },

@@ -1,5 +1,6 @@
 import type { QueryErrorName } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
+import type { CutFile, FileCut, FilesToCut, FilesToWrite, HourCount, WrittenFile } from './write-types.ts'
 
 /** What the parent asks of an engine process, once. */
 export type RunMessage = {
@@ -13,6 +14,20 @@ export type RunMessage = {
   configuration: string[]
 }
 
+/** Likewise, for files instead of a result. */
+export type WriteMessage = {
+  kind: 'write'
+  work: FilesToWrite
+  /** Exists; the only place that may be written. */
+  directory: string
+  configuration: string[]
+}
+export type CutMessage = { kind: 'cut'; work: FilesToCut; directory: string; configuration: string[] }
+/** The answer to `hours`. */
+export type CutsMessage = { kind: 'cuts'; cuts: FileCut[] }
+
+export type EngineTask = RunMessage | WriteMessage | CutMessage
+
 export type EngineMessage =
   /** Functions and macros are in place. */
   | { kind: 'ready' }
@@ -20,6 +35,10 @@ export type EngineMessage =
   | { kind: 'unfit'; message: string }
   | { kind: 'progress'; percent: number | null; rows: number; cpuMs: number; rssBytes: number }
   | { kind: 'done'; rows: number; bytes: number; cpuMs: number }
+  /** How many rows the files will hold, hour by hour: the parent says how they are cut. */
+  | { kind: 'hours'; hours: HourCount[] }
+  | { kind: 'written'; selected: number; files: WrittenFile[]; cpuMs: number }
+  | { kind: 'cut'; files: CutFile[]; cpuMs: number }
   | { kind: 'failed'; failure: EngineFailure; cpuMs: number }
 
 /** How a run failed, in a form that crosses the channel. */

@@ -8,8 +8,10 @@ import { writeResult } from '../results/write.ts'
 import { openConnection } from './connection.ts'
 import { failureOf } from './failure.ts'
 import { registerFunctions } from './functions.ts'
-import type { EngineMessage, EngineStart, RunMessage } from './messages.ts'
-import { prepareSelect, runSetup } from './statements.ts'
+import type { CutsMessage, EngineMessage, EngineStart, EngineTask, RunMessage } from './messages.ts'
+import { prepareCheck, prepareSelect, runSetup } from './statements.ts'
+import { cutFiles, writeFiles } from './write-files.ts'
+import type { FileCut, HourCount } from './write-types.ts'
 
 /**
  * The engine process: one in-memory DuckDB, made ready ahead of time, for one job. It holds nothing worth saving, so
@@ -32,7 +34,7 @@ async function serve(): Promise<void> {
     const connection = await prepare(start)
     yieldToOthers()
     process.once('message', (message) => {
-      void run(connection, message as RunMessage)
+      void run(connection, message as EngineTask)
     })
     send({ kind: 'ready' })
   } catch (error) {
@@ -51,6 +53,7 @@ async function prepare({ functionsModule, prelude }: EngineStart): Promise<DuckD
   const [connection, functions] = await Promise.all([openConnection(), loadFunctions(functionsModule)])
   await registerFunctions(connection, functions)
   if (prelude.length > 0) await connection.run(prelude.join(';\n'))
+  await prepareCheck(connection)
   return connection
 }
 
@@ -60,17 +63,17 @@ async function loadFunctions(module: string | undefined): Promise<JavaScriptFunc
   return javaScriptFunctions
 }
 
-async function run(connection: DuckDBConnection, job: RunMessage): Promise<void> {
+async function run(connection: DuckDBConnection, job: EngineTask): Promise<void> {
   const before = process.cpuUsage()
   const cpuMs = () => {
     const { user, system } = process.cpuUsage(before)
     return Math.round((user + system) / 1000)
   }
-  let rows = 0
+  const done = { rows: 0, percent: null as number | null }
   const report = setInterval(() => {
     const { percentage } = connection.progress
-    const percent = percentage >= 0 ? percentage : null
-    send({ kind: 'progress', percent, rows, cpuMs: cpuMs(), rssBytes: process.memoryUsage.rss() })
+    const percent = done.percent ?? (percentage >= 0 ? percentage : null)
+    send({ kind: 'progress', percent, rows: done.rows, cpuMs: cpuMs(), rssBytes: process.memoryUsage.rss() })
   }, PROGRESS_MS)
   const end = (message: EngineMessage) => {
     clearInterval(report)
@@ -78,16 +81,59 @@ async function run(connection: DuckDBConnection, job: RunMessage): Promise<void>
   }
   try {
     await connection.run(job.configuration.join(';\n'))
-    for (const statement of job.setup) await runSetup(connection, statement)
-    const prepared = await prepareSelect(connection, job.sql, job.lists)
-    const result = await prepared.stream()
-    const stored = await writeResult(result, job.types, job.resultPath, (count) => {
-      rows = count
-    })
-    end({ kind: 'done', ...stored, cpuMs: cpuMs() })
+    end({ ...(await outcomeOf(connection, job, done)), cpuMs: cpuMs() })
   } catch (error) {
     end({ kind: 'failed', failure: failureOf(error), cpuMs: cpuMs() })
   }
+}
+
+type Outcome = Without<Extract<EngineMessage, { kind: 'done' | 'written' | 'cut' }>, 'cpuMs'>
+type Without<Message, Key extends string> = Message extends unknown ? Omit<Message, Key> : never
+
+async function outcomeOf(
+  connection: DuckDBConnection,
+  job: EngineTask,
+  done: { rows: number; percent: number | null },
+): Promise<Outcome> {
+  switch (job.kind) {
+    case 'run':
+      return { kind: 'done', ...(await select(connection, job, done)) }
+    case 'write':
+      await runAll(connection, job.work.query.setup)
+      return { kind: 'written', ...(await writeFiles(connection, job.work, job.directory, askForCuts)) }
+    case 'cut': {
+      const { files } = job.work
+      const onFile = (count: number) => {
+        done.percent = (100 * count) / files.length
+      }
+      return { kind: 'cut', files: await cutFiles(connection, job.work, job.directory, onFile) }
+    }
+  }
+}
+
+async function select(
+  connection: DuckDBConnection,
+  job: RunMessage,
+  done: { rows: number },
+): Promise<{ rows: number; bytes: number }> {
+  await runAll(connection, job.setup)
+  const prepared = await prepareSelect(connection, job.sql, job.lists)
+  const result = await prepared.stream()
+  return writeResult(result, job.types, job.resultPath, (count) => {
+    done.rows = count
+  })
+}
+
+async function runAll(connection: DuckDBConnection, setup: string[]): Promise<void> {
+  for (const statement of setup) await runSetup(connection, statement)
+}
+
+/** How files are cut is the catalog's business: its process is asked. */
+function askForCuts(hours: HourCount[]): Promise<FileCut[]> {
+  const { promise, resolve } = Promise.withResolvers<FileCut[]>()
+  process.once('message', (message) => resolve((message as CutsMessage).cuts))
+  send({ kind: 'hours', hours })
+  return promise
 }
 
 /**

@@ -35,6 +35,13 @@ const SETUP = /^\s*CREATE\s+(OR\s+REPLACE\s+)?(TEMP(ORARY)?\s+)?(VIEW|MACRO|TABL
 
 const PATHS = LIST(VARCHAR)
 
+/** Throws unless the text is one SELECT that calls only what it may. */
+export async function checkSelect(connection: DuckDBConnection, sql: string): Promise<void> {
+  const { count } = await connection.extractStatements(sql)
+  if (count !== 1) throw refused(`${count} statements instead of one`)
+  await checkFunctions(connection, sql)
+}
+
 /**
  * Prepares the one SELECT with `lists` as its parameters; throws for anything else, naming what it was. With parameters DuckDB
  * plans it, and opens files, only when it runs.
@@ -62,9 +69,23 @@ export async function runSetup(connection: DuckDBConnection, sql: string): Promi
   await connection.run(sql)
 }
 
+const serializers = new WeakMap<DuckDBConnection, Promise<DuckDBPreparedStatement>>()
+
+/** What the check itself asks of DuckDB; an engine has it ready before a job comes, since it takes as long as the rest of the check. */
+export function prepareCheck(connection: DuckDBConnection): Promise<DuckDBPreparedStatement> {
+  const prepared = serializers.get(connection) ?? connection.prepare('SELECT json_serialize_sql($1::VARCHAR)')
+  serializers.set(connection, prepared)
+  return prepared
+}
+
 async function checkFunctions(connection: DuckDBConnection, sql: string): Promise<void> {
-  const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])
-  const tree = JSON.parse(String(reader.getRows()[0]?.[0])) as { error: boolean; error_message?: string }
+  const serialize = await prepareCheck(connection)
+  serialize.bindVarchar(1, sql)
+  const chunk = await (await serialize.run()).fetchChunk()
+  const tree = JSON.parse(String(chunk?.getColumnVector(0).getItem(0))) as {
+    error: boolean
+    error_message?: string
+  }
   if (tree.error) throw refused(tree.error_message ?? 'a statement that is not a SELECT')
   visit(tree)
 }
