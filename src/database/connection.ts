@@ -42,7 +42,8 @@ export type ConnectOptions = {
 
 /** One connection; `alive` turns false by itself when it breaks. */
 export type Connection = {
-  query<Row>(text: string, values?: unknown[]): Promise<Row[]>
+  /** `name`: the server keeps the statement and its plan under it, for as long as the connection lives. */
+  query<Row>(text: string, values?: unknown[], name?: string): Promise<Row[]>
   /** Several statements in one round trip, without parameters: what each of them returned, and its command tag. */
   script<Row>(text: string): Promise<{ rows: Row[]; command: string }[]>
   readonly alive: boolean
@@ -104,8 +105,8 @@ export async function connect(address: DatabaseAddress, options: ConnectOptions)
       return alive
     },
     backend: (client as unknown as { processID: number | null }).processID ?? 0,
-    async query<Row>(text: string, values: unknown[] = []) {
-      const { rows } = await orDestroy(client.query({ text, values }))
+    async query<Row>(text: string, values: unknown[] = [], name?: string) {
+      const { rows } = await orDestroy(client.query({ text, values, name }))
       return rows as Row[]
     },
     async script<Row>(text: string) {

@@ -14,7 +14,7 @@ import { databaseErrors } from './errors.ts'
 import { connectFailure, statementFailure } from './failures.ts'
 import { createPool, type Pool, PoolTimeout } from './pool.ts'
 import { type Attempt, attemptWrite } from './transaction.ts'
-import type { Database, WriteHooks } from './types.ts'
+import type { Database, ReadAdmission, WriteHooks } from './types.ts'
 
 /** A statement that takes its connection down twice is not tried a third time: it may be what brings it down. */
 const MOST_LOST = 2
@@ -112,12 +112,26 @@ export function openDatabase(options: DatabaseOptions): Database {
     gate.reportUnreachable(epoch, String(error))
   }
 
-  async function readStatement<Row>(work: WorkClass, untilMs: number, text: string, values: unknown[]) {
+  /** One name for each text: statements are written in the code, so there are no more of them than that has. */
+  const statementNames = new Map<string, string>()
+  function nameOf(text: string): string {
+    const name = statementNames.get(text) ?? `s${statementNames.size + 1}`
+    statementNames.set(text, name)
+    return name
+  }
+
+  async function readStatement<Row>(
+    { class: work, prepared }: ReadAdmission,
+    untilMs: number,
+    text: string,
+    values: unknown[],
+  ) {
     if (!/^\s*(SELECT|WITH|VALUES|SHOW|EXPLAIN|TABLE)\b/i.test(text))
       throw databaseErrors.not_a_read(text.slice(0, 80))
+    const name = prepared ? nameOf(text) : undefined
     for (let lost = 0; ; ) {
       try {
-        return await withConnection(work, untilMs, (connection) => connection.query<Row>(text, values))
+        return await withConnection(work, untilMs, (connection) => connection.query<Row>(text, values, name))
       } catch (error) {
         const failure = meaningOf(error)
         if (failure === 'lost') noteLost(error)
@@ -180,7 +194,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async read(admission, run) {
       const untilMs = clock.monotonicMs() + Math.min(admission.deadlineMs, LONGEST_WAIT_MS)
       const done = timer('read', admission.class)
-      const sql: Sql = (text, ...values) => readStatement(admission.class, untilMs, numbered(text), values)
+      const sql: Sql = (text, ...values) => readStatement(admission, untilMs, numbered(text), values)
       try {
         return await run(sql)
       } finally {

@@ -8,7 +8,7 @@ import type { Sql } from '../kernel/index.ts'
  */
 export type Database = {
   /** Statements that change nothing, each on its own; retried once on a lost connection. */
-  read<T>(admission: Admission, run: (sql: Sql) => Promise<T>): Promise<T>
+  read<T>(admission: ReadAdmission, run: (sql: Sql) => Promise<T>): Promise<T>
   /**
    * One transaction (READ COMMITTED). It stores an operation id of its own; when the reply to COMMIT is lost the id
    * is looked up after reconnecting: found → the value is returned, not found → `run` runs again. So `run` may
@@ -24,6 +24,12 @@ export type Database = {
   /** Resolves when every connection of this process is idle and closed. */
   close(): Promise<void>
 }
+
+/**
+ * `prepared`: the server parses and plans each statement once for each connection. For short statements that come often and
+ * whose plan does not hang on their values: parsing and planning are most of what such a one costs.
+ */
+export type ReadAdmission = Admission & { prepared?: boolean }
 
 /** Text as it goes to the server: for names of tables, which cannot be bind parameters. */
 export type SnapshotStatements = {

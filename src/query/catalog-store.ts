@@ -124,7 +124,8 @@ type ChunkRow = {
   rows: bigint
   bytes: bigint
   path: string
-  columns: ChunkColumns
+  /** Null: the same as of the row before. Chunks that follow one another mostly agree. */
+  columns: ChunkColumns | null
 }
 
 /**
@@ -143,22 +144,28 @@ export async function findChunks(
     })),
   )
   const rows = await sql<ChunkRow>`
-    SELECT DISTINCT ON (c.id) c.id, c.table_id, lower(c.time_range) AS time_min, upper(c.time_range) - 1 AS time_max,
-           c.rows, c.bytes, c.path, c.columns
-      FROM unnest(${wanted.map(({ tableId }) => tableId)}::bigint[], ${wanted.map(({ from }) => from)}::bigint[],
-                  ${wanted.map(({ to }) => to)}::bigint[]) AS w (table_id, lo, hi)
-     CROSS JOIN LATERAL (
-           SELECT * FROM chunks
-            WHERE chunks.table_id = w.table_id AND retired_at IS NULL AND time_range && int8range(w.lo, w.hi)) c
-     ORDER BY c.id`
-  return rows.map((row) => ({
-    id: row.id,
-    tableId: row.table_id,
-    timeMin: row.time_min,
-    timeMax: row.time_max,
-    rows: Number(row.rows),
-    bytes: Number(row.bytes),
-    path: row.path,
-    columns: row.columns,
-  }))
+    SELECT id, table_id, lower(time_range) AS time_min, upper(time_range) - 1 AS time_max, rows, bytes, path,
+           CASE WHEN columns = lag(columns) OVER (ORDER BY id) THEN NULL ELSE columns END AS columns
+      FROM (SELECT DISTINCT ON (c.id) c.*
+              FROM unnest(${wanted.map(({ tableId }) => tableId)}::bigint[], ${wanted.map(({ from }) => from)}::bigint[],
+                          ${wanted.map(({ to }) => to)}::bigint[]) AS w (table_id, lo, hi)
+             CROSS JOIN LATERAL (
+                   SELECT * FROM chunks
+                    WHERE chunks.table_id = w.table_id AND retired_at IS NULL AND time_range && int8range(w.lo, w.hi)) c
+             ORDER BY c.id) found
+     ORDER BY id`
+  let columns: ChunkColumns = {}
+  return rows.map((row) => {
+    columns = row.columns ?? columns
+    return {
+      id: row.id,
+      tableId: row.table_id,
+      timeMin: row.time_min,
+      timeMax: row.time_max,
+      rows: Number(row.rows),
+      bytes: Number(row.bytes),
+      path: row.path,
+      columns,
+    }
+  })
 }

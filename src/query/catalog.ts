@@ -74,7 +74,7 @@ function databaseCatalog(
   userId: bigint,
 ): QueryCatalog & { probe(): Promise<void> } {
   const read = <T>(run: (sql: Sql) => Promise<T>) =>
-    database.read({ class: 'read', deadlineMs: PLAN_DEADLINE_MS }, run)
+    database.read({ class: 'read', deadlineMs: PLAN_DEADLINE_MS, prepared: true }, run)
   // A query asks several times, once for each of its tables; within it a name keeps its meaning.
   const ids = new Map<string, Promise<bigint | undefined>>()
   const verdicts = new Map<string, boolean>()

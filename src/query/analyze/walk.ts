@@ -1,4 +1,4 @@
-import type { CallClauses, Typed } from './plan.ts'
+import type { CallClauses, ColumnValue, Typed } from './plan.ts'
 
 /** The expressions directly inside one; of a subquery only the value compared and the outer columns it uses. */
 export function children(typed: Typed): Typed[] {
@@ -68,10 +68,39 @@ function clauseChildren(clauses: CallClauses): Typed[] {
 
 /** Equal for expressions that mean the same: what GROUP BY and DISTINCT compare. Places do not count. */
 export function keyOf(typed: Typed): string {
-  return JSON.stringify(typed, (key, value: unknown) => {
-    if (key === 'at' || key === 'call' || key === 'free') return undefined
-    return typeof value === 'bigint' ? `${value}n` : value
-  })
+  const parts: string[] = []
+  addKey(typed, parts)
+  return parts.join('')
+}
+
+const LEFT_OUT = new Set(['at', 'call', 'free'])
+
+/** The value as text, part by part. It is asked for at every step down an expression, so it does without JSON.stringify. */
+function addKey(value: unknown, parts: string[]): void {
+  if (typeof value === 'bigint') parts.push(`${value}n`)
+  else if (typeof value !== 'object' || value === null)
+    parts.push(typeof value === 'string' ? JSON.stringify(value) : String(value))
+  else if (Array.isArray(value)) {
+    parts.push('[')
+    for (const item of value) {
+      addKey(item, parts)
+      parts.push(',')
+    }
+    parts.push(']')
+  } else if ((value as Typed).kind === 'column') {
+    const { relation, column } = value as ColumnValue
+    parts.push(`r${relation}.c${column}`)
+  } else {
+    parts.push('{')
+    for (const key in value) {
+      const part = (value as Record<string, unknown>)[key]
+      if (part === undefined || LEFT_OUT.has(key)) continue
+      parts.push(key, ':')
+      addKey(part, parts)
+      parts.push(',')
+    }
+    parts.push('}')
+  }
 }
 
 /** True when the expression or anything in it satisfies the test. */

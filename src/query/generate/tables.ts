@@ -8,9 +8,10 @@ export type TableFiles = {
   path: string
   columns: Readonly<Record<string, { key: string; physical: string; nulls: number }>>
 }[]
+type Layout = TableFiles[number]['columns']
 type Column = { number: number; key: string; type: PrestoType }
-/** Files that call the same columns by the same names: `names` by key. */
-type FileGroup = { files: TableFiles; names: Map<string, string> }
+/** Files that call the same columns by the same names: `names` by key. Many files share few layouts. */
+type FileGroup = { paths: string[]; layouts: Set<Layout>; names: Map<string, string> }
 
 /** What the reader itself says of a row. */
 const HIDDEN: ReadonlyMap<string, string> = new Map([
@@ -70,38 +71,46 @@ const nullColumn = ({ number, type }: Column) => `CAST(NULL AS ${duckType(type)}
 function groupsOf(columns: Column[], files: TableFiles): FileGroup[] {
   const wanted = new Set(columns.map(({ key }) => key))
   const groups: FileGroup[] = []
-  for (const file of files) {
-    const names = new Map([[TIME_KEY, 'time']])
-    for (const [name, { key }] of Object.entries(file.columns))
-      if (name !== 'time' && wanted.has(key)) names.set(key, name)
-    const group = groups.find((one) => agree(one, file, names))
-    if (group === undefined) groups.push({ files: [file], names })
-    else {
-      group.files.push(file)
-      for (const [key, name] of names) group.names.set(key, name)
-    }
+  const known = new Map<Layout, FileGroup>()
+  for (const { path, columns: layout } of files) {
+    const group = known.get(layout) ?? groupFor(groups, layout, wanted)
+    known.set(layout, group)
+    group.paths.push(path)
   }
   return groups
 }
 
-function agree(group: FileGroup, file: TableFiles[number], names: Map<string, string>): boolean {
+function groupFor(groups: FileGroup[], layout: Layout, wanted: ReadonlySet<string>): FileGroup {
+  const names = new Map([[TIME_KEY, 'time']])
+  for (const [name, { key }] of Object.entries(layout))
+    if (name !== 'time' && wanted.has(key)) names.set(key, name)
+  const found = groups.find((one) => agree(one, layout, names))
+  const group = found ?? { paths: [], layouts: new Set(), names }
+  if (found === undefined) groups.push(group)
+  group.layouts.add(layout)
+  for (const [key, name] of names) group.names.set(key, name)
+  return group
+}
+
+function agree(group: FileGroup, layout: Layout, names: Map<string, string>): boolean {
   for (const [key, name] of names) {
     if ((group.names.get(key) ?? name) !== name) return false
+    if (group.names.has(key)) continue
     // A file of the group that lacks this key may use its name for another one.
-    if (!group.names.has(key) && group.files.some((other) => keyIn(other, name, key) !== key)) return false
+    for (const other of group.layouts) if (keyIn(other, name, key) !== key) return false
   }
-  for (const [key, name] of group.names) if (keyIn(file, name, key) !== key) return false
+  for (const [key, name] of group.names) if (keyIn(layout, name, key) !== key) return false
   return true
 }
 
 /** The key of the file's column of that name; `otherwise` when it has none. */
-function keyIn({ columns }: TableFiles[number], name: string, otherwise: string): string {
-  return name === 'time' ? TIME_KEY : (columns[name]?.key ?? otherwise)
+function keyIn(layout: Layout, name: string, otherwise: string): string {
+  return name === 'time' ? TIME_KEY : (layout[name]?.key ?? otherwise)
 }
 
 function groupSql(
   columns: Column[],
-  { files, names }: FileGroup,
+  { paths, layouts, names }: FileGroup,
   listed: (paths: string[]) => string,
 ): string {
   const read: { name: string; stored: string; as: string }[] = []
@@ -113,15 +122,32 @@ function groupSql(
     if (hidden !== undefined) return `${hidden} AS c${number}`
     const name = names.get(key)
     if (name === undefined) return nullColumn(column)
-    const stored = storedType(name, type, files)
+    const stored = storedType(name, type, layouts)
     const as = isNumbered ? `s${number}` : name
     read.push({ name, stored, as })
     return `${converted(identifier(as), type, stored)} AS c${number}`
   })
-  const paths = listed(files.map(({ path }) => path))
   // Rows are counted along a column that every file has.
-  const schema = schemaOf(read.length === 0 ? [{ name: 'time', stored: 'BIGINT', as: 'time' }] : read)
-  return `SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${paths}, hive_partitioning = false, schema = ${schema})`
+  if (read.length === 0) read.push({ name: 'time', stored: 'BIGINT', as: 'time' })
+  const schema = !isNumbered && areUniform(read, layouts) ? '' : `, schema = ${schemaOf(read)}`
+  return `SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${listed(paths)}, hive_partitioning = false${schema})`
+}
+
+/** As which type the reader gives a column of Parquet's kind when it is not told. */
+const NATIVE: Readonly<Record<string, string>> = { INT64: 'BIGINT', DOUBLE: 'DOUBLE', BYTE_ARRAY: 'VARCHAR' }
+
+/**
+ * Whether every file has each column, of the kind that is asked for: then the first file's own schema serves, which is cheaper for
+ * each file than one of ours. Names that differ only in case are one name to the reader.
+ */
+function areUniform(read: { name: string; stored: string }[], layouts: ReadonlySet<Layout>): boolean {
+  for (const layout of layouts) {
+    for (const { name, stored } of read)
+      if (name !== 'time' && NATIVE[layout[name]?.physical ?? ''] !== stored) return false
+    const names = Object.keys(layout)
+    if (new Set(names.map((name) => name.toLowerCase())).size < names.length) return false
+  }
+  return true
 }
 
 function schemaOf(columns: { name: string; stored: string; as: string }[]): string {
@@ -137,10 +163,9 @@ function identifier(name: string): string {
 }
 
 /** What to declare to the reader: a failing cast there would be an error, so anything doubtful is read as text. */
-function storedType(name: string, type: PrestoType, files: TableFiles): string {
-  const kinds = new Set(
-    files.map(({ columns }) => columns[name]?.physical).filter((kind) => kind !== undefined),
-  )
+function storedType(name: string, type: PrestoType, layouts: ReadonlySet<Layout>): string {
+  const kinds = new Set<string>()
+  for (const layout of layouts) if (layout[name] !== undefined) kinds.add(layout[name].physical)
   if (type.kind === 'bigint') return [...kinds].every((kind) => kind === 'INT64') ? 'BIGINT' : 'VARCHAR'
   if (type.kind === 'double')
     return [...kinds].every((kind) => kind === 'INT64' || kind === 'DOUBLE') ? 'DOUBLE' : 'VARCHAR'
