@@ -1,7 +1,15 @@
 import { type Position, QueryError } from '../errors.ts'
-import { findZone, localSecondsOf, zoneOf } from '../functions/index.ts'
+import {
+  findZone,
+  isMoment,
+  isZoned,
+  localSecondsOf,
+  offsetAt,
+  offsetName,
+  zoneOf,
+} from '../functions/index.ts'
 import type { CurrentName, ExpressionOf } from '../parse/ast.ts'
-import { type PrestoType, typeText } from '../presto-type.ts'
+import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { plainCall } from './calls.ts'
 import { widen } from './coerce.ts'
@@ -14,15 +22,15 @@ export function currentValue(env: Environment, node: ExpressionOf<'current'>): T
   const { context, defaultDatabase } = env.analyzer
   const zone = zoneOf(context.zone).name
   const precision = node.precision ?? 3
-  if (precision > 6)
+  if (precision > 12)
     throw new QueryError(
-      'NOT_SUPPORTED',
-      `precision ${precision} is not supported: the largest is 6`,
+      'NUMERIC_VALUE_OUT_OF_RANGE',
+      `TIMESTAMP precision must be in range [0, 12]: ${precision}`,
       node.at,
     )
   const local = localText(context.startedAtMs, zone)
   const text =
-    `${local.text}.${String(local.milliseconds).padStart(3, '0').padEnd(6, '0').slice(0, precision)}`.replace(
+    `${local.text}.${String(local.milliseconds).padStart(3, '0').padEnd(12, '0').slice(0, precision)}`.replace(
       /\.$/,
       '',
     )
@@ -32,7 +40,8 @@ export function currentValue(env: Environment, node: ExpressionOf<'current'>): T
     localtimestamp: () => constant({ kind: 'timestamp', precision }, text, node.at),
     localtime: () => constant({ kind: 'time', precision }, text.slice(11), node.at),
     current_time: () => {
-      throw new QueryError('NOT_SUPPORTED', 'time with time zone is not supported: use localtime', node.at)
+      const offset = offsetName(offsetAt(zoneOf(zone), Math.floor(context.startedAtMs / 1000)))
+      return constant({ kind: 'time with time zone', precision, zone: offset }, text.slice(11), node.at)
     },
     current_user: () => widen(textConstant(context.user, node.at), { kind: 'varchar' }),
     current_catalog: () => widen(textConstant(CATALOG, node.at), { kind: 'varchar' }),
@@ -75,29 +84,35 @@ export function extract(env: Environment, node: ExpressionOf<'extract'>, value: 
   return plainCall(env, name, [value], node.at)
 }
 
-/** The instant stays; only the zone it is shown in, which is part of our type, changes. */
+/** The instant stays; only the zone it is shown in, which is part of our type, changes. A time without one is of the session's. */
 export function atTimeZone(env: Environment, value: Typed, zone: Typed, at: Position): Typed {
-  const precision = momentPrecision(value.type)
-  if (precision === undefined) {
+  const { type } = value
+  if (!isMoment(type) || type.kind === 'date') {
     throw mismatch(
-      `Type of value must be a time or timestamp with or without time zone (actual ${typeText(value.type)})`,
+      `Type of value must be a time or timestamp with or without time zone (actual ${typeText(type)})`,
       at,
     )
   }
+  const { context } = env.analyzer
+  const kind =
+    type.kind === 'time' || type.kind === 'time with time zone'
+      ? 'time with time zone'
+      : 'timestamp with time zone'
   const name = zoneName(zone)
-  const session = zoneOf(env.analyzer.context.zone).name
-  const zoned: PrestoType = { kind: 'timestamp with time zone', precision, zone: session }
-  const instant: Typed =
-    value.type.kind === zoned.kind
-      ? value
-      : { kind: 'cast', value, type: zoned, safe: false, implicit: true, at }
-  const type: PrestoType = { kind: 'timestamp with time zone', precision, zone: name }
-  // Two values of one physical type: the cast changes nothing but the type we keep.
-  return { kind: 'cast', value: instant, type, safe: false, implicit: true, at }
-}
-
-function momentPrecision(type: PrestoType): number | undefined {
-  return type.kind === 'timestamp' || type.kind === 'timestamp with time zone' ? type.precision : undefined
+  const shown =
+    kind === 'timestamp with time zone'
+      ? name
+      : offsetName(offsetAt(zoneOf(name), Math.floor(context.startedAtMs / 1000)))
+  const cast = (inner: Typed, zoneOfType: string): Typed => ({
+    kind: 'cast',
+    value: inner,
+    type: { kind, precision: type.precision, zone: zoneOfType },
+    safe: false,
+    implicit: true,
+    at,
+  })
+  // Two values of one physical type: the second cast changes nothing but the type we keep.
+  return cast(isZoned(type) ? value : cast(value, zoneOf(context.zone).name), shown)
 }
 
 function zoneName(zone: Typed): string {

@@ -1,5 +1,6 @@
 import type { Position } from '../errors.ts'
 import { canCoerce, commonTypeOf, sameType } from '../functions/coercion.ts'
+import { duckType } from '../functions/index.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { mismatch } from './analyzer.ts'
 import { constant, fits } from './literals.ts'
@@ -11,7 +12,7 @@ export const VARCHAR: PrestoType = { kind: 'varchar' }
 
 /** The value widened to a type it can be coerced to; the caller has checked that it can. */
 export function widen(value: Typed, type: PrestoType): Typed {
-  if (sameType(value.type, type)) return value
+  if (sameType(value.type, type) && duckType(value.type) === duckType(type)) return value
   if (value.kind === 'constant') {
     if (value.value === null) return { ...value, type }
     if (typeof value.value === 'bigint' && fits(type.kind, value.value)) return { ...value, type }

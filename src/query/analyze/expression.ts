@@ -1,6 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import { isText } from '../functions/coercion.ts'
-import { zoneOf } from '../functions/index.ts'
+import { duckType, isZoned, offsetName, type ZonedType, zoneOf } from '../functions/index.ts'
 import type { Expression, ExpressionOf } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
@@ -9,8 +9,8 @@ import { atTimeZone, currentValue, extract } from './clock.ts'
 import { BOOLEAN, requireBoolean, requireType, unifyAll, VARCHAR, widen } from './coerce.ts'
 import { columnReference, dereference, subscript } from './columns.ts'
 import { constant, intervalLiteral, numberLiteral, textConstant, typedLiteral } from './literals.ts'
-import { readMoment } from './moments.ts'
-import { arithmetic, comparable, comparison, sign } from './operators.ts'
+import { readMoment, readTime } from './moments.ts'
+import { arithmetic, comparable, comparedType, comparison, sign } from './operators.ts'
 import type { Typed } from './plan.ts'
 import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
 import { resolveType } from './types.ts'
@@ -144,10 +144,24 @@ function arrayOf(items: Typed[], node: ExpressionOf<'array'>): Typed {
   return { kind: 'array', items: values, type: { kind: 'array', element: type }, at: node.at }
 }
 
+function unifyCompared(
+  values: Typed[],
+  what: (types: PrestoType[]) => string,
+  at: Position,
+): { values: Typed[] } {
+  const { type, values: widened } = unifyAll(values, what, at)
+  const compared = comparedType(type)
+  return {
+    values: widened.map((value, i) => (hasSameForm(type, compared) ? value : widen(values[i]!, compared))),
+  }
+}
+
+const hasSameForm = (a: PrestoType, b: PrestoType): boolean => duckType(a) === duckType(b)
+
 function between(value: Typed, low: Typed, high: Typed, node: ExpressionOf<'between'>): Typed {
   const what = (types: PrestoType[]): string =>
     `Cannot check if ${typeText(types[0]!)} is BETWEEN ${typeText(types[1]!)} and ${typeText(types[2]!)}`
-  const { values } = unifyAll([value, low, high], what, node.at)
+  const { values } = unifyCompared([value, low, high], what, node.at)
   comparable('<=', values[0]!, values[1]!, node.at)
   return { kind: 'between', value: values[0]!, low: values[1]!, high: values[2]!, type: BOOLEAN, at: node.at }
 }
@@ -155,7 +169,7 @@ function between(value: Typed, low: Typed, high: Typed, node: ExpressionOf<'betw
 function inList(value: Typed, items: Typed[], node: ExpressionOf<'in-list'>): Typed {
   const what = (types: PrestoType[]): string =>
     `IN value and list items must be the same type: ${[...new Set(types.map(typeText))].join(', ')}`
-  const { values } = unifyAll([value, ...items], what, node.at)
+  const { values } = unifyCompared([value, ...items], what, node.at)
   return { kind: 'in', value: values[0]!, items: values.slice(1), type: BOOLEAN, at: node.at }
 }
 
@@ -226,34 +240,63 @@ function explicitCast(
   safe: boolean,
   at = value.at,
 ): Typed {
-  const kept = value.type.kind === 'timestamp with time zone' ? value.type.zone : undefined
-  const type = inZone(wanted, kept ?? zoneOf(env.analyzer.context.zone).name)
+  const type = castTarget(value.type, wanted, zoneOf(env.analyzer.context.zone).name)
   return zonedConstant(value, type, at) ?? { kind: 'cast', value, type, safe, implicit: false, at }
 }
 
-/** A constant text with a zone keeps it, which a cast at run time cannot. undefined when the engine has to cast, or to fail. */
+/** A constant text with a zone gives it to the type. undefined when the engine has to cast, or to fail. */
 function zonedConstant(value: Typed, type: PrestoType, at: Position): Typed | undefined {
-  if (type.kind !== 'timestamp with time zone' || value.kind !== 'constant') return undefined
-  const moment = typeof value.value === 'string' && isText(value.type) ? readMoment(value.value) : undefined
-  if (moment?.zone === undefined || moment.precision > type.precision) return undefined
-  return constant({ ...type, zone: moment.zone }, `${moment.date} ${moment.time ?? '00:00:00'}`, at)
+  if (value.kind !== 'constant' || typeof value.value !== 'string' || !isText(value.type)) return undefined
+  if (type.kind === 'timestamp with time zone') {
+    const moment = readMoment(value.value)
+    const zone = moment?.zone ?? type.zone
+    if (moment === undefined || typeof zone !== 'string' || moment.precision > type.precision)
+      return undefined
+    return constant({ ...type, zone }, `${moment.date} ${moment.time ?? '00:00:00'}`, at)
+  }
+  if (type.kind !== 'time with time zone') return undefined
+  const time = readTime(value.value)
+  if (time?.offsetSeconds === undefined || time.precision > type.precision) return undefined
+  return constant({ ...type, zone: offsetName(time.offsetSeconds) }, time.time, at)
 }
 
-/** A type as written names no zone; ours has one wherever there are instants. */
-function inZone(type: PrestoType, zone: string): PrestoType {
-  switch (type.kind) {
+/** A type as written names no zone: it keeps that of what is cast, or is the session's; texts have one each. */
+function castTarget(from: PrestoType, to: PrestoType, session: string): PrestoType {
+  switch (to.kind) {
     case 'timestamp with time zone':
-      return { ...type, zone }
+    case 'time with time zone':
+      return { ...to, zone: zoneAfterCast(from, to.kind, session) }
     case 'array':
-      return { kind: 'array', element: inZone(type.element, zone) }
-    case 'map':
-      return { kind: 'map', key: inZone(type.key, zone), value: inZone(type.value, zone) }
+      return {
+        kind: 'array',
+        element: castTarget(from.kind === 'array' ? from.element : from, to.element, session),
+      }
+    case 'map': {
+      const [key, value] = from.kind === 'map' ? [from.key, from.value] : [from, from]
+      return {
+        kind: 'map',
+        key: castTarget(key, to.key, session),
+        value: castTarget(value, to.value, session),
+      }
+    }
     case 'row':
       return {
         kind: 'row',
-        fields: type.fields.map((field) => ({ ...field, type: inZone(field.type, zone) })),
+        fields: to.fields.map((field, i) => ({
+          ...field,
+          type: castTarget(from.kind === 'row' ? (from.fields[i]?.type ?? from) : from, field.type, session),
+        })),
       }
     default:
-      return type
+      return to
   }
+}
+
+/** A region's distance from UTC depends on the day, so that each of its times carries its own. */
+function zoneAfterCast(from: PrestoType, to: ZonedType['kind'], session: string): string | null {
+  if (isText(from)) return null
+  if (!isZoned(from)) return session
+  const zone = from.zone === undefined ? session : from.zone
+  if (to === from.kind || zone === null || to === 'timestamp with time zone') return zone
+  return /^[+-]|^UTC$/.test(zone) ? zone : null
 }

@@ -1,8 +1,9 @@
 import { type Position, QueryError } from '../errors.ts'
+import { instantOf, localSecondsOf, offsetName, zoneOf } from '../functions/index.ts'
 import type { ExpressionOf, IntervalField, TypeName } from '../parse/ast.ts'
 import { INTERVAL_FIELDS } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
-import { readMoment, readTime } from './moments.ts'
+import { dayNumber, readMoment, readTime } from './moments.ts'
 import type { Typed, Value } from './plan.ts'
 import { intervalType, resolveType } from './types.ts'
 
@@ -82,30 +83,57 @@ function typeNameOf(type: TypeName): string {
   return type.kind === 'generic' && type.parameters.length === 0 ? type.name : ''
 }
 
+/** Faults of what is read have the place of the literal. */
+function placed<T>(at: Position, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof QueryError && error.position === undefined)
+      throw new QueryError(error.errorName, error.message, at, error)
+    throw error
+  }
+}
+
 function invalid(what: string, value: string, at: Position): QueryError {
-  return new QueryError('INVALID_LITERAL', `'${value}' is not a valid ${what} literal`, at)
+  return new QueryError('INVALID_LITERAL', `'${value}' is not a valid ${what.toUpperCase()} literal`, at)
 }
 
 function dateLiteral(value: string, at: Position): Typed {
   const moment = readMoment(value)
   if (moment === undefined || moment.time !== undefined || moment.zone !== undefined)
     throw invalid('date', value, at)
+  if (Math.abs(dayNumber(moment.date)) > MAX_DAYS) throw invalid('date', value, at)
   return constant({ kind: 'date' }, moment.date, at)
 }
 
+/** Days, and microseconds, that 32 and 64 bits hold; DuckDB keeps the last few for infinities. */
+const MAX_DAYS = 2_147_483_646
+const MAX_EPOCH_DAYS = 106_751_990
+
+/** Whether clocks of the zone ever show the time, and the engine can hold it. */
+function exists(date: string, time: string, zone: string | undefined): boolean {
+  const days = dayNumber(date)
+  if (Math.abs(days) > MAX_EPOCH_DAYS) return false
+  if (zone === undefined || !zone.includes('/')) return true
+  const [hour, minute, second] = time.split(':').map((part) => Number.parseInt(part, 10)) as [
+    number,
+    number,
+    number,
+  ]
+  const local = days * 86_400 + hour * 3600 + minute * 60 + second
+  const known = zoneOf(zone)
+  return localSecondsOf(known, instantOf(known, local)) === local
+}
+
 function timestampLiteral(value: string, at: Position): Typed {
-  const moment = readMoment(value)
+  const moment = placed(at, () => readMoment(value))
   if (moment === undefined) throw invalid('timestamp', value, at)
   const { zone } = moment
-  // At least milliseconds, as the hosted service shows them, although newer Trino would say timestamp(0) here.
-  const precision = Math.max(3, moment.precision)
-  if (precision > 6)
-    throw new QueryError(
-      'NOT_SUPPORTED',
-      `timestamp(${precision}) is not supported: the largest precision is 6`,
-      at,
-    )
-  const text = `${moment.date} ${moment.time ?? '00:00:00'}`
+  // As many digits as are written; a date alone is shown with milliseconds, as the hosted service does.
+  const precision = moment.time === undefined ? 3 : moment.precision
+  const time = moment.time ?? '00:00:00'
+  if (!exists(moment.date, time, zone)) throw invalid('timestamp', value, at)
+  const text = `${moment.date} ${time}`
   const type: PrestoType =
     zone === undefined
       ? { kind: 'timestamp', precision }
@@ -114,9 +142,11 @@ function timestampLiteral(value: string, at: Position): Typed {
 }
 
 function timeLiteral(value: string, at: Position): Typed {
-  const time = readTime(value)
-  if (time === undefined || time.precision > 6) throw invalid('time', value, at)
-  return constant({ kind: 'time', precision: time.precision }, time.time, at)
+  const time = placed(at, () => readTime(value))
+  if (time === undefined) throw invalid('time', value, at)
+  const { precision, offsetSeconds } = time
+  if (offsetSeconds === undefined) return constant({ kind: 'time', precision }, time.time, at)
+  return constant({ kind: 'time with time zone', precision, zone: offsetName(offsetSeconds) }, time.time, at)
 }
 
 function integerLiteral(type: PrestoType, value: string, at: Position): Typed {

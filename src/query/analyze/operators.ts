@@ -1,5 +1,6 @@
 import type { Position, QueryError } from '../errors.ts'
 import { asDecimal, commonType, isInteger, isNumeric } from '../functions/coercion.ts'
+import { isMoment } from '../functions/index.ts'
 import { isComparable, isOrderable } from '../functions/resolve.ts'
 import type { ArithmeticOperator, ComparisonOperator } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
@@ -24,7 +25,28 @@ export function comparable(operator: string, left: Typed, right: Typed, at: Posi
   if (type === undefined || !isComparable(type) || (ordered && !isOrderable(type))) {
     throw cannotApply(operator, left.type, right.type, at)
   }
-  return [widen(left, type), widen(right, type)]
+  const instants = comparedType(type)
+  return [widen(left, instants), widen(right, instants)]
+}
+
+/** Moments with zones are compared by their instants: no value needs its zone any more. */
+export function comparedType(type: PrestoType): PrestoType {
+  switch (type.kind) {
+    case 'time with time zone':
+    case 'timestamp with time zone':
+      return { ...type, zone: 'UTC' }
+    case 'array':
+      return { kind: 'array', element: comparedType(type.element) }
+    case 'map':
+      return { kind: 'map', key: comparedType(type.key), value: comparedType(type.value) }
+    case 'row':
+      return {
+        kind: 'row',
+        fields: type.fields.map((field) => ({ ...field, type: comparedType(field.type) })),
+      }
+    default:
+      return type
+  }
 }
 
 export function arithmetic(operator: ArithmeticOperator, left: Typed, right: Typed, at: Position): Typed {
@@ -38,7 +60,11 @@ export function arithmetic(operator: ArithmeticOperator, left: Typed, right: Typ
   }
   const moment = momentResult(operator, a.type, b.type)
   if (moment === undefined) throw cannotApply(operator, left.type, right.type, at)
-  return build(moment, a, b)
+  const common =
+    operator === '-' && isMoment(a.type) && isMoment(b.type) ? commonType(a.type, b.type) : undefined
+  if (common === undefined) return build(moment, a, b)
+  const compared = comparedType(common)
+  return build(moment, widen(a, compared), widen(b, compared))
 }
 
 /** NULL takes the type of the other side; two NULLs are integers. */
@@ -85,21 +111,25 @@ function numberResult(operator: ArithmeticOperator, a: PrestoType, b: PrestoType
 const DAYS = 'interval day to second'
 const MONTHS = 'interval year to month'
 const isInterval = (type: PrestoType): boolean => type.kind === DAYS || type.kind === MONTHS
-const isMoment = (type: PrestoType): boolean =>
-  ['date', 'time', 'timestamp', 'timestamp with time zone'].includes(type.kind)
 
 /** Result of arithmetic with dates and intervals; undefined when Presto has no such operator. */
 function momentResult(operator: ArithmeticOperator, a: PrestoType, b: PrestoType): PrestoType | undefined {
   if ((operator === '+' || operator === '-') && isMoment(a) && isInterval(b)) {
-    return a.kind === 'time' && b.kind === MONTHS ? undefined : withMilliseconds(a, b)
+    const isTime = a.kind === 'time' || a.kind === 'time with time zone'
+    return isTime && b.kind === MONTHS ? undefined : withMilliseconds(a, b)
   }
   if (operator === '+' && isInterval(a) && isMoment(b)) return momentResult(operator, b, a)
-  if (operator === '-' && isMoment(a) && a.kind === b.kind) return { kind: DAYS }
+  if (operator === '-' && isMoment(a) && isMoment(b) && subtractable(a, b)) return { kind: DAYS }
   if ((operator === '+' || operator === '-') && isInterval(a) && a.kind === b.kind) return a
   if (operator === '*' && isInterval(a) && isNumeric(b)) return a
   if (operator === '*' && isNumeric(a) && isInterval(b)) return b
   if (operator === '/' && isInterval(a) && isNumeric(b)) return a
   return undefined
+}
+
+/** Both are widened to their common type. */
+function subtractable(a: PrestoType, b: PrestoType): boolean {
+  return commonType(a, b) !== undefined
 }
 
 /** A day-second interval counts milliseconds, so a timestamp it is added to shows at least three digits. */

@@ -23,8 +23,8 @@ const SIMPLE: Record<string, SimpleKind> = {
   tdigest: 'tdigest',
 }
 
-/** Longest fraction of a second the engine keeps. */
-const MAX_TIME_PRECISION = 6
+/** Picoseconds. */
+const MAX_TIME_PRECISION = 12
 
 /** The type a type name means. Throws TYPE_MISMATCH for one that does not exist. */
 export function resolveType(name: TypeName): PrestoType {
@@ -53,15 +53,15 @@ export function intervalType(from: string): PrestoType {
 function dateTimeType(base: string, given: number | undefined, zoned: boolean, at: Position): PrestoType {
   const precision = given ?? 3
   if (precision > MAX_TIME_PRECISION) {
+    const name = `${base.toUpperCase()}${zoned ? ' WITH TIME ZONE' : ''}`
     throw new QueryError(
-      'NOT_SUPPORTED',
-      `${base}(${precision}) is not supported: the largest precision is 6`,
+      'NUMERIC_VALUE_OUT_OF_RANGE',
+      `${name} precision must be in range [0, ${MAX_TIME_PRECISION}]: ${precision}`,
       at,
     )
   }
   if (base === 'timestamp') return { kind: zoned ? 'timestamp with time zone' : 'timestamp', precision }
-  if (zoned) throw new QueryError('NOT_SUPPORTED', 'time with time zone is not supported', at)
-  return { kind: 'time', precision }
+  return { kind: zoned ? 'time with time zone' : 'time', precision }
 }
 
 function genericType(name: Extract<TypeName, { kind: 'generic' }>): PrestoType {

@@ -1,5 +1,7 @@
 import type { PrestoType } from '../presto-type.ts'
+import { picosText } from '../results/texts.ts'
 import { dayIntervalText } from './cast-text.ts'
+import { hasOwnZones } from './held-moments.ts'
 import { zoneOf } from './zone-sql.ts'
 import { localSecondsOf } from './zones.ts'
 
@@ -13,6 +15,14 @@ type Item = null | boolean | number | bigint | string | object
  */
 export function caseValue(type: PrestoType, value: Item, zone: string): unknown {
   if (value === null || type.kind === 'unknown') return null
+  if (hasOwnZones(type)) {
+    const { t, z } = (value as { entries: { t: Item; z: string } }).entries
+    return caseValue({ ...type, zone: z }, t, zone)
+  }
+  return presentValue(type, value, zone)
+}
+
+function presentValue(type: PrestoType, value: NonNullable<Item>, zone: string): unknown {
   switch (type.kind) {
     case 'tinyint':
     case 'smallint':
@@ -26,9 +36,16 @@ export function caseValue(type: PrestoType, value: Item, zone: string): unknown 
       return Buffer.from((value as { bytes: Uint8Array }).bytes)
         .toString('hex')
         .toUpperCase()
+    case 'time':
+      if (type.precision <= 6) return String(value)
+      return picosText(type.kind, value as bigint, type.precision, zone)
+    case 'time with time zone':
+      return picosText(type.kind, value as bigint, type.precision, type.zone ?? zone)
     case 'timestamp':
+      if (type.precision > 6) return picosText(type.kind, value as bigint, type.precision, zone)
       return momentText((value as { micros: bigint }).micros, type.precision)
     case 'timestamp with time zone':
+      if (type.precision > 6) return picosText(type.kind, value as bigint, type.precision, type.zone ?? zone)
       return zonedText((value as { micros: bigint }).micros, type.precision, type.zone ?? zone)
     case 'interval day to second': {
       const { months, days, micros } = value as { months: number; days: number; micros: bigint }

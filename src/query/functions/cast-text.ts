@@ -1,8 +1,23 @@
+import { addressText } from '../ip-address.ts'
 import type { PrestoType } from '../presto-type.ts'
+import { textLiteral } from './duck-type.ts'
+import {
+  isLong,
+  localIn,
+  localTimePicos,
+  microsOfLong,
+  offsetName,
+  timeOfPicos,
+  withoutZone,
+  type ZonedType,
+  zoneNameSql,
+  zoneOfValue,
+} from './held-moments.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { doubleText, realText } from './text.ts'
 import type { CallContext, JavaScriptFunction } from './types.ts'
-import { localTimestamp, zoneSuffix } from './zone-sql.ts'
+import { zoneOf } from './zone-sql.ts'
+import { offsetAt } from './zones.ts'
 
 /** CAST(x AS varchar) as Presto writes it: doubles as Java, timestamps with their fraction, JSON texts without quotes. */
 export function castText(sql: string, type: PrestoType, context: Pick<CallContext, 'zone'>): string {
@@ -15,17 +30,28 @@ export function castText(sql: string, type: PrestoType, context: Pick<CallContex
     case 'real':
       return `p_real_text(${sql})`
     case 'timestamp':
-      return timestampText(sql, type.precision)
+      return isLong(type)
+        ? longTimestampText(microsOfLong(sql, type.kind), `p_long_picos(${sql})`, type.precision)
+        : timestampText(sql, type.precision)
     case 'timestamp with time zone': {
-      const zone = type.zone ?? context.zone
-      return `(${timestampText(localTimestamp(sql, zone), type.precision)} || ' ' || ${zoneSuffix(zone)})`
+      const value = withoutZone(sql, type)
+      const instant = isLong(type) ? microsOfLong(value, type.kind) : value
+      const local = localIn(instant, zoneOfValue(sql, type, context.zone))
+      const text = isLong(type)
+        ? longTimestampText(local, `p_long_picos(${value})`, type.precision)
+        : timestampText(local, type.precision)
+      return `(${text} || ' ' || ${zoneNameSql(sql, type, context.zone)})`
+    }
+    case 'time with time zone': {
+      const local = timeText(localTimePicos(sql, type, context.zone), 12, type.precision)
+      return `(${local} || ${offsetText(sql, type, context)})`
     }
     case 'json':
       return `p_json_text(${sql})`
     case 'time':
-      return type.precision === 0
-        ? `left(CAST(${sql} AS VARCHAR), 8)`
-        : `rpad(CAST(${sql} AS VARCHAR) || CASE WHEN contains(CAST(${sql} AS VARCHAR), '.') THEN '' ELSE '.' END, ${Math.min(type.precision, 6) + 9}, '0')`
+      return timeText(sql, type.precision, type.precision)
+    case 'ipaddress':
+      return `p_address_text(${sql})`
     case 'interval day to second':
       return `p_day_interval_text(CAST(epoch_us(${sql}) AS BIGINT))`
     case 'interval year to month':
@@ -33,6 +59,23 @@ export function castText(sql: string, type: PrestoType, context: Pick<CallContex
     default:
       return `CAST(${sql} AS VARCHAR)`
   }
+}
+
+/** A time held with `held` digits; more than six: picoseconds of the day. */
+function timeText(sql: string, held: number, precision: number): string {
+  const clock = `strftime(CAST('1970-01-01' AS DATE) + ${held > 6 ? timeOfPicos(sql) : sql}, '%H:%M:%S.%f')`
+  if (precision === 0) return `left(${clock}, 8)`
+  if (precision <= 6) return `left(${clock}, ${9 + precision})`
+  return `(${clock} || left(lpad(CAST(${sql} % 1000000 AS VARCHAR), 6, '0'), ${precision - 6}))`
+}
+
+/** More digits than the engine keeps come behind those it does. */
+const longTimestampText = (microsSql: string, picosSql: string, precision: number): string =>
+  `(${timestampText(microsSql, 6)} || left(lpad(CAST(${picosSql} AS VARCHAR), 6, '0'), ${precision - 6}))`
+
+function offsetText(sql: string, type: ZonedType, context: Pick<CallContext, 'zone'>): string {
+  if (type.zone === null) return `struct_extract(${sql}, 'z')`
+  return textLiteral(offsetName(offsetAt(zoneOf(type.zone ?? context.zone), 0)))
 }
 
 /** Date and time with exactly `precision` digits of fraction (at most six are held). */
@@ -56,5 +99,6 @@ export function dayIntervalText(micros: bigint): string {
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_double_text(DOUBLE) -> VARCHAR', doubleText),
   pureFunction('p_real_text(FLOAT) -> VARCHAR', realText),
+  pureFunction('p_address_text(BLOB) -> VARCHAR', ({ bytes }: { bytes: Uint8Array }) => addressText(bytes)),
   pureFunction('p_day_interval_text(BIGINT) -> VARCHAR', dayIntervalText),
 ]

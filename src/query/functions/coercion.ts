@@ -64,8 +64,7 @@ export function commonType(a: PrestoType, b: PrestoType): PrestoType | undefined
   if (isNumeric(a) && isNumeric(b)) return commonNumber(a, b)
   if (isText(a) && isText(b)) return commonText(a, b)
   if (isMoment(a) && isMoment(b)) return commonMoment(a, b)
-  if (a.kind === 'time' && b.kind === 'time')
-    return { kind: 'time', precision: Math.max(a.precision, b.precision) }
+  if (isTime(a) && isTime(b)) return commonTime(a, b)
   if (a.kind === 'array' && b.kind === 'array') {
     const element = commonType(a.element, b.element)
     return element && { kind: 'array', element }
@@ -114,6 +113,24 @@ function commonText(a: PrestoType, b: PrestoType): PrestoType {
   return length === undefined ? { kind: 'varchar' } : { kind: 'varchar', length }
 }
 
+type Time = Extract<PrestoType, { kind: 'time' } | { kind: 'time with time zone' }>
+const isTime = (type: PrestoType): type is Time => type.kind === 'time' || type.kind === 'time with time zone'
+
+function commonTime(a: Time, b: Time): PrestoType {
+  const precision = Math.max(a.precision, b.precision)
+  const zoned = [a, b].filter((type) => type.kind === 'time with time zone')
+  return zoned.length === 0
+    ? { kind: 'time', precision }
+    : { kind: 'time with time zone', precision, ...commonZone(zoned) }
+}
+
+/** The zone that all show; null when they differ, so that each value has to carry its own. */
+function commonZone(types: { zone?: string | null }[]): { zone?: string | null } {
+  const [zone, ...others] = new Set(types.map((type) => type.zone))
+  if (others.length > 0) return { zone: null }
+  return zone === undefined ? {} : { zone }
+}
+
 type Moment =
   | Extract<PrestoType, { kind: 'timestamp' } | { kind: 'timestamp with time zone' }>
   | { kind: 'date' }
@@ -125,10 +142,7 @@ function commonMoment(a: Moment, b: Moment): PrestoType {
   const precision = Math.max('precision' in a ? a.precision : 0, 'precision' in b ? b.precision : 0)
   const zoned = [a, b].filter((type) => type.kind === 'timestamp with time zone')
   if (zoned.length === 0) return { kind: 'timestamp', precision }
-  const zones = new Set(zoned.map((type) => type.zone))
-  const [zone] = zones
-  if (zones.size > 1 || zone === undefined) return { kind: 'timestamp with time zone', precision }
-  return { kind: 'timestamp with time zone', precision, zone }
+  return { kind: 'timestamp with time zone', precision, ...commonZone(zoned) }
 }
 
 type Fields = Extract<PrestoType, { kind: 'row' }>['fields']

@@ -80,6 +80,19 @@ export function fromIso(text: string, zone: string): bigint {
   )
 }
 
+/** Name of the zone that the text ends with, or of the given one. */
+export function zoneInIso(text: string, zone: string): string {
+  const [, time = ''] = text.trim().split('T')
+  const own = ISO_TIME.exec(time)?.[5]
+  return (own === undefined ? knownZone(zone) : findZone(own)!).name
+}
+
+/** Name of the zone that a text says by a Joda pattern, or of the given one. */
+export function parsedZone(text: string, pattern: string, zone: string): string {
+  const parsed = parsePattern(compilePattern(pattern, 'joda'), text)
+  return ('zone' in parsed ? (parsed.zone ?? knownZone(zone)) : knownZone(zone)).name
+}
+
 export function fromIsoDate(text: string): bigint {
   const days = isoDays(text)
   if (days === undefined) throw invalid(`Invalid format: "${text}"`)

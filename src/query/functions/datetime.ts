@@ -6,10 +6,21 @@ import * as clock from './datetime-run.ts'
 import { alias, type Call, type FunctionDefinition, scalar, type TypedCall } from './define.ts'
 import { choose, raise, raiseSql, textLiteral } from './duck-type.ts'
 import { atAnalysis } from './errors-in-engine.ts'
+import {
+  hasOwnZones,
+  instantIn,
+  isLong,
+  localIn,
+  longOfMicros,
+  microsOfLong,
+  withoutZone,
+  withZone,
+} from './held-moments.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { strftimePattern } from './strftime.ts'
+import { knownZone } from './td-moments.ts'
 import type { JavaScriptFunction } from './types.ts'
-import { instantTimestamp, localTimestamp, zoneOf } from './zone-sql.ts'
+import { zoneOf } from './zone-sql.ts'
 import { offsetText } from './zones.ts'
 
 /** Dates and times. A timestamp with time zone is read on the clocks of its own zone, or of the session's. */
@@ -20,19 +31,29 @@ const MONTHS = 'interval year to month'
 /** The three types a moment may have, nearest first. */
 const MOMENTS = ['date', 'timestamp(p)', 'timestamp(p) with time zone']
 
+type ZoneOf = { name: string } | { sql: string }
+
+/** The zone an argument is shown in: by name, or by SQL where each value has its own. */
+function zoneOfArgument(call: Call, index: number): ZoneOf {
+  const own = call.zones?.[index]
+  return own === undefined ? { name: zoneOfType(call.types[index]!, call) } : { sql: own }
+}
+
+const zoneText = (zone: ZoneOf): string => ('sql' in zone ? zone.sql : textLiteral(zone.name))
+
 const zoneOfType = (type: PrestoType, call: TypedCall): string =>
   (type.kind === ZONED ? type.zone : undefined) ?? call.context.zone
 
 /** The argument as a local TIMESTAMP or DATE. */
 function local(call: Call, index: number): string {
   const type = call.types[index]!
-  return type.kind === ZONED ? localTimestamp(call.args[index]!, zoneOfType(type, call)) : call.args[index]!
+  return type.kind === ZONED ? localIn(call.args[index]!, zoneOfArgument(call, index)) : call.args[index]!
 }
 
 /** The local time back as what the argument was. */
 function asArgument(call: Call, index: number, sql: string): string {
   const type = call.types[index]!
-  if (type.kind === ZONED) return instantTimestamp(sql, zoneOfType(type, call))
+  if (type.kind === ZONED) return instantIn(sql, zoneOfArgument(call, index))
   return type.kind === 'date' ? `CAST(${sql} AS DATE)` : sql
 }
 
@@ -157,28 +178,26 @@ function mysqlFormat(call: Call): string {
 }
 
 function jodaFormat(call: Call): string {
-  const zone = zoneOfType(call.types[0]!, call)
+  const zone = zoneOfArgument(call, 0)
   const pattern = call.constants[1]
   if (typeof pattern === 'string') {
     const native = atAnalysis(() => strftimePattern(compilePattern(pattern, 'joda')))
     if (native !== undefined) return `strftime(${local(call, 0)}, ${textLiteral(native)})`
   }
   const instant =
-    call.types[0]!.kind === ZONED
-      ? call.args[0]!
-      : instantTimestamp(`CAST(${call.args[0]} AS TIMESTAMP)`, zone)
-  return `p_format_datetime(epoch_us(${instant}), ${call.args[1]}, ${textLiteral(zone)})`
+    call.types[0]!.kind === ZONED ? call.args[0]! : instantIn(`CAST(${call.args[0]} AS TIMESTAMP)`, zone)
+  return `p_format_datetime(epoch_us(${instant}), ${call.args[1]}, ${zoneText(zone)})`
 }
 
 function isoText(call: Call): string {
   const type = call.types[0]!
   if (type.kind === 'date') return `CAST(${call.args[0]} AS VARCHAR)`
   const precision = 'precision' in type ? type.precision : 3
-  const zone = zoneOfType(type, call)
+  const zone = zoneOfArgument(call, 0)
   const text = castText(local(call, 0), { kind: 'timestamp', precision } as PrestoType, call.context)
   const iso = `replace(${text}, ' ', 'T')`
   if (type.kind !== ZONED) return iso
-  return `(${iso} || p_iso_offset(epoch_us(${call.args[0]}), ${textLiteral(zone)}))`
+  return `(${iso} || p_iso_offset(epoch_us(${call.args[0]}), ${zoneText(zone)}))`
 }
 
 const isoLength = ({ types: [type] }: TypedCall): PrestoType => {
@@ -194,12 +213,64 @@ const inSession =
   (precision: number) =>
   (call: TypedCall): PrestoType => ({ kind: ZONED, precision, zone: zoneOf(call.context.zone).name })
 
-/** The zone that a constant argument names. */
-function namedZone(call: TypedCall, index: number): string {
+/** The zone that an argument names; null when it is not a constant, so that each value has its own. */
+function namedZone(call: TypedCall, index: number): string | null {
   const name = call.constants[index]
-  if (typeof name !== 'string')
-    throw new QueryError('NOT_SUPPORTED', `${call.name} needs a constant time zone`)
-  return zoneOf(name).name
+  return typeof name === 'string' ? zoneOf(name).name : null
+}
+
+/** An instant with the zone that an argument names. */
+function inArgumentZone(call: Call, instant: string, index: number): string {
+  return hasOwnZones(call.result) ? withZone(instant, `p_zone_name(${call.args[index]})`) : instant
+}
+
+function atTimezone(call: Call): string {
+  return inArgumentZone(call, withoutZone(call.args[0]!, call.types[0]!), 1)
+}
+
+function withTimezone(call: Call): string {
+  const [sql] = call.args
+  const name = namedZone(call, 1)
+  const zone = name === null ? { sql: `p_zone_name(${call.args[1]})` } : { name }
+  if (!isLong(call.result)) return inArgumentZone(call, instantIn(sql!, zone), 1)
+  const instant = longOfMicros(instantIn(microsOfLong(sql!, 'timestamp'), zone))
+  return inArgumentZone(call, `(${instant} + p_long_picos(${sql}))`, 1)
+}
+
+/** The zone that a text names, known at once when the text is. */
+const zoneInText =
+  (read: (text: string, call: TypedCall) => string) =>
+  (call: TypedCall): PrestoType => {
+    const [text] = call.constants
+    const zone = typeof text === 'string' ? atAnalysis(() => read(text, call)) : null
+    return { kind: ZONED, precision: 3, zone }
+  }
+
+const isoZone = zoneInText((text, call) => clock.zoneInIso(text, call.context.zone))
+
+function fromIsoTimestamp(call: Call): string {
+  const session = textLiteral(call.context.zone)
+  const instant = `make_timestamptz(p_from_iso8601(${call.args[0]}, ${session}))`
+  return hasOwnZones(call.result) ? withZone(instant, `p_iso_zone(${call.args[0]}, ${session})`) : instant
+}
+
+/** Only a pattern with a letter of zones reads one. */
+function parsedZone(call: TypedCall): PrestoType {
+  const [text, pattern] = call.constants
+  if (typeof pattern === 'string' && !/[zZ]/.test(pattern.replace(/'[^']*'/g, ''))) return inSession(3)(call)
+  if (typeof pattern !== 'string' || typeof text !== 'string')
+    return { kind: ZONED, precision: 3, zone: null }
+  return {
+    kind: ZONED,
+    precision: 3,
+    zone: atAnalysis(() => clock.parsedZone(text, pattern, call.context.zone)),
+  }
+}
+
+function parseDatetime(call: Call): string {
+  const args = `${call.args.join(', ')}, ${textLiteral(call.context.zone)}`
+  const instant = `make_timestamptz(p_parse_datetime(${args}))`
+  return hasOwnZones(call.result) ? withZone(instant, `p_parsed_zone(${args})`) : instant
 }
 
 const inNamedZone =
@@ -217,7 +288,7 @@ function fromUnixtime(call: Call): string {
     [
       [
         `isnan(${x}) OR isinf(${x})`,
-        raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', call.result),
+        raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', { kind: ZONED, precision: 3 }),
       ],
     ],
     fromSeconds(x!),
@@ -245,7 +316,7 @@ const now = scalar(
 
 function offsetPart(unit: 'hour' | 'minute') {
   return (call: Call): string =>
-    `p_zone_${unit}(epoch_us(${call.args[0]}), ${textLiteral(zoneOfType(call.types[0]!, call))})`
+    `p_zone_${unit}(epoch_us(${call.args[0]}), ${zoneText(zoneOfArgument(call, 0))})`
 }
 
 const invalidCast = (type: string, call: Call): string =>
@@ -269,16 +340,19 @@ export const definitions: FunctionDefinition[] = [
   ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
     scalar(`format_datetime(${type}, varchar) -> varchar`, jodaFormat),
   ),
-  ...scalar(
-    'parse_datetime(varchar, varchar) -> timestamp(3) with time zone',
-    (call) =>
-      `make_timestamptz(p_parse_datetime(${call.args.join(', ')}, ${textLiteral(call.context.zone)}))`,
-    { result: inSession(3) },
-  ),
-  ...scalar('from_unixtime(double) -> timestamp(3) with time zone', fromUnixtime, { result: inSession(3) }),
-  ...scalar('from_unixtime(double, varchar) -> timestamp(3) with time zone', fromUnixtime, {
-    result: (call) => ({ kind: ZONED, precision: 3, zone: namedZone(call, 1) }),
+  ...scalar('parse_datetime(varchar, varchar) -> timestamp(3) with time zone', parseDatetime, {
+    result: parsedZone,
+    holdsMoments: true,
   }),
+  ...scalar('from_unixtime(double) -> timestamp(3) with time zone', fromUnixtime, { result: inSession(3) }),
+  ...scalar(
+    'from_unixtime(double, varchar) -> timestamp(3) with time zone',
+    (call) => inArgumentZone(call, fromUnixtime(call), 1),
+    {
+      result: (call) => ({ kind: ZONED, precision: 3, zone: namedZone(call, 1) }),
+      holdsMoments: true,
+    },
+  ),
   ...scalar('from_unixtime(double, bigint, bigint) -> timestamp(3) with time zone', fromUnixtime, {
     result: offsetResult,
   }),
@@ -289,23 +363,20 @@ export const definitions: FunctionDefinition[] = [
         ? clock.unixSeconds(value, type.zone ?? context.zone)
         : undefined,
   }),
-  ...scalar(
-    'from_iso8601_timestamp(varchar) -> timestamp(3) with time zone',
-    (call) => `make_timestamptz(p_from_iso8601(${call.args[0]}, ${textLiteral(call.context.zone)}))`,
-    { result: inSession(3) },
-  ),
+  ...scalar('from_iso8601_timestamp(varchar) -> timestamp(3) with time zone', fromIsoTimestamp, {
+    result: isoZone,
+    holdsMoments: true,
+  }),
   ...scalar('from_iso8601_date(varchar) -> date', 'make_date(CAST(p_from_iso8601_date($1) AS INTEGER))'),
   ...MOMENTS.flatMap((type) => scalar(`to_iso8601(${type}) -> varchar`, isoText, { result: isoLength })),
-  ...scalar('at_timezone(timestamp(p) with time zone, varchar) -> timestamp(p) with time zone', '$1', {
+  ...scalar('at_timezone(timestamp(p) with time zone, varchar) -> timestamp(p) with time zone', atTimezone, {
     result: inNamedZone(1),
+    holdsMoments: true,
   }),
-  ...scalar(
-    'with_timezone(timestamp(p), varchar) -> timestamp(p) with time zone',
-    (call) => instantTimestamp(call.args[0]!, namedZone(call, 1)),
-    {
-      result: inNamedZone(1),
-    },
-  ),
+  ...scalar('with_timezone(timestamp(p), varchar) -> timestamp(p) with time zone', withTimezone, {
+    result: inNamedZone(1),
+    holdsMoments: true,
+  }),
   ...scalar('timezone_hour(timestamp(p) with time zone) -> bigint', offsetPart('hour')),
   ...scalar('timezone_minute(timestamp(p) with time zone) -> bigint', offsetPart('minute')),
   ...MOMENTS.flatMap((type) =>
@@ -348,6 +419,9 @@ export const javascript: JavaScriptFunction[] = [
     'p_parse_datetime(VARCHAR, VARCHAR, VARCHAR) -> BIGINT',
     (text: string, pattern: string, zone: string) => clock.parse(text, pattern, 'joda', zone),
   ),
+  pureFunction('p_zone_name(VARCHAR) -> VARCHAR', (name: string) => knownZone(name).name),
+  pureFunction('p_iso_zone(VARCHAR, VARCHAR) -> VARCHAR', clock.zoneInIso),
+  pureFunction('p_parsed_zone(VARCHAR, VARCHAR, VARCHAR) -> VARCHAR', clock.parsedZone),
   pureFunction('p_from_iso8601(VARCHAR, VARCHAR) -> BIGINT', clock.fromIso),
   pureFunction('p_from_iso8601_date(VARCHAR) -> BIGINT', clock.fromIsoDate),
   pureFunction('p_iso_offset(BIGINT, VARCHAR) -> VARCHAR', clock.isoOffset),

@@ -24,10 +24,12 @@ export type Call = {
   context: CallContext
   lambda(index: number): LambdaSql
   clauses: AggregateClauses
+  /** SQL of the name of the zone of each argument whose values have one each; the argument itself is the instant. */
+  zones?: (string | undefined)[]
 }
 
 /** What is known before emission: enough to decide types and to fold. */
-export type TypedCall = Omit<Call, 'args' | 'lambda' | 'clauses'>
+export type TypedCall = Omit<Call, 'args' | 'lambda' | 'clauses' | 'zones'>
 
 export type Options = {
   /** Overrides the result of the signature. May throw QueryError. */
@@ -40,6 +42,8 @@ export type Options = {
   orderable?: string[]
   comparable?: string[]
   volatile?: boolean
+  /** Takes and gives moments as they are held (`held-moments.ts`); else they come as TIME, TIMESTAMP or TIMESTAMPTZ and go so. */
+  holdsMoments?: boolean
 }
 
 export type FunctionDefinition = Options & {

@@ -7,7 +7,10 @@ import type { PrestoType } from '../presto-type.ts'
  * - `json` is VARCHAR holding JSON text (JSON null is the text `null`; SQL NULL is NULL), keys sorted when it came from
  *   json_parse, so that equality of text is equality of JSON.
  * - a row is STRUCT(f1 …, f2 …): by position, whatever its Presto field names, so that rows of equal shape are one type.
- * - `timestamp with time zone` is TIMESTAMPTZ: the instant; the zone stays in the Presto type.
+ * - `timestamp with time zone` is TIMESTAMPTZ: the instant; the zone stays in the Presto type where it is the same for all values,
+ *   else the value is STRUCT(t, z).
+ * - time and timestamp with more than six digits of a second are numbers of picoseconds, and so is every time with time zone (in UTC):
+ *   `held-moments.ts`.
  * - both interval types are INTERVAL; ipaddress is BLOB, the 16 bytes of its IPv6 form; sketches are BLOB; `unknown` is the type of NULL.
  */
 export function duckType(type: PrestoType): string {
@@ -19,12 +22,13 @@ export function duckType(type: PrestoType): string {
     case 'json':
       return 'VARCHAR'
     case 'time':
+      return type.precision > 6 ? 'BIGINT' : 'TIME'
     case 'time with time zone':
-      return 'TIME'
+      return zoned('BIGINT', type.zone)
     case 'timestamp':
-      return 'TIMESTAMP'
+      return type.precision > 6 ? 'HUGEINT' : 'TIMESTAMP'
     case 'timestamp with time zone':
-      return 'TIMESTAMPTZ'
+      return zoned(type.precision > 6 ? 'HUGEINT' : 'TIMESTAMPTZ', type.zone)
     case 'array':
       return `${duckType(type.element)}[]`
     case 'map':
@@ -52,6 +56,10 @@ export function duckType(type: PrestoType): string {
       return type.kind.toUpperCase()
   }
 }
+
+/** The type of values of which each carries its own zone is a pair. */
+const zoned = (duck: string, zone: string | null | undefined): string =>
+  zone === null ? `STRUCT(t ${duck}, z VARCHAR)` : duck
 
 /** Name of the field at `index` (from 0) of a row inside the engine. */
 export const rowField = (index: number): string => `f${index + 1}`

@@ -2,11 +2,22 @@ import type { Typed, TypedOf } from '../analyze/plan.ts'
 import { QueryError } from '../errors.ts'
 import {
   duckType,
-  instantTimestamp,
+  hasOwnZones,
+  instantIn,
   isInteger,
+  isLong,
+  isMoment,
   isNumeric,
-  localTimestamp,
+  isPlain,
+  localIn,
+  longOfMicros,
+  type MomentType,
+  plainMoment,
   raise,
+  withoutZone,
+  withZone,
+  zoneNameSql,
+  zoneOfValue,
 } from '../functions/index.ts'
 import type { Generator } from './generator.ts'
 import { once } from './once.ts'
@@ -19,17 +30,13 @@ export function arithmeticSql(g: Generator, typed: Arithmetic): string {
   const { type, operator } = typed
   if (type.kind === 'decimal') return decimalSql(typed, left, right)
   if (isNumeric(type)) return numberSql(typed, left, right)
-  const momentLeft = isMoment(typed.left)
-  const momentRight = isMoment(typed.right)
+  const momentLeft = isMoment(typed.left.type)
+  const momentRight = isMoment(typed.right.type)
   if (momentLeft && momentRight) return differenceSql(typed.left, left, right)
   if (momentLeft) return shiftSql(g, typed.left, left, operator, right, typed.right)
   if (momentRight) return shiftSql(g, typed.right, right, operator, left, typed.left)
   if (operator === '*' || operator === '/') return scaledSql(typed, left, right)
   return `(${left} ${operator} ${right})`
-}
-
-function isMoment({ type }: Typed): boolean {
-  return ['date', 'time', 'timestamp', 'timestamp with time zone'].includes(type.kind)
 }
 
 function numberSql({ type, operator, right: divisor }: Arithmetic, left: string, right: string): string {
@@ -70,7 +77,17 @@ function productSql({ type, left: a, right: b }: Arithmetic, left: string, right
 /** moment − moment is an interval of milliseconds. */
 function differenceSql(moment: Typed, left: string, right: string): string {
   if (moment.type.kind === 'date') return `to_days(CAST(${left} - ${right} AS INTEGER))`
-  return `to_microseconds(epoch_us(${left}) - epoch_us(${right}))`
+  if (!isLong(moment.type)) {
+    const micros = (sql: string): string => `epoch_us(${sql})`
+    return `to_milliseconds(${wholeMillis(micros(left), 1000)} - ${wholeMillis(micros(right), 1000)})`
+  }
+  const unit = 1_000_000_000
+  return `to_milliseconds(CAST(${wholeMillis(left, unit)} - ${wholeMillis(right, unit)} AS BIGINT))`
+}
+
+/** Intervals count milliseconds: what is finer is cut from each side before they are subtracted. */
+function wholeMillis(sql: string, unit: number): string {
+  return `((${sql} - ((${sql} % ${unit}) + ${unit}) % ${unit}) // ${unit})`
 }
 
 /** A date stays a date; months move in the zone of the value. */
@@ -97,9 +114,41 @@ function shiftSql(
     }
     return `CAST(${sql} ${operator} ${by} AS DATE)`
   }
+  if (!isMoment(type)) throw new TypeError('not a moment')
+  const session = g.context.zone
+  if (isPlain(type)) return shiftedPlain(sql, type, operator, by, interval, session)
+  if (type.kind === 'time' || type.kind === 'time with time zone') {
+    const value = withoutZone(sql, type)
+    const moved = `CAST(((${value} ${operator} ${intervalPicos(by)}) % ${DAY_PICOS} + ${DAY_PICOS}) % ${DAY_PICOS} AS BIGINT)`
+    return hasOwnZones(type) ? withZone(moved, zoneNameSql(sql, type, session)) : moved
+  }
+  const value = withoutZone(sql, type)
+  if (interval.type.kind === 'interval day to second' && isLong(type)) {
+    const moved = `(${value} ${operator} ${intervalPicos(by)})`
+    return hasOwnZones(type) ? withZone(moved, zoneNameSql(sql, type, session)) : moved
+  }
+  const plain = plainMoment(sql, type, session)
+  const moved = shiftedPlain(plain, type, operator, by, interval, session, sql)
+  const fine = isLong(type) ? `(${longOfMicros(moved)} + p_long_picos(${value}))` : moved
+  return hasOwnZones(type) ? withZone(fine, zoneNameSql(sql, type, session)) : fine
+}
+
+const DAY_PICOS = '86400000000000000'
+const intervalPicos = (sql: string): string => `(CAST(epoch_us(${sql}) AS HUGEINT) * 1000000)`
+
+/** `held` is the value as it is held, where that is more than the engine's own type. */
+function shiftedPlain(
+  sql: string,
+  type: MomentType,
+  operator: string,
+  by: string,
+  interval: Typed,
+  session: string,
+  held = sql,
+): string {
   if (type.kind === 'timestamp with time zone' && interval.type.kind === 'interval year to month') {
-    const zone = type.zone ?? g.context.zone
-    return instantTimestamp(`(${localTimestamp(sql, zone)} ${operator} ${by})`, zone)
+    const zone = zoneOfValue(held, type, session)
+    return instantIn(`(${localIn(sql, zone)} ${operator} ${by})`, zone)
   }
   return `(${sql} ${operator} ${by})`
 }

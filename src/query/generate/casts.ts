@@ -2,10 +2,10 @@ import { type Position, QueryError } from '../errors.ts'
 import {
   castText,
   duckType,
-  instantTimestamp,
   isInteger,
+  isMoment,
   isNumeric,
-  localTimestamp,
+  type MomentType,
   raiseSql,
   rowField,
   sameType,
@@ -13,7 +13,7 @@ import {
 import type { CallContext } from '../functions/types.ts'
 import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
-import { timestampFromText, zonedFromText } from './moment-casts.ts'
+import { momentCast, momentFromText } from './moment-casts.ts'
 import { once } from './once.ts'
 
 export type CastPlace = {
@@ -28,7 +28,7 @@ export type CastPlace = {
  * engine holds both types alike. The value may be repeated in the result.
  */
 export function castSql(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string {
-  if (sameType(from, to)) return sql
+  if (sameType(from, to) && duckType(from) === duckType(to)) return sql
   const cast = castOf('v', from, to, place)
   // Cheap to ask: a cast that keeps its value as it is needs no name for it.
   return cast === 'v' ? sql : once([sql] as const, (name) => castOf(name, from, to, place))
@@ -65,13 +65,11 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
     case 'decimal':
       return toDecimal(sql, from, to)
     case 'date':
-      return toDate(sql, from, place.context)
     case 'time':
-      return toTime(sql, from, to, place.context)
+    case 'time with time zone':
     case 'timestamp':
-      return toTimestamp(sql, from, to.precision, place.context)
     case 'timestamp with time zone':
-      return toZoned(sql, from, to, place.context)
+      return toMoment(sql, from, to as MomentType, place.context)
     default:
       return undefined
   }
@@ -160,58 +158,15 @@ function toDecimal(sql: string, from: PrestoType, to: PrestoType): string | unde
   return from.kind === 'boolean' || isNumeric(from) ? `CAST(${sql} AS ${duck})` : undefined
 }
 
-function toDate(sql: string, from: PrestoType, context: CallContext): string | undefined {
-  if (isText(from)) return fromText(sql, '\\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\\s*', { kind: 'date' })
-  if (from.kind === 'timestamp') return `CAST(${sql} AS DATE)`
-  if (from.kind === 'timestamp with time zone')
-    return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS DATE)`
-  return undefined
-}
+const YEARS_OF_FOUR_DIGITS = '\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*'
 
-function toTime(sql: string, from: PrestoType, to: PrestoType, context: CallContext): string | undefined {
-  if (isText(from)) return fromText(sql, '\\s*[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,12})?)?\\s*', to)
-  if (from.kind === 'time') return sql
-  if (from.kind === 'timestamp') return `CAST(${sql} AS TIME)`
-  if (from.kind === 'timestamp with time zone')
-    return `CAST(${localTimestamp(sql, from.zone ?? context.zone)} AS TIME)`
-  return undefined
-}
-
-function toTimestamp(
-  sql: string,
-  from: PrestoType,
-  precision: number,
-  context: CallContext,
-): string | undefined {
-  if (isText(from))
-    return rounded(timestampFromText(sql, cannotCast(sql, { kind: 'timestamp', precision })), 6, precision)
-  if (from.kind === 'date') return `CAST(${sql} AS TIMESTAMP)`
-  if (from.kind === 'timestamp') return rounded(sql, from.precision, precision)
-  if (from.kind === 'timestamp with time zone') {
-    return rounded(localTimestamp(sql, from.zone ?? context.zone), from.precision, precision)
-  }
-  if (from.kind === 'time')
-    return `(CAST('${new Date(context.startedAtMs).toISOString().slice(0, 10)}' AS DATE) + ${sql})`
-  return undefined
-}
-
-/** Half up to the digits of a second that the type shows. */
-function rounded(sql: string, from: number, to: number): string {
-  if (to >= Math.min(from, 6)) return sql
-  const unit = 10 ** (6 - to)
-  return `make_timestamp(CAST(floor((epoch_us(${sql}) + ${unit / 2}) / ${unit}) AS BIGINT) * ${unit})`
-}
-
-function toZoned(
-  sql: string,
-  from: PrestoType,
-  to: Extract<PrestoType, { kind: 'timestamp with time zone' }>,
-  context: CallContext,
-): string | undefined {
-  if (from.kind === to.kind) return sql
-  if (isText(from)) return zonedFromText(sql, context.zone)
-  const local = toTimestamp(sql, from, to.precision, context)
-  return local === undefined ? undefined : instantTimestamp(local, to.zone ?? context.zone)
+function toMoment(sql: string, from: PrestoType, to: MomentType, context: CallContext): string | undefined {
+  if (isMoment(from)) return momentCast(sql, from, to, context)
+  if (!isText(from)) return undefined
+  if (to.kind !== 'date') return momentFromText(sql, to, context)
+  const careful = `make_date(CAST(p_read_date(${sql}) AS INTEGER))`
+  const quick = `TRY_CAST(trim(${sql}) AS DATE)`
+  return `CASE WHEN regexp_full_match(${sql}, '${YEARS_OF_FOUR_DIGITS}') THEN coalesce(${quick}, ${careful}) ELSE ${careful} END`
 }
 
 /** Arrays, maps and rows member by member; unchanged when the engine holds both alike and no member changes. */

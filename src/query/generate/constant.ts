@@ -1,5 +1,7 @@
+import { dayNumber } from '../analyze/moments.ts'
 import type { TypedOf } from '../analyze/plan.ts'
-import { duckType, instantTimestamp, textLiteral } from '../functions/index.ts'
+import { duckType, offsetAt, offsetName, textLiteral, zoneOf } from '../functions/index.ts'
+import { clockPicos, localPicos, readZonedTime, zonedPicos } from './read-moments.ts'
 
 /** A constant as DuckDB text of exactly its type. */
 export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: string): string {
@@ -27,8 +29,20 @@ export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: s
     case 'tdigest':
     case 'qdigest':
       return `unhex(${textLiteral(text)})`
-    case 'timestamp with time zone':
-      return instantTimestamp(`CAST(${textLiteral(text)} AS TIMESTAMP)`, type.zone ?? sessionZone)
+    case 'ipaddress':
+      return `unhex(${textLiteral(text)})`
+    case 'date':
+      return /^\d{4}-/.test(text) ? `CAST(${textLiteral(text)} AS DATE)` : `make_date(${dayNumber(text)})`
+    case 'time':
+      return type.precision > 6 ? `CAST(${clockPicos(text)} AS BIGINT)` : `CAST(${textLiteral(text)} AS TIME)`
+    case 'time with time zone':
+      return `CAST(${readZonedTime(`${text}${offsetName(offsetAt(zoneOf(type.zone ?? sessionZone), 0))}`, 'UTC', 12)} AS BIGINT)`
+    case 'timestamp':
+      return timestampConstant(text, type.precision)
+    case 'timestamp with time zone': {
+      const picos = zonedPicos(localPicos(momentParts(text)), type.zone ?? sessionZone)
+      return type.precision > 6 ? `CAST(${picos} AS HUGEINT)` : `make_timestamptz(${picos / 1_000_000n})`
+    }
     case 'interval year to month':
       return `to_months(${text})`
     case 'interval day to second':
@@ -36,4 +50,16 @@ export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: s
     default:
       return `CAST(${textLiteral(text)} AS ${duckType(type)})`
   }
+}
+
+function momentParts(text: string): { date: string; time: string } {
+  const [date = '', time = ''] = text.split(' ')
+  return { date, time }
+}
+
+/** Years of other than four digits are written as numbers: the engine writes them its own way. */
+function timestampConstant(text: string, precision: number): string {
+  if (precision > 6) return `CAST(${localPicos(momentParts(text))} AS HUGEINT)`
+  if (/^\d{4}-/.test(text)) return `CAST(${textLiteral(text)} AS TIMESTAMP)`
+  return `make_timestamp(${localPicos(momentParts(text)) / 1_000_000n})`
 }

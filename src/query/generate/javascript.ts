@@ -3,7 +3,7 @@ import type { JavaScriptFunction } from '../functions/types.ts'
 import { divide, modulo, multiply } from './decimals.ts'
 import type { Shape } from './json-casts.ts'
 import { jsonShape } from './json-shape.ts'
-import { zonedInstant } from './moment-casts.ts'
+import * as read from './read-moments.ts'
 
 /** A QueryError must travel through the engine as text: `NAME: message`. */
 function carried(run: (...args: never[]) => unknown): (...args: unknown[]) => unknown {
@@ -31,15 +31,24 @@ function shapeOf(text: string): Shape {
   return shape
 }
 
+function reader(
+  name: string,
+  parameters: string[],
+  returns: string,
+  run: (...args: never[]) => unknown,
+): JavaScriptFunction {
+  return { name, parameters, returns, pure: true, run: carried(run) }
+}
+
 /** What generated SQL calls besides the functions' own; the engine registers both lists. */
 export const generatorFunctions: JavaScriptFunction[] = [
-  {
-    name: 'p_zoned_instant',
-    parameters: ['VARCHAR', 'VARCHAR'],
-    returns: 'BIGINT',
-    pure: true,
-    run: carried(zonedInstant),
-  },
+  reader('p_read_date', ['VARCHAR'], 'BIGINT', read.readDate),
+  reader('p_read_timestamp', ['VARCHAR', 'INTEGER'], 'HUGEINT', read.readTimestamp),
+  reader('p_read_zoned', ['VARCHAR', 'VARCHAR', 'INTEGER'], 'HUGEINT', read.readZoned),
+  reader('p_zone_in', ['VARCHAR', 'VARCHAR'], 'VARCHAR', read.zoneIn),
+  reader('p_read_time', ['VARCHAR', 'INTEGER'], 'BIGINT', read.readTimeOfDay),
+  reader('p_read_zoned_time', ['VARCHAR', 'VARCHAR', 'INTEGER'], 'BIGINT', read.readZonedTime),
+  reader('p_offset_in', ['VARCHAR', 'VARCHAR'], 'VARCHAR', read.offsetIn),
   { name: 'p_decimal_divide', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(divide) },
   { name: 'p_decimal_modulo', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(modulo) },
   { name: 'p_decimal_multiply', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(multiply) },

@@ -34,6 +34,7 @@ import {
   dayIntervalText,
   decimalText,
   monthIntervalText,
+  picosText,
   timestampText,
   timeText,
   zonedTimestampText,
@@ -255,6 +256,8 @@ function rowWriter(type: PrestoType & { kind: 'row' }, vector: DuckDBVector): Ce
 /** Dates, times, timestamps and intervals: all texts. */
 function momentWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
   const { items, dataView } = vector as unknown as Inside
+  if ('zone' in type && type.zone === null) return ownZoneWriter(type, vector)
+  if (isHeldAsPicos(type)) return picosWriter(type, () => type.zone ?? 'UTC', vector)
   if (type.kind === 'date') {
     if (!(vector instanceof DuckDBDateVector && items instanceof Int32Array)) throw misfit(type, vector)
     return (sink, row) => writeAscii(sink, dateText(items[row]!))
@@ -268,8 +271,45 @@ function momentWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
     return (sink, row) => writeAscii(sink, timeText(Number(scale(items[row]!)), precision))
   if (type.kind === 'timestamp')
     return (sink, row) => writeAscii(sink, timestampText(scale(items[row]!), precision))
-  const zone = type.zone ?? 'UTC'
+  const zone = ('zone' in type ? type.zone : undefined) ?? 'UTC'
   return (sink, row) => writeAscii(sink, zonedTimestampText(scale(items[row]!), precision, zone))
+}
+
+type PicosType = Extract<
+  PrestoType,
+  { kind: 'time' | 'timestamp' | 'time with time zone' | 'timestamp with time zone' }
+>
+
+function isHeldAsPicos(type: PrestoType): type is PicosType & { zone?: string } {
+  if (type.kind === 'time with time zone') return true
+  return (
+    (type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamp with time zone') &&
+    type.precision > 6
+  )
+}
+
+/** A moment and the name of the zone it is shown in. */
+function ownZoneWriter(
+  type: Extract<PrestoType, { zone?: string | null }>,
+  vector: DuckDBVector,
+): CellWriter {
+  if (!(vector instanceof DuckDBStructVector)) throw misfit(type, vector)
+  const [moments, zones] = [vector.entryVectorAt(0), vector.entryVectorAt(1)]
+  const zoneOf = (row: number) => String(zones.getItem(row))
+  if (isHeldAsPicos(type)) return picosWriter(type, zoneOf, moments)
+  const { items } = moments as unknown as Inside
+  const scale = microsScale(String(moments.type))
+  if (!(items instanceof BigInt64Array) || scale === undefined) throw misfit(type, vector)
+  return (sink, row) => writeAscii(sink, zonedTimestampText(scale(items[row]!), type.precision, zoneOf(row)))
+}
+
+/** Moments that are numbers of picoseconds. */
+function picosWriter(type: PicosType, zoneOf: (row: number) => string, vector: DuckDBVector): CellWriter {
+  return (sink, row) => {
+    const picos = vector.getItem(row)
+    if (typeof picos !== 'bigint') throw misfit(type, vector)
+    writeAscii(sink, picosText(type.kind, picos, type.precision, zoneOf(row)))
+  }
 }
 
 function intervalWriter(kind: PrestoType['kind'], view: DataView): CellWriter {

@@ -5,7 +5,7 @@ const two = (n: number) => (n < 10 ? `0${n}` : String(n))
 /** `yyyy-MM-dd` of a day counted from 1970-01-01; years beyond 9999 get as many digits as they need. */
 export function dateText(day: number): string {
   const { year, month, dayOfMonth } = civil(day)
-  const sign = year < 0 ? '-' : ''
+  const sign = year < 0 ? '-' : year > 9999 ? '+' : ''
   return `${sign}${String(Math.abs(year)).padStart(4, '0')}-${two(month)}-${two(dayOfMonth)}`
 }
 
@@ -49,6 +49,40 @@ export function timestampText(micros: bigint, precision: number): string {
 /** As `timestampText` in the wall clock of the zone, followed by the zone's name. */
 export function zonedTimestampText(micros: bigint, precision: number, zone: string): string {
   return `${timestampText(micros + BigInt(offsetSeconds(zone, micros)) * 1_000_000n, precision)} ${zone}`
+}
+
+const PICOS_PER_SECOND = 1_000_000_000_000n
+const DAY_PICOS = 86_400n * PICOS_PER_SECOND
+
+/** The text of a time, or a timestamp, given in picoseconds; with time zone: in UTC, to be shown in the zone. */
+export function picosText(
+  kind: 'time' | 'timestamp' | 'time with time zone' | 'timestamp with time zone',
+  picos: bigint,
+  precision: number,
+  zone: string,
+): string {
+  if (kind === 'time') return clockPicosText(picos, precision)
+  if (kind === 'time with time zone') {
+    const seconds = offsetSeconds(zone, 0n)
+    const local = (picos + BigInt(seconds) * PICOS_PER_SECOND + DAY_PICOS) % DAY_PICOS
+    return clockPicosText(local, precision) + offsetText(seconds)
+  }
+  const seconds = kind === 'timestamp' ? 0 : offsetSeconds(zone, picos / 1_000_000n)
+  const local = picos + BigInt(seconds) * PICOS_PER_SECOND
+  const ofDay = ((local % DAY_PICOS) + DAY_PICOS) % DAY_PICOS
+  const day = dateText(Number((local - ofDay) / DAY_PICOS))
+  return `${day} ${clockPicosText(ofDay, precision)}${kind === 'timestamp' ? '' : ` ${zone}`}`
+}
+
+function clockPicosText(picos: bigint, precision: number): string {
+  const clock = timeText(Number(picos / 1_000_000n), 6)
+  if (precision === 0) return clock.slice(0, 8)
+  return (clock + String(picos % 1_000_000n).padStart(6, '0')).slice(0, 9 + precision)
+}
+
+function offsetText(seconds: number): string {
+  const minutes = Math.abs(seconds) / 60
+  return `${seconds < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>()
