@@ -10,6 +10,7 @@ import {
   type SnapshotWriter,
 } from '../snapshot/index.ts'
 import { type Access, createAccess } from './access.ts'
+import { answerAnnouncements } from './announcements.ts'
 import { createAuthenticate, createIdentifyKey, type IdentifyKey } from './authenticate.ts'
 import { createSnapshotExporter, type SnapshotExporter } from './exporter.ts'
 import { createLoginThrottle } from './login-throttle.ts'
@@ -61,6 +62,7 @@ export async function openCatalog({
   const secrets = await openSecretBox({ dataDir })
   const broadcast = createSnapshotBroadcast(channel, log)
   const exporter = createSnapshotExporter({ database, gate, writer, broadcast, clock, log })
+  answerAnnouncements(channel, exporter)
   answerQuestions(channel, createDecider({ exporter, view: writer }))
   const reader = createCatalogReader({ view: writer, exporter, gate })
   const access = createAccess(reader)

@@ -26,8 +26,11 @@ export type SnapshotExporter = {
   catchUp(options: { deadlineMs: number }): Promise<void>
   /** True while the snapshot is known to lag by no more than a few turns. */
   inSync(): boolean
-  /** Fsyncs, before a commit, that these things are being taken away. @throws snapshot_unwritable (503, retry) */
-  announceDenials(xid: bigint, keys: string[]): Promise<void>
+  /**
+   * Fsyncs, before a commit, that these things are being taken away; `untilKnown`: waits for the local ingest processes as well.
+   * @throws snapshot_unwritable (503, retry)
+   */
+  announceDenials(xid: bigint, keys: string[], options?: { untilKnown?: boolean }): Promise<void>
   /** Tells the snapshot and every local ingest process about a transaction of our own, at once. Never rejects. */
   applyOwnCommit(xid: bigint, changes: Change[]): Promise<void>
   /** Last reading, then closed: nothing newer until `unseal`. Resolves when all of it survives power loss. */
@@ -182,12 +185,13 @@ export function createSnapshotExporter(options: ExporterOptions): SnapshotExport
         given.abort()
       }
     },
-    async announceDenials(xid, keys) {
+    async announceDenials(xid, keys, { untilKnown = false } = {}) {
       if (keys.length === 0) return
       const { epoch } = gate.current()
       await writer.appendDurably({ t: 'deny', xid: String(xid), epoch, keys })
-      // Not waited for: until it has read the line, a reader is as ignorant as the database is undecided.
-      void broadcast.everyoneHolds(writer.position)
+      const known = broadcast.everyoneHolds(writer.position)
+      // Else not waited for: until it has read the line, a reader is as ignorant as the database is undecided.
+      if (untilKnown) await known
     },
     async applyOwnCommit(xid, changes) {
       const kept = changes.filter(({ kind }) => isKind(kind))

@@ -46,6 +46,39 @@ export async function insertTable(
   return row?.id
 }
 
+/** Likewise, under a number that was reserved for it; false when there is a table of that name. */
+export async function insertTableAs(
+  sql: Sql,
+  { id, databaseId, name, type }: { id: bigint; databaseId: bigint; name: string; type: string },
+): Promise<boolean> {
+  const rows = await sql`
+    INSERT INTO tables (id, database_id, name, type) VALUES (${id}, ${databaseId}, ${name}, ${type})
+    ON CONFLICT (database_id, name) WHERE removed_at IS NULL DO NOTHING RETURNING id`
+  return rows.length === 1
+}
+
+/** Numbers for tables to come. */
+export async function reserveTableIds(sql: Sql, count: number): Promise<bigint[]> {
+  const rows = await sql<{ id: bigint }>`
+    SELECT nextval(pg_get_serial_sequence('tables', 'id')) AS id FROM generate_series(1, ${count}::int)`
+  return rows.map(({ id }) => id)
+}
+
+/** As `lockTable`, by number; false when it is gone. */
+export async function lockTableById(sql: Sql, id: bigint): Promise<boolean> {
+  const rows = await sql`
+    SELECT 1 FROM tables WHERE id = ${id} AND removed_at IS NULL FOR NO KEY UPDATE`
+  return rows.length === 1
+}
+
+/** False when there is no such column any more. */
+export async function hideColumn(sql: Sql, tableId: bigint, key: string): Promise<boolean> {
+  const rows = await sql`
+    UPDATE table_columns SET removed_at = now()
+     WHERE table_id = ${tableId} AND key = ${key} AND removed_at IS NULL RETURNING 1`
+  return rows.length === 1
+}
+
 export async function idempotentKeyOf(
   sql: Sql,
   databaseId: bigint,

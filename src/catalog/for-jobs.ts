@@ -1,0 +1,107 @@
+import type { Sql } from '../kernel/index.ts'
+import { holdDatabase, insertDatabase, lockDatabase, removeDatabase } from './database-store.ts'
+import {
+  declareColumns,
+  hideColumn,
+  insertTableAs,
+  lockTable,
+  lockTableById,
+  moveTable,
+  removeTable,
+  touchTable,
+} from './table-store.ts'
+
+/**
+ * Changes of the catalog inside the transaction of a job's end. Each says false when the catalog is not any more as the job saw it;
+ * the caller then undoes what it has done so far.
+ */
+
+/** SQL names are names and keys at once: what senders call so goes there. */
+export type SqlColumn = { name: string; type: string }
+const declared = ({ name, type }: SqlColumn) => ({ key: name, type, name })
+
+export async function createTableAs(
+  sql: Sql,
+  {
+    accountId,
+    id,
+    database,
+    name,
+    columns,
+  }: { accountId: bigint; id: bigint; database: string; name: string; columns: SqlColumn[] },
+): Promise<boolean> {
+  const databaseId = await holdDatabase(sql, accountId, database)
+  if (databaseId === undefined || !(await insertTableAs(sql, { id, databaseId, name, type: 'log' })))
+    return false
+  if (columns.length > 0) await declareColumns(sql, id, columns.map(declared), { replace: false })
+  return true
+}
+
+/** By number, as long as it goes by that name there. */
+async function isThere(
+  sql: Sql,
+  { accountId, id, database, name }: { accountId: bigint; id: bigint; database: string; name: string },
+): Promise<boolean> {
+  const databaseId = await holdDatabase(sql, accountId, database)
+  if (databaseId === undefined) return false
+  return (await lockTable(sql, databaseId, name))?.id === id
+}
+
+type At = Parameters<typeof isThere>[1]
+
+export async function dropTableAs(sql: Sql, at: At): Promise<boolean> {
+  if (!(await isThere(sql, at))) return false
+  await removeTable(sql, at.id)
+  return true
+}
+
+export async function renameTableAs(
+  sql: Sql,
+  at: At,
+  to: { database: string; name: string },
+): Promise<boolean> {
+  if (!(await isThere(sql, at))) return false
+  const databaseId = await holdDatabase(sql, at.accountId, to.database)
+  if (databaseId === undefined || (await lockTable(sql, databaseId, to.name)) !== undefined) return false
+  await moveTable(sql, at.id, { databaseId, name: to.name })
+  return true
+}
+
+/** Adds a column, or gives one another name: it keeps its key. False when the table is gone. */
+export async function putColumnAs(
+  sql: Sql,
+  id: bigint,
+  { key, name, type }: SqlColumn & { key: string },
+): Promise<boolean> {
+  if (!(await lockTableById(sql, id))) return false
+  await declareColumns(sql, id, [{ key, type, name }], { replace: false })
+  await touchTable(sql, id)
+  return true
+}
+
+/** Its values stay in the files. */
+export async function dropColumnAs(sql: Sql, id: bigint, key: string): Promise<boolean> {
+  if (!(await lockTableById(sql, id)) || !(await hideColumn(sql, id, key))) return false
+  await touchTable(sql, id)
+  return true
+}
+
+export function createDatabaseAs(
+  sql: Sql,
+  wanted: { accountId: bigint; name: string; ownerId: bigint },
+): Promise<boolean> {
+  return insertDatabase(sql, wanted)
+}
+
+/** protected: nothing was changed, and it will not be. */
+export async function dropDatabaseAs(
+  sql: Sql,
+  accountId: bigint,
+  name: string,
+): Promise<'dropped' | 'gone' | 'protected'> {
+  const database = await lockDatabase(sql, accountId, name)
+  if (database === undefined) return 'gone'
+  if (database.deleteProtected) return 'protected'
+  await removeDatabase(sql, database.id)
+  return 'dropped'
+}
