@@ -7,6 +7,8 @@ import type { EndRecord, JobEnd } from './types.ts'
 /** How often a job may lose its worker, beyond the retries it was given, before it is taken for the cause. */
 export const LOST_WORKERS_ALLOWED = 5
 const LONGEST_RETRY_WAIT_SECONDS = 60
+/** How often a job whose changes could not be stored beside those of others is begun again, beyond its retries. */
+const REFUSALS_ALLOWED = 1
 
 type Situation = {
   account_id: string
@@ -42,7 +44,7 @@ export async function finishJob(
   const record = job.kill_requested ? told : await withPart(sql, told, commits)
   const step = stepOfEnd(record.end, {
     killRequested: job.kill_requested,
-    retriesLeft: job.attempt <= job.retry_limit,
+    retriesLeft: job.attempt <= job.retry_limit + (record === told ? 0 : REFUSALS_ALLOWED),
   })
   const status = advance(job.status, step)
   if (step === 'requeue') await requeue(sql, record.id, record.log, retryWaitSeconds(job.attempt))
@@ -64,8 +66,8 @@ async function withPart(
     throw new Error(`nothing here can commit what job ${id} has done: ${end.commit.kind}`)
   const refusal = await commit(sql, { id, attempt }, end.commit.data)
   if (refusal === undefined) return record
-  const { name, message } = refusal
-  const error: JobEnd = { kind: 'error', cpuMs: end.cpuMs, name, message, retryable: false }
+  const { name, message, again = false } = refusal
+  const error: JobEnd = { kind: 'error', cpuMs: end.cpuMs, name, message, retryable: again }
   return { ...record, end: error, log: `${record.log}${name}: ${message}\n` }
 }
 

@@ -26,6 +26,7 @@ export function createReporter({
   journal,
   local,
   commits = {},
+  onEnded = () => undefined,
   clock,
   log,
 }: {
@@ -34,6 +35,8 @@ export function createReporter({
   local: Pick<LocalWork, 'isLocal' | 'refresh'>
   /** What the runners commit with the ends of their jobs, by kind. */
   commits?: Readonly<Record<string, CommitEnd>>
+  /** Somebody may wait for the job: its end can be seen now. */
+  onEnded?: (id: bigint) => void
   clock: Clock
   log: Log
 }): Reporter {
@@ -45,6 +48,7 @@ export function createReporter({
     const admission = { class: 'job-report', deadlineMs: DEADLINE_MS } as const
     const finish = await database.write(admission, (sql) => finishJob(sql, end, commits))
     if (!unwritten.delete(end)) await journal.reported(end)
+    onEnded(end.id)
     const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
     if (finish.kind === 'ended') log.info({ ...fields, status: finish.status }, 'job ended')
     else log.info(fields, 'the end of a job came too late: it is not ours any more')
@@ -80,6 +84,8 @@ export function createReporter({
         )
         unwritten.add(end)
       }
+      // While the main database is away the journal tells it.
+      if (end.local) onEnded(end.id)
       wake()
     },
     unwritten: () => [...unwritten],

@@ -34,14 +34,15 @@ export type CommitPart = { kind: string; data: Readonly<Record<string, unknown>>
 
 /**
  * Stores the part of a job whose attempt is still its own. Runs inside the transaction of the end, perhaps more than once, and
- * takes effect once. A refusal must have changed nothing; the job then ends with this error, and is not tried again.
+ * takes effect once. A refusal must have changed nothing; the job then ends with this error, and is not tried again unless it says so.
  */
 export type CommitEnd = (
   sql: Sql,
   job: { id: bigint; attempt: number },
   data: Readonly<Record<string, unknown>>,
 ) => Promise<CommitRefusal | undefined>
-export type CommitRefusal = { name: string; message: string }
+/** `again`: what the job was planned on has changed meanwhile, and it may be planned anew, once. */
+export type CommitRefusal = { name: string; message: string; again?: boolean }
 
 /** A result is stored once, as the exact msgpack.gz bytes clients download, plus its schema. */
 export type StoredResult = {

@@ -61,7 +61,12 @@ export function createWorker(options: WorkerOptions): Worker {
   >
   const local = createLocalWork({ ...options, types })
   for (const end of options.journal.pending()) if (end.local) local.add(end.id)
-  const reporter = createReporter({ ...options, local, commits })
+  const reporter = createReporter({
+    ...options,
+    local,
+    commits,
+    onEnded: (id) => channel.notify('job-ended', { id: String(id) }, 'core'),
+  })
   const upkeep = createUpkeep(options, running, local)
   let wake: () => void = () => undefined
   let isWoken = false
