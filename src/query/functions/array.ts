@@ -1,7 +1,9 @@
-import type { PrestoType } from '../presto-type.ts'
+import { QueryError } from '../errors.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
-import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
+import { type Call, type FunctionDefinition, fail, freshNames, scalar, type TypedCall } from './define.ts'
 import { choose, duckType, raise, rowField } from './duck-type.ts'
+import { equalSql, isFlat } from './equality.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda, applyLambdaOnce } from './lambda-sql.ts'
@@ -20,7 +22,50 @@ const quantifier = (name: string) =>
 
 function elementAt(call: Call): string {
   const [list, index] = call.args
-  return `CASE WHEN ${index} = 0 THEN ${fail(call, INVALID, 'SQL array indices start at 1')} ELSE ${list}[${index}] END`
+  return `CASE WHEN ${index} = 0 AND ${list} IS NOT NULL THEN ${fail(call, INVALID, 'SQL array indices start at 1')} ELSE ${list}[${index}] END`
+}
+
+/** For each element 1 when it is equal, 0 when not, -1 when that cannot be said, NULL when it is NULL. */
+function answersFor(call: Call): string {
+  const [list, value] = call.args
+  const [x] = freshNames(1, call.args) as [string]
+  const equal = equalSql(x, value!, elementOf(call.types[0]!))
+  return `list_transform(${list}, lambda ${x}: CASE WHEN ${x} IS NOT NULL THEN coalesce(CAST(${equal} AS INTEGER), -1) END)`
+}
+
+const indeterminate = (call: Call): string =>
+  fail(
+    call,
+    'NOT_SUPPORTED',
+    `${call.name} does not support arrays with elements that are null or contain null`,
+  )
+
+/** Elements that hold elements of their own are looked at one after the other, until one is equal or cannot be compared. */
+function contains(call: Call): string {
+  const [list, value] = call.args
+  if (isFlat(elementOf(call.types[0]!))) return `p_contains(${list}, ${value})`
+  const answers = answersFor(call)
+  return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE p_contains(${answers}, 1) END`
+}
+
+function position(call: Call): string {
+  const [list, value] = call.args
+  const found = (sql: string) => `coalesce(CAST(${sql} AS BIGINT), CASE WHEN ${list} IS NOT NULL THEN 0 END)`
+  if (isFlat(elementOf(call.types[0]!)))
+    return `CASE WHEN ${value} IS NOT NULL THEN ${found(`list_position(${list}, ${value})`)} END`
+  const answers = answersFor(call)
+  return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE ${found(`list_position(${answers}, 1)`)} END`
+}
+
+function remove(call: Call): string {
+  const [list, value] = call.args
+  const [x] = freshNames(1, call.args)
+  const element = elementOf(call.types[0]!)
+  const kept = `list_filter(${list}, lambda ${x}: ${x} IS NULL OR NOT ${equalSql(x!, value!, element)})`
+  const refused = isFlat(element)
+    ? ''
+    : ` WHEN list_contains(${answersFor(call)}, -1) THEN ${indeterminate(call)}`
+  return `CASE WHEN ${value} IS NULL THEN NULL${refused} ELSE ${kept} END`
 }
 
 function slice(call: Call): string {
@@ -35,7 +80,7 @@ function slice(call: Call): string {
         `list_filter(${list}, lambda "$s": false)`,
       ],
     ],
-    `list_slice(${list}, ${from}, (${from}) + ${length} - 1)`,
+    `list_slice(${list}, ${from}, (${from}) + least(${length}, len(${list})) - 1)`,
   )
 }
 
@@ -61,7 +106,7 @@ function sortBy(call: Call): string {
   const comparator = call.lambda(1)
   const [acc, element, other] = freshNames(3, call.args) as [string, string, string]
   const type = duckType(call.result)
-  const compared = applyLambda(comparator, [other, `${element}[1]`])
+  const compared = `p_compared(${applyLambda(comparator, [other, `${element}[1]`])})`
   return `list_reduce(list_transform(${list}, lambda ${element}: CAST([${element}] AS ${type})), lambda ${acc}, ${element}: list_concat(list_concat(list_filter(${acc}, lambda ${other}: ${compared} <= 0), ${element}), list_filter(${acc}, lambda ${other}: ${compared} > 0)), CAST([] AS ${type}))`
 }
 
@@ -92,7 +137,15 @@ function arrayJoin(call: Call): string {
   const text = castText(x, elementOf(call.types[0]!), call.context)
   const kept = nullText === undefined ? `list_filter(${list}, lambda ${x}: ${x} IS NOT NULL)` : list
   const shown = nullText === undefined ? text : `coalesce(${text}, ${nullText})`
-  return `CASE WHEN ${delimiter} IS NOT NULL THEN array_to_string(list_transform(${kept}, lambda ${x}: ${shown}), ${delimiter}) END`
+  const given = [delimiter, ...(nullText === undefined ? [] : [nullText])]
+  return `CASE WHEN ${given.map((sql) => `${sql} IS NOT NULL`).join(' AND ')} THEN array_to_string(list_transform(${kept}, lambda ${x}: ${shown}), ${delimiter}) END`
+}
+
+function joinedType({ types: [list] }: TypedCall): PrestoType {
+  const element = elementOf(list!)
+  if (!isFlat(element) || element.kind === 'varbinary')
+    throw new QueryError('OPERATOR_NOT_FOUND', `Cannot cast ${typeText(element)} to varchar`)
+  return { kind: 'varchar' }
 }
 
 const joinedLists = ({ args }: Call): string =>
@@ -145,15 +198,9 @@ const INTERVALS = ['interval day to second', 'interval year to month']
 export const definitions: FunctionDefinition[] = [
   ...scalar('cardinality(array(T)) -> bigint', 'CAST(len($1) AS BIGINT)'),
   ...scalar('element_at(array(E), bigint) -> E', elementAt),
-  ...scalar('contains(array(T), T) -> boolean', 'p_contains($1, $2)', { comparable: ['T'] }),
-  ...scalar(
-    'array_position(array(T), T) -> bigint',
-    'CASE WHEN $2 IS NOT NULL THEN coalesce(CAST(list_position($1, $2) AS BIGINT), CASE WHEN $1 IS NOT NULL THEN 0 END) END',
-  ),
-  ...scalar('array_remove(array(T), T) -> array(T)', (call) => {
-    const [x] = freshNames(1, call.args)
-    return `CASE WHEN ${call.args[1]} IS NOT NULL THEN list_filter(${call.args[0]}, lambda ${x}: ${x} IS NULL OR ${x} <> ${call.args[1]}) END`
-  }),
+  ...scalar('contains(array(T), T) -> boolean', contains, { comparable: ['T'] }),
+  ...scalar('array_position(array(T), T) -> bigint', position, { comparable: ['T'] }),
+  ...scalar('array_remove(array(T), T) -> array(T)', remove, { comparable: ['T'] }),
   ...scalar('array_distinct(array(E)) -> array(E)', 'p_distinct($1)', { comparable: ['E'] }),
   ...scalar('array_intersect(array(E), array(E)) -> array(E)', 'p_intersect($1, $2)', { comparable: ['E'] }),
   ...scalar(
@@ -169,10 +216,11 @@ export const definitions: FunctionDefinition[] = [
     orderable: ['T'],
   }),
   ...scalar('array_sort(array(E)) -> array(E)', "list_sort($1, 'ASC', 'NULLS LAST')", { orderable: ['E'] }),
-  ...scalar('array_sort(array(T), function(T, T, bigint)) -> array(T)', sortBy),
+  ...scalar('array_sort(array(T), function(T, T, integer)) -> array(T)', sortBy),
   ...scalar(
     ['array_join(array(T), varchar) -> varchar', 'array_join(array(T), varchar, varchar) -> varchar'],
     arrayJoin,
+    { result: joinedType },
   ),
   ...scalar('slice(array(E), bigint, bigint) -> array(E)', slice),
   ...scalar('reverse(array(E)) -> array(E)', 'list_reverse($1)'),
@@ -225,6 +273,11 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('reduce(array(T), S, function(S, T, S), function(S, R)) -> R', reduce),
   ...scalar('flatten(array(array(E))) -> array(E)', 'flatten($1)'),
   ...scalar('concat(array(E), array(E), array(E)...) -> array(E)', joinedLists),
+  ...scalar('concat(array(E)) -> array(E)', '$1', {
+    result: () => {
+      throw new QueryError(INVALID, 'There must be two or more arguments to concat')
+    },
+  }),
   ...scalar('concat(array(E), E) -> array(E)', 'CASE WHEN $1 IS NOT NULL THEN list_append($1, $2) END'),
   ...scalar('concat(E, array(E)) -> array(E)', 'CASE WHEN $2 IS NOT NULL THEN list_prepend($1, $2) END'),
   ...quantifier('any_match'),
@@ -249,7 +302,9 @@ function combinations(call: Call): string {
 }
 
 export const prelude: string[] = [
+  `CREATE OR REPLACE MACRO p_first_answer(l) AS list_filter(l, lambda "$a": "$a" <> 0)[1]`,
   `CREATE OR REPLACE MACRO p_contains(l, x) AS CASE WHEN x IS NULL THEN NULL WHEN list_contains(l, x) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
+  `CREATE OR REPLACE MACRO p_compared(c) AS CASE WHEN c BETWEEN -1 AND 1 THEN c ELSE ${raise(INVALID, 'Lambda comparator must return either -1, 0, or 1', { kind: 'integer' })} END`,
   `CREATE OR REPLACE MACRO p_any_match(l) AS CASE WHEN list_contains(l, true) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
   `CREATE OR REPLACE MACRO p_all_match(l) AS CASE WHEN list_contains(l, false) THEN false WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN true END`,
   `CREATE OR REPLACE MACRO p_none_match(l) AS CASE WHEN list_contains(l, true) THEN false WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN true END`,

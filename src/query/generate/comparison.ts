@@ -1,29 +1,23 @@
 import type { TypedOf } from '../analyze/plan.ts'
+import { equalSql, isFlat, orderedArraysSql } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
+import { once } from './once.ts'
 
 type Operator = TypedOf<'comparison'>['operator']
 
-/**
- * A comparison of two values of one type. Presto compares rows field by field with three-valued logic, which DuckDB does not,
- * and maps without regard to the order of their entries.
- */
+/** A comparison of two values of one type. */
 export function comparisonSql(operator: Operator, left: string, right: string, type: PrestoType): string {
+  if (isFlat(type)) return comparison(operator, left, right, type)
+  return once([left, right] as const, (a, b) => comparison(operator, a, b, type))
+}
+
+function comparison(operator: Operator, left: string, right: string, type: PrestoType): string {
   if (operator === '=') return equalSql(left, right, type)
   if (operator === '<>')
-    return type.kind === 'row'
-      ? `(NOT ${equalSql(left, right, type)})`
-      : `(${plain(left, type)} <> ${plain(right, type)})`
-  return `(${left} ${operator} ${right})`
-}
-
-function equalSql(left: string, right: string, type: PrestoType): string {
-  if (type.kind !== 'row') return `(${plain(left, type)} = ${plain(right, type)})`
-  const fields = type.fields.map((field, i) => equalSql(fieldSql(left, i), fieldSql(right, i), field.type))
-  return `(${fields.join(' AND ')})`
-}
-
-function fieldSql(sql: string, index: number): string {
-  return `struct_extract(${sql}, 'f${index + 1}')`
+    return isFlat(type) ? `(${left} <> ${right})` : `(NOT ${equalSql(left, right, type)})`
+  return type.kind === 'array'
+    ? orderedArraysSql(operator, left, right, type.element)
+    : `(${left} ${operator} ${right})`
 }
 
 function plain(sql: string, type: PrestoType): string {
@@ -35,7 +29,7 @@ export function distinctSql(left: string, right: string, type: PrestoType): stri
 }
 
 export function inSql(value: string, items: string[], type: PrestoType): string {
-  if (type.kind === 'row' || type.kind === 'map') {
+  if (!isFlat(type)) {
     return `(${items.map((item) => equalSql(value, item, type)).join(' OR ')})`
   }
   return `(${value} IN (${items.join(', ')}))`
