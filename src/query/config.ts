@@ -35,7 +35,14 @@ export const readQuerySettings = defineSettings('query', {
     type: 'integer',
     default: 20_480,
     least: 16,
-    help: 'Most temporary disk one query may use for what does not fit its memory, in MB.',
+    help: 'Most temporary disk one query may use for what does not fit its memory, in MB; beyond it the query fails with EXCEEDED_SPILL_LIMIT.',
+  },
+  resultMegabytes: {
+    env: 'MILLRACE_QUERY_RESULT_MB',
+    type: 'integer',
+    default: 51_200,
+    least: 1,
+    help: 'Largest result of one query as stored (compressed), in MB; beyond it the query fails with GENERIC_INSUFFICIENT_RESOURCES.',
   },
   ipCityFile: {
     env: 'MILLRACE_IP_CITY_FILE',

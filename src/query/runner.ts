@@ -1,17 +1,16 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { RunnableJob, Runner, RunOutcome, RunReport } from '../jobs/index.ts'
+import type { Runner, RunOutcome, RunReport } from '../jobs/index.ts'
 import { AppError, type Clock, type Log } from '../kernel/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import type { QueryCatalog } from './catalog.ts'
-import { bindTables, compileQuery } from './compile.ts'
+import { changesSomething } from './changing.ts'
+import { compileQuery } from './compile.ts'
 import type { QuerySettings } from './config.ts'
 import type { EngineLimits, EnginePool } from './engine/index.ts'
 import { QueryError } from './errors.ts'
 import type { ReferenceFiles } from './functions/types.ts'
 import { permittedLookup } from './permission.ts'
-import { typeText } from './presto-type.ts'
-import { type SystemSources, withSystemTables, writeSystemTables } from './system/index.ts'
+import { type ScriptChanges, type ScriptRun, scriptRun } from './script-run.ts'
+import { type SystemSources, withSystemTables } from './system/index.ts'
 
 export type QueryRunnerOptions = {
   engines: EnginePool
@@ -22,6 +21,7 @@ export type QueryRunnerOptions = {
   catalogFor(user: { accountId: bigint; userId: bigint }): Promise<QueryCatalog>
   /** Rows of system tables that other capabilities keep. */
   systemSources: SystemSources
+  changes: ScriptChanges
   settings: QuerySettings
   clock: Clock
   log: Log
@@ -29,21 +29,20 @@ export type QueryRunnerOptions = {
 
 const TYPES = ['presto', 'trino']
 
-/**
- * Whether a job of these engines changes nothing, so that it may run on the snapshot. At present every statement that
- * compiles is one of these; one that writes will have to be told apart here, from the text of the query.
- */
-export function readsOnly({ type }: { type: string; query: string }): boolean {
-  return TYPES.includes(type)
+/** Whether a job of these engines changes nothing, so that it may run on the snapshot. */
+export function readsOnly({ type, query }: { type: string; query: string }): boolean {
+  return TYPES.includes(type) && !changesSomething(query)
 }
 
 /** Runs jobs of type presto and trino: plan, pick the chunks, one engine process, one stored result. */
 export function createQueryRunner(options: QueryRunnerOptions): Runner {
   return {
     types: TYPES,
+    commits: options.changes.commits,
     async run(job, report, signal) {
       try {
-        return await runQuery(options, job, report, signal)
+        const run = startRun(options, { job, report, signal })
+        return await (changesSomething(job.query) ? options.changes.run(run) : runQuery(run))
       } catch (error) {
         // A kill is not an outcome of the query: the worker knows what it means.
         if (signal.aborted) throw error
@@ -53,26 +52,14 @@ export function createQueryRunner(options: QueryRunnerOptions): Runner {
   }
 }
 
-async function runQuery(
-  options: QueryRunnerOptions,
-  job: RunnableJob,
-  report: RunReport,
-  signal: AbortSignal,
-): Promise<RunOutcome> {
-  const { engines, objects, clock, catalogFor } = options
-  const catalog = await catalogFor(job)
+async function runQuery(run: ScriptRun): Promise<RunOutcome> {
+  const { job, report, context } = run
+  const catalog = await run.catalog()
   const compiled = await compileQuery({
     text: job.query,
     defaultDatabase: job.database,
     lookup: withSystemTables(permittedLookup(catalog)),
-    context: {
-      zone: 'UTC',
-      scheduledTime: job.scheduledTime,
-      startedAtMs: clock.now().getTime(),
-      user: String(job.userId),
-      files: referenceFiles(options.settings),
-      warn: onceEach((line) => report.log(line)),
-    },
+    context,
   })
   const chunks = await catalog.chunksOf(compiled.tables)
   if (catalog.ageMs !== undefined) {
@@ -84,47 +71,25 @@ async function runQuery(
   report.log(
     `reading ${chunks.length} chunks, ${rows} rows, ${bytes} bytes in ${compiled.tables.length} tables`,
   )
-  const systemDirectory = join(options.drafts, `${job.id}-${job.attempt}-system`)
-  const file = join(options.drafts, `${job.id}-${job.attempt}.msgpack.gz`)
-  const path = `results/${job.id}/${job.attempt}.msgpack.gz`
-  const { query, ended } = await run()
-  report.log(`${ended.rows} rows, ${ended.cpuMs} ms of processor time`)
-  const schema = query.columns.map(({ name, type }): [string, string] => [name, typeText(type)])
-  return {
-    kind: 'success',
-    result: { path, rows: ended.rows, bytes: ended.bytes, schema },
-    cpuMs: ended.cpuMs,
-  }
+  const { result, cpuMs } = await run.storeResult(compiled.statements.at(-1)!, { chunks, catalog })
+  report.log(`${result.rows} rows, ${cpuMs} ms of processor time`)
+  return { kind: 'success', result, cpuMs }
+}
 
-  async function run() {
-    try {
-      const system = await writeSystemTables(compiled.statements.at(-1), {
-        catalog,
-        sources: options.systemSources,
-        user: job,
-        directory: systemDirectory,
-        signal,
-        log: (line) => report.log(line),
-      })
-      const query = bindTables(compiled, chunks, (path) => objects.locate(path), system)
-      signal.throwIfAborted()
-      const engine = await engines.take(signal)
-      const result = await engine.runToFile(query, file, {
-        limits: limitsOf(options.settings),
-        signal,
-        onProgress: ({ percent }) => {
-          if (percent !== null) report.progress(percent)
-        },
-      })
-      // A leftover of this very attempt was never committed: the attempt would not run again otherwise.
-      await objects.remove(path)
-      await objects.putFile(path, file)
-      return { query, ended: result }
-    } finally {
-      await rm(file, { force: true })
-      await rm(systemDirectory, { recursive: true, force: true })
-    }
+function startRun(
+  options: QueryRunnerOptions,
+  { job, report, signal }: Pick<ScriptRun, 'job' | 'report' | 'signal'>,
+): ScriptRun {
+  const { settings, clock } = options
+  const context = {
+    zone: 'UTC',
+    scheduledTime: job.scheduledTime,
+    startedAtMs: clock.now().getTime(),
+    user: String(job.userId),
+    files: referenceFiles(settings),
+    warn: onceEach((line) => report.log(line)),
   }
+  return scriptRun(options, { job, report, signal, context, limits: limitsOf(settings) })
 }
 
 /** Hands on each different text once. */
@@ -157,6 +122,7 @@ function limitsOf({
   cpuSeconds,
   wallSeconds,
   tempMegabytes,
+  resultMegabytes,
 }: QuerySettings): EngineLimits {
   const MEGABYTE = 1024 * 1024
   return {
@@ -165,6 +131,7 @@ function limitsOf({
     cpuSeconds,
     wallSeconds,
     tempBytes: tempMegabytes * MEGABYTE,
+    resultBytes: resultMegabytes * MEGABYTE,
   }
 }
 

@@ -64,11 +64,14 @@ function multipartParameters(contentType: string, body: Buffer): Promise<Paramet
   })
 }
 
-/** Text of a parameter; empty and absent are the same: "not given" (rule 2). */
+/** Text of a parameter; empty and absent are the same: "not given" (rule 2). A zero byte is refused: no database keeps it. */
 export function textOf(parameters: Parameters, name: string): string | undefined {
   const value = parameters[name]
   if (value === undefined || value === null || value === '') return undefined
-  if (typeof value === 'string') return value
+  if (typeof value === 'string') {
+    if (value.includes('\0')) throw httpErrors.bad_request(`parameter ${name} holds a zero byte`)
+    return value
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   throw httpErrors.bad_request(`parameter ${name} must be text`)
 }

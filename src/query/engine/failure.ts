@@ -9,7 +9,7 @@ const NAMED = /(?:^|[\s:])([A-Z][A-Z_]{4,}): ([\s\S]*)$/
  * generated SQL that DuckDB refuses is our fault, not the user's.
  */
 const RULES: { when: RegExp; name: QueryErrorName }[] = [
-  { when: /max_temp_directory_size|failed to offload/i, name: 'GENERIC_INSUFFICIENT_RESOURCES' },
+  { when: /max_temp_directory_size|failed to offload/i, name: 'EXCEEDED_SPILL_LIMIT' },
   { when: /^Out of Memory Error|could not allocate|std::bad_alloc/i, name: 'EXCEEDED_LOCAL_MEMORY_LIMIT' },
   { when: /More than one row returned by a subquery/i, name: 'SUBQUERY_MULTIPLE_ROWS' },
   {

@@ -10,6 +10,8 @@ export type RunMessage = {
   lists: string[][]
   types: PrestoType[]
   resultPath: string
+  /** Most that the result may take on disk. */
+  resultBytes?: number
   /** Run first, in order: limits and the closing of every door, ending in lock_configuration. */
   configuration: string[]
 }

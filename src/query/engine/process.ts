@@ -119,9 +119,10 @@ async function select(
   await runAll(connection, job.setup)
   const prepared = await prepareSelect(connection, job.sql, job.lists)
   const result = await prepared.stream()
-  return writeResult(result, job.types, job.resultPath, (count) => {
-    done.rows = count
-  })
+  const count = (rows: number) => {
+    done.rows = rows
+  }
+  return writeResult(result, job.types, job.resultPath, count, job.resultBytes)
 }
 
 async function runAll(connection: DuckDBConnection, setup: string[]): Promise<void> {

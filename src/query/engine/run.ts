@@ -89,6 +89,7 @@ function taskOf(
     lists,
     types: columns.map(({ type }) => type),
     resultPath: draftIn(jobDirectory),
+    resultBytes: limits.resultBytes,
     configuration: configurationOf(limits, spillIn(jobDirectory), files),
   }
 }

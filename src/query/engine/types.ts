@@ -30,6 +30,8 @@ export type EngineLimits = {
   cpuSeconds: number
   wallSeconds: number
   tempBytes: number
+  /** Of the stored result; no limit when absent. */
+  resultBytes?: number
   /** Of files that a write leaves; absent = as many as it likes. */
   writeBytes?: number
 }

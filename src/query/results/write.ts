@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { createGzip } from 'node:zlib'
 import type { DuckDBResult } from '@duckdb/node-api'
+import { QueryError } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { cellWriter } from './cells.ts'
 import { createSink, drain, type Sink, writeArrayHeader } from './msgpack.ts'
@@ -11,17 +12,18 @@ const FLUSH_BYTES = 192 * 1024
 /**
  * Writes the rows of a streamed result to a new file: one MessagePack array per row, concatenated, under gzip
  * level 1 (its compression runs on another thread). The file is synced when this resolves.
- * `onRows` is told the count so far after each chunk; throwing from it ends the writing.
+ * `mostBytes` bounds the file, and `onRows` is told the count so far after each chunk; throwing from it ends the writing.
  */
 export async function writeResult(
   result: DuckDBResult,
   types: PrestoType[],
   path: string,
   onRows: (rows: number) => void,
+  mostBytes = Number.POSITIVE_INFINITY,
 ): Promise<{ rows: number; bytes: number }> {
   const file = await open(path, 'wx', 0o600)
   const gzip = createGzip({ level: 1, chunkSize: 64 * 1024 })
-  const written = appendAll(gzip, file)
+  const written = appendAll(gzip, file, mostBytes)
   try {
     const encoded = encodeChunks(result, types, (bytes) => push(gzip, bytes), onRows)
     // Whichever fails first ends both: the disk, or the query.
@@ -40,11 +42,20 @@ export async function writeResult(
 }
 
 /** Returns how many bytes were written. */
-async function appendAll(pieces: AsyncIterable<Buffer>, file: FileHandle): Promise<number> {
+async function appendAll(
+  pieces: AsyncIterable<Buffer>,
+  file: FileHandle,
+  mostBytes: number,
+): Promise<number> {
   let bytes = 0
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length; ) at += (await file.write(piece, at)).bytesWritten
     bytes += piece.length
+    if (bytes > mostBytes)
+      throw new QueryError(
+        'GENERIC_INSUFFICIENT_RESOURCES',
+        `The result exceeds ${Math.floor(mostBytes / 2 ** 20)} MB`,
+      )
   }
   return bytes
 }
