@@ -21,6 +21,7 @@ const LEVELS: Record<string, number> = {
   schedules: 4,
   'bulk-import': 4,
   archive: 4,
+  gateway: 5,
   console: 5,
   fsck: 5,
   server: 6,

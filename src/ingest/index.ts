@@ -1,5 +1,6 @@
 export { type IngestSettings, readIngestSettings } from './config.ts'
 export { directoryOn } from './directory.ts'
+export { createDoor, type DoorOptions } from './door.ts'
 export { createEdge, type Edge, type EdgeOptions } from './edge.ts'
 export { ingestErrors } from './errors.ts'
 export { trustedProxies } from './forwarded.ts'

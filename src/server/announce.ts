@@ -6,6 +6,7 @@ export type FirstAccount = { email: string; password: string; masterKey: string;
 /** Says where everything is, once it is ready; at the very first start also the credentials, which are never shown again. */
 export function announce({
   url,
+  gatewayUrl,
   adminUrl,
   dataDir,
   firstAccount,
@@ -13,6 +14,7 @@ export function announce({
   log,
 }: {
   url: string
+  gatewayUrl: string
   adminUrl: string
   dataDir: string
   firstAccount: unknown
@@ -20,7 +22,10 @@ export function announce({
   log: Log
 }): void {
   if (format === 'json') {
-    log.info({ url, adminUrl, dataDir, ...(firstAccount === undefined ? {} : { firstAccount }) }, 'ready')
+    log.info(
+      { url, gatewayUrl, adminUrl, dataDir, ...(firstAccount === undefined ? {} : { firstAccount }) },
+      'ready',
+    )
     return
   }
   const account = firstAccount as FirstAccount | undefined
@@ -28,6 +33,7 @@ export function announce({
     '',
     `  Millrace is ready   ${url}`,
     `  Console             ${url}/app/`,
+    `  Presto and Trino    ${gatewayUrl}   (JDBC, BI tools; the user is an API key)`,
     `  Health and metrics  ${adminUrl}/readyz  ${adminUrl}/metrics`,
     `  Data directory      ${dataDir}`,
   ]

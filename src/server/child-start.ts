@@ -13,6 +13,7 @@ export type Placement = {
   /** Directories under `spool/` that exist or will: one loader each. */
   spoolNames: string[]
   publicSocket: HeldSocket
+  gatewaySocket: HeldSocket
   publicUrl: string
   tls?: { certificatePath: string; keyPath: string }
 }
@@ -50,7 +51,7 @@ export function childSpecs(
         ...(row.role === 'loader' ? loaderWords(placement.spoolNames[index]!) : []),
       ],
       env: base,
-      socketFd: row.ownsPublicSocket ? placement.publicSocket.fd : undefined,
+      socketFds: row.ownsPublicSocket ? [placement.publicSocket.fd, placement.gatewaySocket.fd] : [],
     })),
   )
 }

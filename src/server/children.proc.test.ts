@@ -32,7 +32,12 @@ describe('children of the supervisor', () => {
     })
   }
   const start = (name: string, behaviour: string, socketFd?: number) =>
-    children.start({ name, args: [name, behaviour], env: process.env, socketFd })
+    children.start({
+      name,
+      args: [name, behaviour],
+      env: process.env,
+      socketFds: socketFd === undefined ? [] : [socketFd],
+    })
   const view = (name: string) => children.views().find((one) => one.name === name)!
   const isReady = (name: string) => () => view(name).state === 'ready'
 

@@ -10,8 +10,8 @@ export type ChildSpec = {
   /** Passed to the child as its arguments. */
   args: string[]
   env: Record<string, string | undefined>
-  /** Inherited as descriptor 4. */
-  socketFd?: number
+  /** Inherited as descriptors from 4 on. */
+  socketFds?: number[]
 }
 
 export type ChildState = 'starting' | 'ready' | 'draining' | 'stopped' | 'waiting'
@@ -80,7 +80,7 @@ export function createChildren({
     child.heardMs = child.startedMs
     const process_ = fork(entry, spec.args, {
       env: spec.env,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(spec.socketFd === undefined ? [] : [spec.socketFd])],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(spec.socketFds ?? [])],
       serialization: 'advanced',
       // Its own group: a Ctrl-C on the terminal reaches only the supervisor, which drains in order.
       detached: true,

@@ -34,6 +34,14 @@ export const readServerSettings = defineSettings('server', {
     most: 65535,
     help: 'Port for everything HTTP; 0 picks a free one.',
   },
+  gatewayPort: {
+    env: 'MILLRACE_GATEWAY_PORT',
+    type: 'integer',
+    default: 8090,
+    least: 0,
+    most: 65535,
+    help: 'Port of the query gateway (Presto and Trino clients, JDBC); 0 picks a free one, as does MILLRACE_PORT=0 where this is not set.',
+  },
   adminPort: {
     env: 'MILLRACE_ADMIN_PORT',
     type: 'integer',

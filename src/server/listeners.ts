@@ -34,3 +34,5 @@ export async function holdSocket(host: string, port: number): Promise<HeldSocket
 
 /** In the child: the number under which the inherited socket arrives (0–2 are the standard streams, 3 the channel). */
 export const INHERITED_SOCKET_FD = 4
+/** The gateway's, which comes behind it. */
+export const INHERITED_GATEWAY_FD = 5

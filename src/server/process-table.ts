@@ -10,7 +10,7 @@ export type RoleRow = {
   /** Lower drains first. The edge goes first while core can still answer what is under way. */
   drainRank: number
   drainSeconds: number
-  /** Inherits the public listening socket. */
+  /** Inherits the public listening sockets: of everything HTTP, and of the gateway. */
   ownsPublicSocket: boolean
   does: string
 }

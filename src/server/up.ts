@@ -68,6 +68,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   const stopping = new AbortController()
   const signals = followSignals(stopping, log)
   const publicSocket = await holdSocket(settings.host, settings.port)
+  const gatewaySocket = await holdSocket(settings.host, gatewayPortOf(settings, env))
   const tls = await tlsFiles(settings, dataDir, systemClock.now())
   const runDir = runDirectory(dataDir)
   void sweepRunDirectories(runDir).catch((error: unknown) =>
@@ -78,6 +79,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     runDir,
     spoolNames: spoolNames(dataDir, settings.ingestProcesses),
     publicSocket,
+    gatewaySocket,
     publicUrl:
       settings.publicUrl ?? `${tls ? 'https' : 'http'}://${urlHost(settings.host)}:${publicSocket.port}`,
     tls,
@@ -123,9 +125,10 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
   messages.handle = (topic, body, from) => {
     if (topic === 'first-account') greeting.firstAccount = body
     else if (topic === 'account-ready') accountReady.abort()
-    else if (topic === 'port-lost')
-      refuse(serverErrors.port_taken(`${settings.host}:${publicSocket.port} (another program was quicker)`))
-    else return keeper.topics[topic]?.(body, from)
+    else if (topic === 'port-lost') {
+      const { port } = (body as { which: string }).which === 'gateway' ? gatewaySocket : publicSocket
+      refuse(serverErrors.port_taken(`${settings.host}:${port} (another program was quicker)`))
+    } else return keeper.topics[topic]?.(body, from)
   }
 
   const adminSocketPath = join(runDir, 'admin.sock')
@@ -197,6 +200,7 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
       const run = {
         pid: process.pid,
         url: placement.publicUrl,
+        gatewayUrl: `${tls ? 'https' : 'http'}://${urlHost(settings.host)}:${gatewaySocket.port}`,
         adminUrl: admin.url,
         adminSocket: adminSocketPath,
       }
@@ -216,12 +220,18 @@ async function run(settings: ServerSettings, dataDir: string, env: Environment):
     await started?.stop()
     admin.close()
     publicSocket.close()
+    gatewaySocket.close()
     signals.stop()
     await removeRunDirectory(runDir)
     log.info({}, 'stopped')
   }
   if (refusal instanceof AppError) throw refusal
   return refusal === undefined ? 0 : 1
+}
+
+/** Whoever wants any free port for the one does not want a certain one for the other. */
+function gatewayPortOf({ port, gatewayPort }: ServerSettings, env: Environment): number {
+  return port === 0 && env.MILLRACE_GATEWAY_PORT === undefined ? 0 : gatewayPort
 }
 
 function prepareDataDirectory(dataDir: string): string {

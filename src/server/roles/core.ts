@@ -40,6 +40,7 @@ import { openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore, type ObjectStore } from '../../storage/index.ts'
 import { version } from '../version.ts'
 import { runInBackground } from './background.ts'
+import { openGateway } from './gateway.ts'
 import { createHousekeeping } from './housekeeping.ts'
 import { createLocalKey } from './local-key.ts'
 import { notOfferedRoutes } from './not-offered.ts'
@@ -183,12 +184,14 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   const socketPath = coreSocketPath(runDir)
   rmSync(socketPath, { force: true })
   await app.listen({ path: socketPath })
+  const gateway = await openGateway(context, { catalog, jobs: jobDeps, trusts })
   const { jobRetentionDays, resultRetentionDays } = settings
   const background = runInBackground(
     [
       catalog.exporter.service,
       firstAccountService(catalog, objects, context, catalogSettings),
       queueService,
+      gateway.service,
       createScheduler({ database, channel, clock, log, random: Math.random, catchUpSeconds: 300 }),
       createHousekeeping({
         database,
@@ -209,7 +212,8 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         ? { ready: true }
         : { ready: false, reason: 'the snapshot has not been written yet' },
     async drain() {
-      await app.close()
+      await Promise.all([app.close(), gateway.app.close()])
+      gateway.close()
       await backups.stop()
       await checks.stop()
       await background.stop({ withinMs: SERVICES_END_WITHIN_MS })

@@ -2,14 +2,17 @@ import type { Server as HttpsServer } from 'node:https'
 import { join } from 'node:path'
 import { type DiskFollower, diskErrors, followDisk } from '../../disk/index.ts'
 import {
+  createDoor,
   createEdge,
   directoryOn,
   drainServer,
+  type Edge,
   edgeServer,
+  type IngestSettings,
   ingestMetrics,
   readIngestSettings,
 } from '../../ingest/index.ts'
-import { randomIds } from '../../kernel/index.ts'
+import { type Clock, randomIds } from '../../kernel/index.ts'
 import { attachSnapshotToChannel, createAsker, openSnapshot } from '../../snapshot/index.ts'
 import {
   openSpoolWriter,
@@ -19,9 +22,9 @@ import {
   spoolMetrics,
 } from '../../spool/index.ts'
 import { spoolNameOf } from '../child-start.ts'
-import { INHERITED_SOCKET_FD } from '../listeners.ts'
+import { INHERITED_GATEWAY_FD, INHERITED_SOCKET_FD } from '../listeners.ts'
 import { followTls, readTls } from '../tls.ts'
-import { coreSocketPath } from './paths.ts'
+import { coreSocketPath, gatewaySocketPath } from './paths.ts'
 import type { RoleContext, RunningRole } from './types.ts'
 
 /** The edge: owns the public socket; its own spool; the snapshot instead of the database. */
@@ -49,6 +52,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   metrics.watch(spool, () => clock.now().getTime())
   const settings = readIngestSettings(env)
   const disk = followDisk(channel)
+  const edgeMetrics = ingestMetrics(registry)
   const edge = createEdge({
     spool: unlessShort(spool, disk),
     directory: directoryOn(snapshot, createAsker(channel)),
@@ -57,25 +61,29 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     clock,
     log,
     ids: randomIds,
-    metrics: ingestMetrics(registry),
+    metrics: edgeMetrics,
     others: context.settings.ingestProcesses > 1 || settings.otherNodes,
     serverStatus: () => {
       const { mode, planned } = gate.current()
       return planned && (mode === 'held' || mode === 'away') ? 'maintenance' : 'ok'
     },
   })
-  const tls = tlsOf(env)
-  const server = edgeServer(edge, settings, tls && readTls(tls))
-  const stopFollowing =
-    tls && followTls(tls, (options) => (server as HttpsServer).setSecureContext(options), { log })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      // Two starts may bind a port at the same moment; only the one that listens first has it. The other one is told, and ends this.
-      if (error.code === 'EADDRINUSE') channel.notify('port-lost')
-      else reject(error)
-    })
-    server.listen({ fd: INHERITED_SOCKET_FD }, resolve)
+  const door = createDoor({
+    socketPath: gatewaySocketPath(runDir),
+    settings,
+    clock,
+    log,
+    metrics: edgeMetrics,
   })
+  const ports = [
+    { which: 'public', edge, fd: INHERITED_SOCKET_FD },
+    { which: 'gateway', edge: door, fd: INHERITED_GATEWAY_FD },
+  ]
+  const servers = await Promise.all(
+    ports.map(({ which, edge, fd }) =>
+      listenOn(fd, edge, { settings, env, log }, () => channel.notify('port-lost', { which })),
+    ),
+  )
   return {
     // Collecting needs neither core nor the database; only a spool or a disk without room makes it unready.
     readiness: () => {
@@ -86,10 +94,36 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         : { ready: false, reason: 'the spool has reached its quota' }
     },
     async drain() {
-      stopFollowing?.()
-      await drainServer(server, edge, { settings, clock })
+      await Promise.all(servers.map(({ drain }) => drain(clock)))
       await spool.close()
       await snapshot.close()
+    },
+  }
+}
+
+/** Serves an inherited port, with TLS where there is any. `lost`: another program has it, although it was ours to bind. */
+async function listenOn(
+  fd: number,
+  edge: Edge,
+  { settings, env, log }: { settings: IngestSettings; env: RoleContext['env']; log: RoleContext['log'] },
+  lost: () => void,
+) {
+  const tls = tlsOf(env)
+  const server = edgeServer(edge, settings, tls && readTls(tls))
+  const stopFollowing =
+    tls && followTls(tls, (options) => (server as HttpsServer).setSecureContext(options), { log })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      // Two starts may bind a port at the same moment; only the one that listens first has it. The other one is told, and ends this.
+      if (error.code === 'EADDRINUSE') lost()
+      else reject(error)
+    })
+    server.listen({ fd }, resolve)
+  })
+  return {
+    async drain(clock: Clock) {
+      stopFollowing?.()
+      await drainServer(server, edge, { settings, clock })
     },
   }
 }

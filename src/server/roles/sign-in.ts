@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Catalog, catalogErrors, checkPassword, principalOfUser } from '../../catalog/index.ts'
 import { type ConsoleDeps, openEndedSessions } from '../../console/index.ts'
 import type { Gate } from '../../gate/index.ts'
-import { AppError, type Clock, randomIds, writeFileDurably } from '../../kernel/index.ts'
+import { AppError, type Clock, randomIds } from '../../kernel/index.ts'
 import type { SnapshotView } from '../../snapshot/index.ts'
+import { secretIn } from './secrets.ts'
 
 /** How the console signs people in: with what the catalog knows, also while the database is away. */
 export async function consoleDeps({
@@ -23,7 +21,7 @@ export async function consoleDeps({
   return {
     clock,
     ids: randomIds,
-    sessionKey: await sessionKey(dataDir),
+    sessionKey: await secretIn(dataDir, 'session.key'),
     endedSessions: openEndedSessions({ dataDir, clock }),
     mode: () => ({ mode: gate.current().mode, reason: gate.current().reason }),
     async signIn(credentials, { address }) {
@@ -49,13 +47,4 @@ export async function consoleDeps({
       }
     },
   }
-}
-
-/** Stays in the data directory, so that sessions outlive restarts. */
-async function sessionKey(dataDir: string): Promise<Buffer> {
-  const path = join(dataDir, 'session.key')
-  if (existsSync(path)) return Buffer.from(readFileSync(path, 'utf8').trim(), 'hex')
-  const key = randomBytes(32)
-  await writeFileDurably(path, `${key.toString('hex')}\n`)
-  return key
 }

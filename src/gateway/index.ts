@@ -1,0 +1,5 @@
+export { readGatewaySettings } from './config.ts'
+export { createQueries, type GatewayOptions, type Queries } from './queries.ts'
+export { jobIdOf, queryIdOf } from './query-id.ts'
+export { createGatewayApp, type GatewayRoutesDeps } from './routes.ts'
+export type * from './types.ts'
