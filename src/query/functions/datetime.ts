@@ -251,7 +251,9 @@ const isoZone = zoneInText((text, call) => clock.zoneInIso(text, call.context.zo
 function fromIsoTimestamp(call: Call): string {
   const session = textLiteral(call.context.zone)
   const instant = `make_timestamptz(p_from_iso8601(${call.args[0]}, ${session}))`
-  return hasOwnZones(call.result) ? withZone(instant, `p_iso_zone(${call.args[0]}, ${session})`) : instant
+  return hasOwnZones(call.result)
+    ? withZone(instant, `p_iso_zone(${call.args[0]}, ${session})`, call.args[0])
+    : instant
 }
 
 /** Only a pattern with a letter of zones reads one. */
@@ -270,7 +272,9 @@ function parsedZone(call: TypedCall): PrestoType {
 function parseDatetime(call: Call): string {
   const args = `${call.args.join(', ')}, ${textLiteral(call.context.zone)}`
   const instant = `make_timestamptz(p_parse_datetime(${args}))`
-  return hasOwnZones(call.result) ? withZone(instant, `p_parsed_zone(${args})`) : instant
+  return hasOwnZones(call.result)
+    ? withZone(instant, `p_parsed_zone(${args})`, `(${call.args.join(' || ')})`)
+    : instant
 }
 
 const inNamedZone =

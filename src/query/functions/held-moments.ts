@@ -44,9 +44,9 @@ export const isPlain = (type: PrestoType): boolean => !isLong(type) && !hasOwnZo
 export const withoutZone = (sql: string, type: PrestoType): string =>
   hasOwnZones(type) ? `struct_extract(${sql}, 't')` : sql
 
-/** A value and the zone it carries; NULL when the value is. */
-export const withZone = (sql: string, zoneSql: string): string =>
-  `CASE WHEN ${sql} IS NOT NULL THEN {'t': ${sql}, 'z': ${zoneSql}} END`
+/** A value and the zone it carries; NULL when `source`, of which both are made, is. */
+export const withZone = (sql: string, zoneSql: string, source = sql): string =>
+  `CASE WHEN ${source} IS NOT NULL THEN {'t': ${sql}, 'z': ${zoneSql}} END`
 
 /** SQL of the name of the zone that a value shows. */
 export function zoneNameSql(sql: string, type: ZonedType, sessionZone: string): string {

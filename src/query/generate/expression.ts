@@ -1,7 +1,6 @@
 import type { BoundPlan, SortKey, Typed, TypedOf, WindowPlan } from '../analyze/plan.ts'
-import { some } from '../analyze/walk.ts'
 import { type Position, QueryError } from '../errors.ts'
-import { duckType, raiseSql } from '../functions/index.ts'
+import { duckType, raise, raiseSql } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { arithmeticSql } from './arithmetic.ts'
 import { castSql } from './casts.ts'
@@ -9,6 +8,7 @@ import { comparisonSql, distinctSql, inSql, quantifiedSql } from './comparison.t
 import { constantSql } from './constant.ts'
 import type { Generator } from './generator.ts'
 import { bounded, once } from './once.ts'
+import { tryCastSql, trySql } from './try.ts'
 
 /** DuckDB SQL of an expression; everything composite comes in parentheses or as a call. */
 export function expressionSql(g: Generator, typed: Typed): string {
@@ -16,6 +16,8 @@ export function expressionSql(g: Generator, typed: Typed): string {
 }
 
 function unboundedSql(g: Generator, typed: Typed): string {
+  const bound = g.bound?.get(typed)
+  if (bound !== undefined) return bound
   const of = (inner: Typed): string => expressionSql(g, inner)
   switch (typed.kind) {
     case 'constant':
@@ -52,7 +54,7 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'case':
       return caseSql(g, typed)
     case 'cast':
-      return castExpression(g, typed)
+      return typed.safe ? tryCastSql(g, typed) : castExpression(g, typed)
     case 'coalesce':
       return `coalesce(${typed.items.map(of).join(', ')})`
     case 'try':
@@ -72,7 +74,7 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'grouping':
       return `CAST(GROUPING(${typed.keys.map(of).join(', ')}) AS ${duckType(typed.type)})`
     case 'subquery':
-      return `(${g.query(g, typed.plan)})`
+      return `(${valueQuery(g, typed)})`
     case 'exists':
       return `EXISTS (${g.query(g, typed.plan)})`
     case 'in-query':
@@ -87,12 +89,30 @@ function columnSql(g: Generator, { relation, column }: TypedOf<'column'>): strin
   return `r${relation}.c${column}`
 }
 
-/** The subquery with its one column widened to the type of the value it is compared with. */
-function comparedQuery(g: Generator, typed: TypedOf<'in-query'> | TypedOf<'quantified'>): string {
-  const from = typed.plan.columns[0]!.type
-  const sql = g.query(g, typed.plan)
-  const cast = castSql('s.c1', from, typed.value.type, { implicit: true, context: g.context, at: typed.at })
-  return cast === 's.c1' ? sql : `SELECT ${cast} AS c1 FROM (${sql}) AS s`
+/** A subquery of several columns gives a row of them. */
+function valueQuery(g: Generator, { plan }: TypedOf<'subquery'>): string {
+  const sql = g.query(g, plan)
+  const { columns } = plan
+  if (columns.length === 1) return sql
+  const fields = columns.map((_, i) => `'f${i + 1}': s.c${i + 1}`).join(', ')
+  return `SELECT {${fields}} AS c1 FROM (${sql}) AS s`
+}
+
+/** The subquery with its columns widened to the type of the value they are compared with; several as a row. */
+function comparedQuery(
+  g: Generator,
+  { plan, value, at }: TypedOf<'in-query'> | TypedOf<'quantified'>,
+): string {
+  const sql = g.query(g, plan)
+  const { columns } = plan
+  const cast = (i: number, type: PrestoType): string =>
+    castSql(`s.c${i + 1}`, columns[i]!.type, type, { implicit: true, context: g.context, at })
+  if (columns.length > 1 && value.type.kind === 'row') {
+    const fields = value.type.fields.map(({ type }, i) => `'f${i + 1}': ${cast(i, type)}`).join(', ')
+    return `SELECT {${fields}} AS c1 FROM (${sql}) AS s`
+  }
+  const only = cast(0, value.type)
+  return only === 's.c1' ? sql : `SELECT ${only} AS c1 FROM (${sql}) AS s`
 }
 
 function callSql(g: Generator, typed: TypedOf<'call'>): string {
@@ -157,7 +177,22 @@ export function windowSql(g: Generator, window: WindowPlan): string {
 
 function boundSql(g: Generator, bound: BoundPlan): string {
   if (!('value' in bound)) return bound.kind.toUpperCase()
-  return `${expressionSql(g, bound.value)} ${bound.kind.toUpperCase()}`
+  return `${offsetSql(g, bound.value)} ${bound.kind.toUpperCase()}`
+}
+
+/** A constant that is fine is left alone: the engine's frames of constants are faster. */
+function offsetSql(g: Generator, value: Typed): string {
+  const sql = expressionSql(g, value)
+  const isInterval = value.type.kind.startsWith('interval')
+  const offset = value.type.kind === 'decimal' && value.type.scale === 0 ? `CAST(${sql} AS BIGINT)` : sql
+  if (value.kind === 'constant' && value.value !== null && !String(value.value).startsWith('-')) return offset
+  const error = raise(
+    'INVALID_WINDOW_FRAME',
+    'Window frame offset value must not be negative or null',
+    value.type.kind === 'decimal' && value.type.scale === 0 ? { kind: 'bigint' } : value.type,
+  )
+  const zero = isInterval ? 'INTERVAL 0 SECONDS' : '0'
+  return `(CASE WHEN ${offset} IS NULL OR ${offset} < ${zero} THEN ${error} ELSE ${offset} END)`
 }
 
 function likeSql(g: Generator, typed: TypedOf<'like'>): string {
@@ -198,25 +233,9 @@ function caseSql(g: Generator, typed: TypedOf<'case'>): string {
 }
 
 function castExpression(g: Generator, typed: TypedOf<'cast'>): string {
-  const { value, type, safe, implicit, at } = typed
+  const { value, type, implicit, at } = typed
   if (value.type.kind === 'unknown') return `CAST(NULL AS ${duckType(type)})`
-  const sql = castSql(expressionSql(g, value), value.type, type, { implicit, context: g.context, at })
-  return safe ? guarded(value, sql) : sql
-}
-
-function trySql(g: Generator, typed: TypedOf<'try'>): string {
-  return guarded(typed.value, expressionSql(g, typed.value))
-}
-
-/** DuckDB's TRY cannot stand around volatile functions, aggregates or subqueries: those keep their errors. */
-function guarded(value: Typed, sql: string): string {
-  const unfit = some(
-    value,
-    (inner) =>
-      ['subquery', 'exists', 'in-query', 'quantified', 'grouping'].includes(inner.kind) ||
-      (inner.kind === 'call' && (inner.call.kind !== 'scalar' || inner.call.volatile === true)),
-  )
-  return unfit ? sql : `TRY(${sql})`
+  return castSql(expressionSql(g, value), value.type, type, { implicit, context: g.context, at })
 }
 
 function subscriptSql(g: Generator, typed: TypedOf<'subscript'>): string {

@@ -6,6 +6,8 @@ export type Generator = {
   context: CallContext
   /** Relation ids that are tables, filled as FROM is written, and read as their columns are. */
   tables: Map<number, TableReference>
+  /** Expressions that are computed elsewhere, by the name of their value. */
+  bound?: ReadonlyMap<Typed, string>
   expression(g: Generator, typed: Typed): string
   query(g: Generator, plan: QueryPlan): string
 }

@@ -65,7 +65,7 @@ function sameKind(sql: string, from: MomentType, to: MomentType, context: CallCo
       ? roundedTime(value, from.precision, to.precision)
       : roundedInstant(value, from.precision, to.precision)
   if (hasOwnZones(from) && hasOwnZones(to) && instant === value) return sql
-  return hasOwnZones(to) ? withZone(instant, zoneNameSql(sql, from, context.zone)) : instant
+  return hasOwnZones(to) ? withZone(instant, zoneNameSql(sql, from, context.zone), sql) : instant
 }
 
 /** The local time of any moment as the engine holds a timestamp of the same precision. */
@@ -161,7 +161,7 @@ function toZonedTime(
   const value = withoutZone(sql, zoned)
   const instant = isLong(zoned) ? microsOfLong(value, zoned.kind) : value
   const name = `p_offset_name(epoch_us(${instant}), ${zoneNameSql(sql, zoned, context.zone)})`
-  return withZone(utcTimePicos(picos, `p_offset_picos(${name})`), name)
+  return withZone(utcTimePicos(picos, `p_offset_picos(${name})`), name, sql)
 }
 
 function toZoned(sql: string, from: MomentType, to: Zoned, context: CallContext): string {
@@ -176,7 +176,8 @@ function toZoned(sql: string, from: MomentType, to: Zoned, context: CallContext)
       ? `(${longOfMicros(instantIn(microsOfLong(held, 'timestamp'), zone))} + p_long_picos(${held}))`
       : instantIn(held, zone)
   if (to.zone !== null) return instant
-  return withZone(instant, own ? zoneNameSql(sql, from, context.zone) : textLiteral(context.zone))
+  const name = own ? zoneNameSql(sql, from, context.zone) : textLiteral(context.zone)
+  return withZone(instant, name, sql)
 }
 
 const CLOCK = '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\\.[0-9]{1,6})?)?'
@@ -198,14 +199,14 @@ export function momentFromText(
         : timeOfPicos(`p_read_time(${sql}, ${to.precision})`)
     case 'time with time zone': {
       const value = `p_read_zoned_time(${sql}, ${session}, ${to.precision})`
-      return to.zone === null ? withZone(value, `p_offset_in(${sql}, ${session})`) : value
+      return to.zone === null ? withZone(value, `p_offset_in(${sql}, ${session})`, sql) : value
     }
     case 'timestamp':
       return timestampFromText(sql, to)
     case 'timestamp with time zone': {
       const picos = `p_read_zoned(${sql}, ${session}, ${to.precision})`
       const value = to.precision > 6 ? picos : microsOfLong(picos, to.kind)
-      return to.zone === null ? withZone(value, `p_zone_in(${sql}, ${session})`) : value
+      return to.zone === null ? withZone(value, `p_zone_in(${sql}, ${session})`, sql) : value
     }
   }
 }
