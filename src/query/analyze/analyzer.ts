@@ -1,7 +1,7 @@
 import { type Position, QueryError } from '../errors.ts'
 import type { CallContext } from '../functions/types.ts'
 import type { Expression, Query, WindowSpecification } from '../parse/ast.ts'
-import type { TableLookup } from './lookup.ts'
+import type { KnownTable } from './lookup.ts'
 import type { CtePlan, QueryPlan, TableReference, Typed } from './plan.ts'
 import { newScope, type Scope } from './scope.ts'
 
@@ -10,13 +10,15 @@ export type Analyzer = {
   context: CallContext
   defaultDatabase: string
   /** Answers of the lookup by `database.table`, lower case: fetched before analysis, which is synchronous. */
-  tables: ReadonlyMap<string, TableLookup>
+  tables: ReadonlyMap<string, KnownTable>
   references: TableReference[]
   relations: number
   ctes: number
   parameters: number
   /** How many subqueries in expressions are around the present place. */
   subqueryDepth: number
+  /** What keys of windows were written as, for messages. */
+  written: WeakMap<Typed, Expression>
   expression(env: Environment, node: Expression): Typed
   query(analyzer: Analyzer, node: Query, around: Around): QueryPlan
 }
@@ -33,15 +35,20 @@ export type Environment = {
   parameters: ReadonlyMap<string, Typed>
   /** Named windows of the select. */
   windows: ReadonlyMap<string, WindowSpecification>
+  /** Where the select stands whose expression this is: some errors name that place. */
+  selectAt?: Position
   /** Named in the message when an aggregate or window call is not allowed here. */
   clause: string
   allowAggregates: boolean
   allowWindows: boolean
-  /** The aggregate or window call whose argument this is. */
-  inside: { kind: 'aggregate' | 'window'; name: string } | undefined
+  /** Among the arguments of an aggregate: names of outputs mean nothing there. */
+  inAggregate: boolean
   /** What was met; tells a grouped select from a plain one. */
-  met: { aggregates: Typed[]; windows: Typed[] }
+  met: { aggregates: Met[]; windows: Met[] }
 }
+
+/** An aggregate, window or grouping call as it was written and as it is understood. */
+export type Met = { node: Expression; typed: Typed }
 
 export function environment(
   analyzer: Analyzer,
@@ -58,7 +65,7 @@ export function environment(
     clause,
     allowAggregates: false,
     allowWindows: false,
-    inside: undefined,
+    inAggregate: false,
     met: { aggregates: [], windows: [] },
   }
 }

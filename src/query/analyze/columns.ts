@@ -4,6 +4,7 @@ import type { Expression, ExpressionOf, Identifier } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { BIGINT, widen } from './coerce.ts'
+import { expressionText } from './expression-text.ts'
 import type { Typed } from './plan.ts'
 import { dotted, resolveName } from './scope.ts'
 
@@ -16,7 +17,7 @@ function named(env: Environment, parts: Identifier[], at: Position): Typed | und
     const parameter = env.parameters.get(parts[0]!.text.toLowerCase())
     if (parameter !== undefined) return { ...parameter, at }
   }
-  const field = resolveName(env.scope, parts, at)
+  const field = resolveName(env.scope, parts, at, env.inAggregate)
   return field === undefined ? undefined : { ...field.value, at }
 }
 
@@ -27,11 +28,17 @@ function unresolved(parts: Identifier[], at: Position): never {
 /** `a.b.c`: a qualified column when one has that name, else a field of the row that the rest means. */
 export function dereference(env: Environment, node: ExpressionOf<'dereference'>): Typed {
   const parts = nameParts(node)
-  if (parts === undefined) return fieldOf(env.analyzer.expression(env, node.base), node.field, node.at)
+  if (parts === undefined)
+    return fieldOf(env.analyzer.expression(env, node.base), node.field, expressionText(node), node.at)
   for (let length = parts.length; length > 0; length -= 1) {
     const base = named(env, parts.slice(0, length), node.at)
     if (base === undefined) continue
-    return parts.slice(length).reduce((value, field) => fieldOf(value, field, node.at), base)
+    return parts
+      .slice(length)
+      .reduce(
+        (value, field, i) => fieldOf(value, field, dotted(parts.slice(0, length + i + 1)), node.at),
+        base,
+      )
   }
   return unresolved(parts, node.at)
 }
@@ -44,12 +51,15 @@ export function nameParts(node: Expression): Identifier[] | undefined {
   return base === undefined ? undefined : [...base, node.field]
 }
 
-function fieldOf(base: Typed, field: Identifier, at: Position): Typed {
-  if (base.type.kind !== 'row') throw mismatch(`Expression is not of type ROW: ${typeText(base.type)}`, at)
+/** `path` is the whole as it was written. */
+function fieldOf(base: Typed, field: Identifier, path: string, at: Position): Typed {
+  if (base.type.kind !== 'row') {
+    throw mismatch(`Expression ${path.slice(0, path.lastIndexOf('.'))} is not of type ROW`, at)
+  }
   const name = field.text.toLowerCase()
   const indexes = base.type.fields.flatMap((f, i) => (f.name?.toLowerCase() === name ? [i] : []))
   if (indexes.length === 0)
-    throw new QueryError('COLUMN_NOT_FOUND', `Column '${field.text}' cannot be resolved`, field.at)
+    throw new QueryError('COLUMN_NOT_FOUND', `Column '${path}' cannot be resolved`, at)
   if (indexes.length > 1) {
     throw new QueryError('AMBIGUOUS_NAME', `Ambiguous row field reference: ${field.text}`, field.at)
   }

@@ -1,6 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import { canCoerce } from '../functions/coercion.ts'
-import type { NamedQuery, Query, QueryBody } from '../parse/ast.ts'
+import type { NamedQuery, Query, QueryBody, Relation } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, mismatch } from './analyzer.ts'
 import type { CtePlan, OutputColumn } from './plan.ts'
@@ -26,10 +26,8 @@ export function withQueries(
     }
     own.add(name)
     const inside: Around = { scope: around.scope, ctes }
-    const recursive = node.with.recursive && mentions(named.query, name)
-    const plan = recursive
-      ? recursiveQuery(analyzer, named, name, inside)
-      : plainQuery(analyzer, named, inside)
+    const recursive = node.with.recursive ? recursiveQuery(analyzer, named, name, inside) : undefined
+    const plan = recursive ?? plainQuery(analyzer, named, inside)
     ctes.set(name, plan)
     plans.push(plan)
   }
@@ -48,45 +46,79 @@ function renamed(named: NamedQuery, columns: OutputColumn[]): OutputColumn[] {
     throw new QueryError(
       'MISMATCHED_COLUMN_ALIASES',
       `Column alias list has ${named.columns.length} entries but relation has ${columns.length} columns`,
-      named.at,
+      named.columns[0]!.at,
     )
+  }
+  const known = new Set<string>()
+  for (const { text, at } of named.columns) {
+    if (known.has(text.toLowerCase()))
+      throw new QueryError('DUPLICATE_COLUMN_NAME', `Column name '${text}' specified more than once`, at)
+    known.add(text.toLowerCase())
   }
   return columns.map(({ type }, i) => ({ name: named.columns![i]!.text, type }))
 }
 
-/** `anchor UNION [ALL] step`, where only the step mentions the query itself. */
-function recursiveQuery(analyzer: Analyzer, named: NamedQuery, name: string, around: Around): CtePlan {
-  const { body } = named.query
-  const fail = (text: string, at: Position): never => {
-    throw new QueryError('NOT_SUPPORTED', text, at)
-  }
-  if (named.query.with !== undefined || named.query.orderBy.length > 0 || named.query.limit !== undefined) {
-    fail('immediate WITH, ORDER BY or LIMIT clause in recursive query is not supported', named.at)
-  }
-  if (body.kind !== 'set' || body.operation !== 'union' || body.inputs.length !== 2) {
-    return fail('recursive query must be of the form: anchor UNION [ALL] step', named.at)
-  }
-  if (named.columns === undefined) {
-    throw new QueryError(
-      'MISMATCHED_COLUMN_ALIASES',
-      'missing column aliases in recursive WITH query',
-      named.at,
-    )
-  }
-  const [anchor, step] = body.inputs as [QueryBody, QueryBody]
-  if (mentions(anchor, name))
-    throw new QueryError(
-      'NESTED_RECURSIVE',
-      'WITH table name is referenced in the base relation of recursion',
-      anchor.at,
-    )
+/** `anchor UNION [ALL] step`, where only the step mentions the query itself, once; undefined for a query that does not. */
+function recursiveQuery(
+  analyzer: Analyzer,
+  named: NamedQuery,
+  name: string,
+  around: Around,
+): CtePlan | undefined {
+  const parts = recursiveParts(named, name)
+  if (parts === undefined) return undefined
+  const { anchor, step, all } = parts
   const plan = analyzer.query(analyzer, asQuery(anchor), around)
   analyzer.ctes += 1
   const cte: CtePlan = { id: analyzer.ctes, columns: renamed(named, plan.columns), plan }
   const ctes = new Map(around.ctes).set(name, cte)
   const stepPlan = analyzer.query(analyzer, asQuery(step), { scope: around.scope, ctes })
   checkStep(cte.columns, stepPlan.columns, step.at)
-  return { ...cte, step: { plan: stepPlan, all: body.all } }
+  return { ...cte, step: { plan: stepPlan, all } }
+}
+
+function recursiveParts(
+  named: NamedQuery,
+  name: string,
+): { anchor: QueryBody; step: QueryBody; all: boolean } | undefined {
+  const invalid = (text: string, at: Position): never => {
+    throw new QueryError('INVALID_RECURSIVE_REFERENCE', text, at)
+  }
+  if (named.columns === undefined) {
+    throw new QueryError('MISSING_COLUMN_ALIASES', 'missing column aliases in recursive WITH query', named.at)
+  }
+  const { body } = named.query
+  if (body.kind !== 'set' || body.operation !== 'union') {
+    const [at] = mentions(named.query, name)
+    return at && invalid('recursive reference not allowed in this context', at)
+  }
+  const step = body.inputs.at(-1)!
+  const before = body.inputs.slice(0, -1)
+  const anchor: QueryBody = before.length === 1 ? before[0]! : { ...body, inputs: before }
+  const [inAnchor] = mentions(anchor, name)
+  if (inAnchor !== undefined) {
+    invalid('WITH table name is referenced in the base relation of recursion', inAnchor)
+  }
+  const [found, second] = mentions(step, name)
+  if (second !== undefined) {
+    invalid('multiple recursive references in the step relation of recursion', second)
+  }
+  if (found === undefined) return undefined
+  refuseClauses(named.query)
+  if (mentionsInFrom(step, name).length === 0) {
+    invalid('recursive reference outside of FROM clause of the step relation of recursion', found)
+  }
+  return { anchor, step, all: body.all }
+}
+
+function refuseClauses(query: Query): void {
+  const refuse = (clause: string, at: Position): never => {
+    throw new QueryError('NOT_SUPPORTED', `immediate ${clause} clause in recursive query`, at)
+  }
+  if (query.with !== undefined) refuse('WITH', query.at)
+  if (query.orderBy.length > 0) refuse('ORDER BY', query.orderAt ?? query.at)
+  if (query.offset !== undefined) refuse('OFFSET', query.offset.at)
+  if (query.limit !== undefined) refuse(query.limit.withTies ? 'FETCH FIRST' : 'LIMIT', query.limit.at)
 }
 
 function asQuery(body: QueryBody): Query {
@@ -109,11 +141,53 @@ function checkStep(base: OutputColumn[], step: OutputColumn[], at: Position): vo
   }
 }
 
-/** True when a table of that single name is mentioned anywhere inside. */
-function mentions(node: unknown, name: string): boolean {
-  if (Array.isArray(node)) return node.some((item) => mentions(item, name))
-  if (node === null || typeof node !== 'object') return false
-  const { kind, name: own } = node as { kind?: string; name?: { parts?: { text: string }[] } }
-  if (kind === 'table' && own?.parts?.length === 1 && own.parts[0]!.text.toLowerCase() === name) return true
-  return Object.values(node).some((value) => mentions(value, name))
+/** Where a table of that single name is mentioned anywhere inside. */
+function mentions(node: unknown, name: string): Position[] {
+  if (Array.isArray(node)) return node.flatMap((item) => mentions(item, name))
+  if (node === null || typeof node !== 'object') return []
+  const own = placeOf(node, name)
+  return own === undefined ? Object.values(node).flatMap((value) => mentions(value, name)) : [own]
+}
+
+function placeOf(node: object, name: string): Position | undefined {
+  const {
+    kind,
+    name: own,
+    at,
+  } = node as { kind?: string; name?: { parts?: { text: string }[] }; at?: Position }
+  if (kind !== 'table' || own?.parts?.length !== 1) return undefined
+  return own.parts[0]!.text.toLowerCase() === name ? at : undefined
+}
+
+/** Those that are among the sources of rows, not in an expression's subquery. */
+function mentionsInFrom(body: QueryBody, name: string): Position[] {
+  switch (body.kind) {
+    case 'select':
+      return body.select.from.flatMap((item) => mentionsInRelation(item, name))
+    case 'nested':
+      return mentionsInFrom(body.query.body, name)
+    case 'set':
+      return body.inputs.flatMap((input) => mentionsInFrom(input, name))
+    case 'table':
+      return mentions(body, name)
+    case 'values':
+      return []
+  }
+}
+
+function mentionsInRelation(relation: Relation, name: string): Position[] {
+  switch (relation.kind) {
+    case 'table':
+      return mentions(relation, name)
+    case 'join':
+      return [...mentionsInRelation(relation.left, name), ...mentionsInRelation(relation.right, name)]
+    case 'aliased':
+    case 'sample':
+      return mentionsInRelation(relation.relation, name)
+    case 'subquery':
+    case 'lateral':
+      return mentionsInFrom(relation.query.body, name)
+    default:
+      return []
+  }
 }

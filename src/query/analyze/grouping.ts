@@ -3,17 +3,23 @@ import { isComparable } from '../functions/index.ts'
 import type { Expression, GroupBy, GroupingElement } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
+import { notScalar, rowExpression } from './clauses.ts'
+import { expressionText } from './expression-text.ts'
 import type { Typed } from './plan.ts'
-import { children, keyOf, some } from './walk.ts'
+import { keyOf, some } from './walk.ts'
 
 /** More sets than this come from a CUBE nobody meant. */
 const MAX_SETS = 4096
 
 /** The sets of keys to group by; one set without GROUPING SETS, ROLLUP, CUBE. `outputs` are what ordinals stand for. */
-export function groupingSets(env: Environment, node: GroupBy, outputs: Typed[]): Typed[][] {
+export function groupingSets(env: Environment, node: GroupBy, outputs: Output[]): Typed[][] {
   let sets: Typed[][] = [[]]
   for (const element of node.elements) {
-    const own = elementSets(element).map((items) => items.map((item) => groupingKey(env, item, outputs)))
+    const own = elementSets(element).map((items) =>
+      items.map((item) =>
+        element.kind === 'set' ? groupingKey(env, item, outputs) : groupedColumn(env, item),
+      ),
+    )
     if (sets.length * own.length > MAX_SETS) {
       throw new QueryError('NOT_SUPPORTED', `GROUP BY has more than ${MAX_SETS} grouping sets`, node.at)
     }
@@ -51,20 +57,38 @@ function elementSets(element: GroupingElement): Expression[][] {
   return subsets
 }
 
-function groupingKey(env: Environment, node: Expression, outputs: Typed[]): Typed {
-  const key =
-    node.kind === 'number' && node.form === 'integer'
-      ? ordinal(node.text, outputs, 'GROUP BY', node.at)
-      : env.analyzer.expression(env, node)
-  if (
-    some(key, (inner) => inner.kind === 'grouping' || (inner.kind === 'call' && inner.call.kind !== 'scalar'))
-  ) {
-    throw new QueryError(
-      'EXPRESSION_NOT_SCALAR',
-      'GROUP BY clause cannot contain aggregations, window functions or grouping operations',
-      node.at,
-    )
-  }
+/** An item of the select list, which an ordinal may mean. */
+export type Output = { value: Typed; node: Expression | undefined }
+
+/** ROLLUP, CUBE and GROUPING SETS take columns only. */
+function groupedColumn(env: Environment, node: Expression): Typed {
+  const key = env.analyzer.expression(env, node)
+  const isName = node.kind === 'column' || node.kind === 'dereference'
+  if (isName && key.kind !== 'field') return comparableKey(key, node)
+  throw new QueryError(
+    'INVALID_COLUMN_REFERENCE',
+    `GROUP BY expression must be a column reference: ${expressionText(node)}`,
+    node.at,
+  )
+}
+
+function groupingKey(env: Environment, node: Expression, outputs: Output[]): Typed {
+  if (node.kind !== 'number' || node.form !== 'integer') return comparableKey(rowExpression(env, node), node)
+  const output = ordinal(node.text, outputs, 'GROUP BY', node.at)
+  const calls = output.node === undefined ? [] : groupCalls(output)
+  if (calls.length > 0) throw notScalar(env.clause, calls, calls[0]!.node)
+  return comparableKey(output.value, node)
+}
+
+function groupCalls({ value, node }: Output): { node: Expression }[] {
+  const grouped = some(
+    value,
+    (inner) => inner.kind === 'grouping' || (inner.kind === 'call' && inner.call.kind !== 'scalar'),
+  )
+  return grouped && node !== undefined ? [{ node }] : []
+}
+
+function comparableKey(key: Typed, node: Expression): Typed {
   if (!isComparable(key.type)) {
     throw mismatch(
       `${typeText(key.type)} is not comparable, and therefore cannot be used in GROUP BY`,
@@ -75,48 +99,15 @@ function groupingKey(env: Environment, node: Expression, outputs: Typed[]): Type
 }
 
 /** What a column number of GROUP BY or ORDER BY stands for. */
-export function ordinal(
+export function ordinal<T>(
   text: string,
-  outputs: Typed[],
+  outputs: readonly T[],
   clause: 'GROUP BY' | 'ORDER BY',
   at: Position,
-): Typed {
+): T {
   const found = outputs[Number(text) - 1]
   if (found === undefined) {
     throw new QueryError('INVALID_COLUMN_REFERENCE', `${clause} position ${text} is not in select list`, at)
   }
   return found
-}
-
-/**
- * Checks an expression of a grouped query: each column of the query's own sources must be (part of) a grouping key or inside
- * an aggregate. `own` are the relations of the query's FROM.
- */
-export function checkGrouped(
-  typed: Typed,
-  keys: ReadonlySet<string>,
-  own: ReadonlySet<number>,
-  nameOf: (column: Typed) => string,
-): void {
-  if (keys.has(keyOf(typed))) return
-  if (typed.kind === 'column' && own.has(typed.relation)) {
-    throw new QueryError(
-      'EXPRESSION_NOT_AGGREGATE',
-      `'${nameOf(typed)}' must be an aggregate expression or appear in GROUP BY clause`,
-      typed.at,
-    )
-  }
-  if (typed.kind === 'grouping') {
-    for (const key of typed.keys) {
-      if (keys.has(keyOf(key))) continue
-      throw new QueryError(
-        'INVALID_ARGUMENTS',
-        'The arguments to GROUPING() must be expressions referenced by the GROUP BY at the associated query level',
-        typed.at,
-      )
-    }
-    return
-  }
-  if (typed.kind === 'call' && typed.call.kind === 'aggregate' && typed.clauses.over === undefined) return
-  for (const child of children(typed)) checkGrouped(child, keys, own, nameOf)
 }

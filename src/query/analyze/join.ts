@@ -3,10 +3,12 @@ import { commonType } from '../functions/coercion.ts'
 import type { Identifier, Relation } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, environment, mismatch } from './analyzer.ts'
+import { rowExpression } from './clauses.ts'
 import { BOOLEAN, requireBoolean, widen } from './coerce.ts'
 import { comparison } from './operators.ts'
 import type { RelationPlan, Typed } from './plan.ts'
 import { type Field, newScope } from './scope.ts'
+import { children } from './walk.ts'
 
 type JoinNode = Extract<Relation, { kind: 'join' }>
 type Source = { plan: RelationPlan; fields: Field[] }
@@ -20,8 +22,8 @@ export function join(
   relation: RelationRule,
 ): Source {
   const left = relation(analyzer, node.left, around, outer)
-  const right = relation(analyzer, node.right, around, [...outer, ...left.fields])
   const { criteria, type } = node
+  const right = relation(analyzer, node.right, around, [...outer, ...lateral(type, left.fields)])
   const plan = (on: Typed | undefined): RelationPlan => ({
     kind: 'join',
     type,
@@ -33,12 +35,34 @@ export function join(
   if (criteria.kind === 'on') {
     const fields = [...left.fields, ...right.fields]
     const env = environment(analyzer, newScope(fields, around.scope), around, 'JOIN clause')
-    const on = requireBoolean(analyzer.expression(env, criteria.condition), 'JOIN ON clause')
+    const on = requireBoolean(rowExpression(env, criteria.condition), 'JOIN ON clause')
+    if (type !== 'inner') refuseCorrelated(on)
     return { plan: plan(on), fields }
   }
   const columns =
     criteria.kind === 'using' ? criteria.columns : sharedColumns(left.fields, right.fields, node)
   return using(plan, type, left.fields, right.fields, columns)
+}
+
+/** The right side of a RIGHT or FULL JOIN cannot use the left one's columns. */
+function lateral(type: JoinNode['type'], fields: Field[]): Field[] {
+  if (type !== 'right' && type !== 'full') return fields
+  const message = `LATERAL reference not allowed in ${type.toUpperCase()} JOIN`
+  return fields.map((field) => ({ ...field, refused: { error: 'INVALID_COLUMN_REFERENCE', message } }))
+}
+
+/** Outer joins have to know their condition without asking a subquery for each pair of rows. */
+function refuseCorrelated(on: Typed): void {
+  const free = 'free' in on ? on.free : []
+  const [column] = free
+  if (column !== undefined) {
+    throw new QueryError(
+      'NOT_SUPPORTED',
+      'Reference to a column from outer scope not allowed in this context',
+      column.at,
+    )
+  }
+  for (const child of children(on)) refuseCorrelated(child)
 }
 
 /** NATURAL joins on every name both sides have, in the order of the left side. */
@@ -57,12 +81,13 @@ function using(
   right: Field[],
   columns: Identifier[],
 ): Source {
+  refuseRepeated(columns)
   const pairs = columns.map((column) => {
     const l = keyField(left, column, 'left')
     const r = keyField(right, column, 'right')
     if (commonType(l.value.type, r.value.type) === undefined) {
       throw mismatch(
-        `Column '${column.text}' has no common type: ${typeText(l.value.type)} and ${typeText(r.value.type)}`,
+        `Cannot apply operator: ${typeText(l.value.type)} = ${typeText(r.value.type)}`,
         column.at,
       )
     }
@@ -96,6 +121,21 @@ function using(
         pairs.map(({ r }) => r),
       ),
     ],
+  }
+}
+
+function refuseRepeated(columns: Identifier[]): void {
+  const known = new Set<string>()
+  for (const { text, at } of columns) {
+    const name = text.toLowerCase()
+    if (known.has(name)) {
+      throw new QueryError(
+        'DUPLICATE_COLUMN_NAME',
+        `Column '${text}' appears multiple times in USING clause`,
+        at,
+      )
+    }
+    known.add(name)
   }
 }
 

@@ -96,11 +96,11 @@ function ordered(
   const wrapper = nextRelation(analyzer)
   const fields = fieldsOf(wrapper, columns, undefined, orderBy[0]!.at)
   const env = environment(analyzer, newScope(fields, around.scope), around, 'ORDER BY clause')
-  const outputs = fields.map(({ value }) => value)
+  const outputs = fields.map(({ value }) => ({ value }))
   const keys = orderBy.map((item): OrderKey => {
     const value =
       item.value.kind === 'number' && item.value.form === 'integer'
-        ? ordinal(item.value.text, outputs, 'ORDER BY', item.value.at)
+        ? ordinal(item.value.text, outputs, 'ORDER BY', item.value.at).value
         : analyzer.expression(env, item.value)
     if (!isOrderable(value.type)) {
       throw mismatch(
@@ -126,21 +126,10 @@ function values(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'values' }>
   const width = rows[0]!.length
   const uneven = rows.findIndex((row) => row.length !== width)
   if (uneven !== -1) {
-    throw mismatch(
-      `Values rows have mismatched sizes: ${width} vs ${rows[uneven]!.length}`,
-      node.rows[uneven]!.at,
-    )
+    throw mismatch(`Values rows have mismatched sizes: ${width} vs ${rows[uneven]!.length}`, node.at)
   }
-  const types = rows[0]!.map(({ type }) => type)
-  for (const row of rows) {
-    for (const [i, { type, at }] of row.entries()) {
-      const common = commonType(types[i]!, type)
-      if (common === undefined) {
-        throw mismatch(`Values rows have mismatched types: ${typeText(types[i]!)} vs ${typeText(type)}`, at)
-      }
-      types[i] = common
-    }
-  }
+  let types = rowTypes(rows[0]!)
+  for (const row of rows) types = commonTypes(types, rowTypes(row), node.at)
   const widened = rows.map((row) => row.map((value, i) => widen(value, types[i]!)))
   return {
     plan: { kind: 'values', rows: widened },
@@ -148,13 +137,25 @@ function values(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'values' }>
   }
 }
 
+const rowTypes = (row: Typed[]): PrestoType[] => row.map(({ type }) => type)
+
+function commonTypes(known: PrestoType[], row: PrestoType[], at: Position): PrestoType[] {
+  const types = known.map((type, i) => commonType(type, row[i]!))
+  if (types.every((type) => type !== undefined)) return types
+  throw mismatch(
+    `Values rows have mismatched types: row(${known.map(typeText).join(', ')}) vs row(${row.map(typeText).join(', ')})`,
+    at,
+  )
+}
+
 /** All inputs must have the same number of columns; each column takes the type common to all. */
 function setOperation(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'set' }>, around: Around): Plain {
-  const inputs = node.inputs.map((input) => ({ found: body(analyzer, input, around, []), at: input.at }))
+  const { at } = node
+  const inputs = node.inputs.map((input) => ({ found: body(analyzer, input, around, []) }))
   const operation = node.operation.toUpperCase()
   const first = inputs[0]!.found.columns
   const types = first.map(({ type }) => type)
-  for (const { found, at } of inputs) {
+  for (const { found } of inputs) {
     if (found.columns.length !== types.length) {
       throw mismatch(
         `${operation} query has different number of fields: ${types.length}, ${found.columns.length}`,

@@ -1,6 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import { isNumeric } from '../functions/coercion.ts'
-import type { Identifier, QualifiedName, Relation } from '../parse/ast.ts'
+import type { QualifiedName, Relation } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { type Analyzer, type Around, constantEnvironment, environment, nextRelation } from './analyzer.ts'
 import { join } from './join.ts'
@@ -33,7 +33,7 @@ export function relation(analyzer: Analyzer, node: Relation, around: Around, lef
       return unnest(env, node)
     }
     case 'aliased':
-      return aliased(relation(analyzer, node.relation, around, left), node.alias, node.columns)
+      return aliased(relation(analyzer, node.relation, around, left), node)
     case 'sample':
       return sample(analyzer, node, relation(analyzer, node.relation, around, left))
     case 'join':
@@ -73,12 +73,12 @@ export function fieldsOf(
 }
 
 /** `AS t(a, b)`: the alias replaces every qualifier, the list every name. */
-function aliased(source: Source, alias: Identifier, columns: Identifier[] | undefined): Source {
+function aliased(source: Source, { alias, columns, at }: Extract<Relation, { kind: 'aliased' }>): Source {
   if (columns !== undefined && columns.length !== source.fields.length) {
     throw new QueryError(
       'MISMATCHED_COLUMN_ALIASES',
       `Column alias list has ${columns.length} entries but '${alias.text}' has ${source.fields.length} columns available`,
-      alias.at,
+      at,
     )
   }
   const qualifier = [alias.text.toLowerCase()]

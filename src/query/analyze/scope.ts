@@ -1,28 +1,57 @@
-import { type Position, QueryError } from '../errors.ts'
+import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
 import type { Identifier } from '../parse/ast.ts'
 import type { ColumnValue, Typed } from './plan.ts'
 
 /** A column that can be named. `qualifier` is the path before the name, lower case: [alias] or [catalog, database, table]. */
-export type Field = { name: string | undefined; qualifier: readonly string[] | undefined; value: Typed }
+export type Field = {
+  name: string | undefined
+  qualifier: readonly string[] | undefined
+  value: Typed
+  /** What using it here fails with. */
+  refused?: { error: QueryErrorName; message: string }
+}
 
 /** What names mean in one query; `parent` is the query around it, whose columns make this one correlated. */
 export type Scope = {
   fields: Field[]
   parent: Scope | undefined
+  /** `outputs`: of a select, before its sources, for ORDER BY. `border`: what is looked up through it comes from outside. */
+  kind: 'sources' | 'outputs' | 'border'
   /** Columns of enclosing queries used in here, filled as names are resolved. */
   free: ColumnValue[]
 }
 
-export function newScope(fields: Field[], parent: Scope | undefined): Scope {
-  return { fields, parent, free: [] }
+export function newScope(fields: Field[], parent: Scope | undefined, kind: Scope['kind'] = 'sources'): Scope {
+  return { fields, parent, kind, free: [] }
+}
+
+/** The fields of the query itself. */
+export function ownFields(scope: Scope): Field[] {
+  return scope.kind === 'outputs' && scope.parent !== undefined
+    ? [...scope.fields, ...scope.parent.fields]
+    : scope.fields
 }
 
 /** The field that the dotted name means, looking outwards; undefined when no scope has it. */
-export function resolveName(scope: Scope, parts: Identifier[], at: Position): Field | undefined {
+export function resolveName(
+  scope: Scope,
+  parts: Identifier[],
+  at: Position,
+  inAggregate = false,
+): Field | undefined {
   for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
     const found = level.fields.filter((field) => matches(field, parts))
     if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${dotted(parts)}' is ambiguous`, at)
     if (found.length === 1) {
+      const { refused } = found[0]!
+      if (refused !== undefined) throw new QueryError(refused.error, refused.message, at)
+      if (level.kind === 'outputs' && inAggregate) {
+        throw new QueryError(
+          'COLUMN_NOT_FOUND',
+          'Invalid reference to output projection attribute from ORDER BY aggregation',
+          at,
+        )
+      }
       for (let inner: Scope = scope; inner !== level; inner = inner.parent!)
         inner.free.push(...columnsIn(found[0]!.value, at))
       return found[0]

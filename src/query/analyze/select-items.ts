@@ -1,19 +1,23 @@
 import { QueryError } from '../errors.ts'
 import type { Expression, Identifier, Select, SelectItem } from '../parse/ast.ts'
-import type { Environment } from './analyzer.ts'
+import { type Environment, mismatch } from './analyzer.ts'
 import { nameParts } from './columns.ts'
 import type { Typed } from './plan.ts'
 import { dotted, endsWith } from './scope.ts'
 
-/** One column of a select's output. `name` is undefined for an expression without alias: shown as `_col` and its position. */
-export type Item = { name: string | undefined; value: Typed }
+/** One column of a select's output. `node` is what was written, undefined for a column that `*` stands for. `name` is undefined for an expression without alias: shown as `_col` and its position. */
+export type Item = { name: string | undefined; value: Typed; node: Expression | undefined }
 
 export function selectItems(env: Environment, node: Select): Item[] {
   return node.items.flatMap((item): Item[] => {
     if (item.kind === 'all') return all(env, node, item)
     if (item.kind === 'all-of') return allOf(env, item)
     return [
-      { name: item.alias?.text ?? ownName(item.value), value: env.analyzer.expression(env, item.value) },
+      {
+        name: item.alias?.text ?? ownName(item.value),
+        value: env.analyzer.expression(env, item.value),
+        node: item.value,
+      },
     ]
   })
 }
@@ -34,7 +38,11 @@ function all(env: Environment, node: Select, item: SelectItem): Item[] {
       'SELECT * not allowed from relation that has no columns',
       item.at,
     )
-  return env.scope.fields.map(({ name, value }) => ({ name, value: { ...value, at: item.at } }))
+  return env.scope.fields.map(({ name, value }) => ({
+    name,
+    value: { ...value, at: item.at },
+    node: undefined,
+  }))
 }
 
 /** `t.*` for a relation of that name, else every field of the row that the expression gives. */
@@ -46,10 +54,10 @@ function allOf(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }>):
     throw new QueryError(
       'MISMATCHED_COLUMN_ALIASES',
       `Column alias list has ${aliases.length} entries but relation has ${items.length} columns`,
-      item.at,
+      aliases[0]!.at,
     )
   }
-  return items.map(({ value }, i) => ({ name: aliases[i]!.text, value }))
+  return items.map((found, i) => ({ ...found, name: aliases[i]!.text }))
 }
 
 function relationItems(env: Environment, base: Expression): Item[] | undefined {
@@ -57,12 +65,16 @@ function relationItems(env: Environment, base: Expression): Item[] | undefined {
   if (path === undefined) return undefined
   const fields = env.scope.fields.filter((field) => endsWith(field.qualifier, path))
   if (fields.length === 0) return undefined
-  return fields.map(({ name, value }) => ({ name, value: { ...value, at: base.at } }))
+  return fields.map(({ name, value }) => ({ name, value: { ...value, at: base.at }, node: undefined }))
 }
 
 function rowItems(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }>): Item[] {
   const path = nameParts(item.base)
-  const base = rowBase(env, item.base)
+  // A single name is always a relation's.
+  const base = path?.length === 1 ? undefined : rowBase(env, item.base)
+  if (base !== undefined && base.type.kind !== 'row' && path === undefined) {
+    throw mismatch('expected expression of type Row', item.at)
+  }
   if (base === undefined || base.type.kind !== 'row') {
     throw new QueryError(
       'TABLE_NOT_FOUND',
@@ -73,6 +85,7 @@ function rowItems(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }
   return base.type.fields.map(({ name, type }, index) => ({
     name,
     value: { kind: 'field', base, index, type, at: item.at },
+    node: item.base,
   }))
 }
 

@@ -1,10 +1,12 @@
 import { QueryError } from '../errors.ts'
 import { isComparable } from '../functions/index.ts'
-import type { Select, SortItem } from '../parse/ast.ts'
+import type { Expression, Select, SortItem } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, type Environment, environment, mismatch } from './analyzer.ts'
+import { rowExpression } from './clauses.ts'
 import { requireBoolean } from './coerce.ts'
-import { checkGrouped, groupingSets, ordinal } from './grouping.ts'
+import { checkGrouped, type Grouped } from './grouped.ts'
+import { groupingSets, type Output, ordinal } from './grouping.ts'
 import type { BodyPlan, OrderKey, OutputColumn, SelectPlan, Typed } from './plan.ts'
 import { relation, relationIds } from './relation.ts'
 import { type Field, newScope, type Scope } from './scope.ts'
@@ -22,35 +24,50 @@ export function select(analyzer: Analyzer, node: Select, around: Around, orderBy
   const where =
     node.where === undefined
       ? undefined
-      : requireBoolean(analyzer.expression(plain('WHERE clause'), node.where), 'WHERE clause')
+      : requireBoolean(rowExpression(plain('WHERE clause'), node.where), 'WHERE clause')
   const env = selectEnvironment(plain('SELECT clause'), node)
   const items = selectItems(env, node)
-  const outputs = items.map(({ value }) => value)
-  const sets =
-    node.groupBy === undefined ? undefined : groupingSets(plain('GROUP BY clause'), node.groupBy, outputs)
-  const having =
-    node.having === undefined
-      ? undefined
-      : requireBoolean(
-          analyzer.expression({ ...env, allowWindows: false, clause: 'HAVING clause' }, node.having),
-          'HAVING clause',
-        )
-  const keys = orderKeys(env, items, orderBy, node.distinct)
+  const sets = node.groupBy && groupingSets(plain('GROUP BY clause'), node.groupBy, items)
+  const having = node.having && havingCondition(env, node.having)
+  const order = orderKeys(env, items, orderBy, node.distinct)
   if (sets !== undefined || having !== undefined || env.met.aggregates.length > 0) {
-    const values = keys.flatMap((key) => ('value' in key ? [key.value] : []))
-    checkAll([...outputs, ...(having === undefined ? [] : [having]), ...values], sets ?? [], from)
+    if (sets === undefined) refuseGrouping(env, node)
+    const written = having === undefined ? [] : [{ value: having, node: node.having }]
+    checkAll(analyzer, [...items, ...written, ...order.written], sets ?? [], from)
   }
   if (node.distinct) checkDistinct(items)
   const plan: SelectPlan = {
     distinct: node.distinct,
-    items: outputs,
+    items: items.map(({ value }) => value),
     from: from.plans,
     ...(where === undefined ? {} : { where }),
     ...(sets === undefined ? {} : { groupBy: { sets } }),
     ...(having === undefined ? {} : { having }),
   }
   const columns = items.map(({ name, value }) => ({ name, type: value.type }))
-  return { plan: { kind: 'select', select: plan }, columns, orderBy: keys }
+  return { plan: { kind: 'select', select: plan }, columns, orderBy: order.keys }
+}
+
+function havingCondition(env: Environment, node: Expression): Typed {
+  const windows = env.met.windows.length
+  const typed = env.analyzer.expression({ ...env, clause: 'HAVING clause' }, node)
+  if (env.met.windows.length > windows) {
+    throw new QueryError(
+      'NESTED_WINDOW',
+      'HAVING clause cannot contain window functions or row pattern measures',
+      node.at,
+    )
+  }
+  return requireBoolean(typed, 'HAVING clause')
+}
+
+function refuseGrouping(env: Environment, node: Select): void {
+  if (env.met.aggregates.every(({ node: { kind } }) => kind !== 'grouping')) return
+  throw new QueryError(
+    'MISSING_GROUP_BY',
+    'A GROUPING() operation can only be used with a corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause',
+    node.at,
+  )
 }
 
 type Sources = { plans: SelectPlan['from']; fields: Field[] }
@@ -74,50 +91,57 @@ function selectEnvironment(env: Environment, node: Select): Environment {
       node.windows[0]!.name.at,
     )
   }
-  return { ...env, windows, allowAggregates: true, allowWindows: true }
+  return { ...env, windows, allowAggregates: true, allowWindows: true, selectAt: node.at }
 }
 
-/** ORDER BY of a select: ordinals, output names first, then the columns of its sources. */
-function orderKeys(env: Environment, items: Item[], orderBy: SortItem[], distinct: boolean): OrderKey[] {
-  const outputs = items.map(({ value }) => value)
-  const keys = outputs.map(keyOf)
-  const scope = orderScope(env.scope, items)
-  const inner: Environment = { ...env, scope, clause: 'ORDER BY clause' }
-  return orderBy.map((item): OrderKey => {
+type Order = { keys: OrderKey[]; written: Output[] }
+
+/** ORDER BY of a select: ordinals, output names first, then the columns of its sources. `written` are keys that are no outputs. */
+function orderKeys(env: Environment, items: Item[], orderBy: SortItem[], distinct: boolean): Order {
+  const outputs = items.map(({ value }) => keyOf(value))
+  const inner: Environment = { ...env, scope: orderScope(env.scope, items), clause: 'ORDER BY clause' }
+  const order: Order = { keys: [], written: [] }
+  for (const { value: node, at, ...item } of orderBy) {
     const direction = { descending: item.descending, nullsFirst: item.nulls === 'first' }
-    if (item.value.kind === 'number' && item.value.form === 'integer') {
-      orderable(ordinal(item.value.text, outputs, 'ORDER BY', item.value.at))
-      return { ...direction, output: Number(item.value.text) }
+    if (node.kind === 'number' && node.form === 'integer') {
+      orderable(ordinal(node.text, items, 'ORDER BY', node.at).value)
+      order.keys.push({ ...direction, output: Number(node.text) })
+      continue
     }
-    const value = orderable(env.analyzer.expression(inner, item.value))
-    const output = keys.indexOf(keyOf(value))
-    if (output !== -1) return { ...direction, output: output + 1 }
-    if (distinct) {
+    const value = orderable(env.analyzer.expression(inner, node))
+    const output = outputs.indexOf(keyOf(value))
+    if (output === -1) order.written.push({ value, node })
+    if (output === -1 && distinct) {
       throw new QueryError(
         'EXPRESSION_NOT_IN_DISTINCT',
         'For SELECT DISTINCT, ORDER BY expressions must appear in select list',
-        item.at,
+        at,
       )
     }
-    return { ...direction, value }
-  })
+    order.keys.push({ ...direction, ...(output === -1 ? { value } : { output: output + 1 }) })
+  }
+  return order
 }
 
 function orderScope(source: Scope, items: Item[]): Scope {
-  const fields = new Map<string, Field>()
-  for (const { name, value } of items) {
-    if (name !== undefined)
-      fields.set(`${name.toLowerCase()}\n${keyOf(value)}`, { name, qualifier: undefined, value })
-  }
-  return newScope([...fields.values()], source)
+  const fields = items.flatMap(({ name, value }): Field[] =>
+    name === undefined ? [] : [{ name, qualifier: undefined, value }],
+  )
+  return newScope(fields, source, 'outputs')
 }
 
-function checkAll(values: Typed[], sets: Typed[][], from: Sources): void {
-  const keys = new Set(sets.flat().map(keyOf))
-  const own = new Set(from.plans.flatMap(relationIds))
-  const names = new Map(from.fields.map(({ name, value }) => [keyOf(value), name]))
-  for (const value of values)
-    checkGrouped(value, keys, own, (column) => names.get(keyOf(column)) ?? '<expression>')
+function checkAll(analyzer: Analyzer, outputs: Output[], sets: Typed[][], from: Sources): void {
+  const fields = new Map(from.fields.map((field) => [keyOf(field.value), field]))
+  const nameOf = (column: Typed): string => fields.get(keyOf(column))?.name ?? '<expression>'
+  const grouped: Grouped = {
+    keys: new Set(sets.flat().map(keyOf)),
+    own: new Set(from.plans.flatMap(relationIds)),
+    written: analyzer.written,
+    nameOf,
+    qualifiedNameOf: (column) =>
+      [...(fields.get(keyOf(column))?.qualifier ?? []).slice(-1), nameOf(column)].join('.'),
+  }
+  for (const { value, node } of outputs) checkGrouped(grouped, value, node)
 }
 
 function checkDistinct(items: Item[]): void {

@@ -2,6 +2,7 @@ import { type Position, QueryError } from '../errors.ts'
 import type { Relation } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { type Environment, nextRelation } from './analyzer.ts'
+import { rowExpression } from './clauses.ts'
 import { BIGINT } from './coerce.ts'
 import type { RelationPlan } from './plan.ts'
 import type { Field } from './scope.ts'
@@ -11,7 +12,7 @@ export function unnest(
   env: Environment,
   node: Extract<Relation, { kind: 'unnest' }>,
 ): { plan: RelationPlan; fields: Field[] } {
-  const items = node.items.map((item) => env.analyzer.expression(env, item))
+  const items = node.items.map((item) => rowExpression(env, item))
   const columns = items.flatMap((item) => unnestedColumns(item.type, item.at))
   if (node.ordinality) columns.push({ name: undefined, type: BIGINT })
   const id = nextRelation(env.analyzer)

@@ -107,3 +107,8 @@ function addKey(value: unknown, parts: string[]): void {
 export function some(typed: Typed, test: (inner: Typed) => boolean): boolean {
   return test(typed) || children(typed).some((child) => some(child, test))
 }
+
+/** Every column used in an expression. */
+export function columnsOf(typed: Typed): ColumnValue[] {
+  return typed.kind === 'column' ? [typed] : children(typed).flatMap(columnsOf)
+}

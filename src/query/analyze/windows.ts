@@ -1,18 +1,24 @@
 import { QueryError } from '../errors.ts'
-import { isInteger } from '../functions/coercion.ts'
-import { isOrderable } from '../functions/resolve.ts'
-import type { FrameBound, Identifier, SortItem, WindowFrame, WindowSpecification } from '../parse/ast.ts'
+import { isComparable, isOrderable } from '../functions/resolve.ts'
+import type { Expression, Identifier, SortItem, WindowSpecification } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
-import type { BoundPlan, FramePlan, SortKey, Typed, WindowPlan } from './plan.ts'
+import { framePlan } from './frames.ts'
+import type { SortKey, Typed, WindowPlan } from './plan.ts'
 
 /** Presto puts NULLs last in both directions unless told otherwise. */
 export function sortKeys(env: Environment, items: SortItem[]): SortKey[] {
   return items.map((item) => ({
-    value: orderable(env.analyzer.expression(env, item.value)),
+    value: orderable(written(env, item.value)),
     descending: item.descending,
     nullsFirst: item.nulls === 'first',
   }))
+}
+
+function written(env: Environment, node: Expression): Typed {
+  const typed = env.analyzer.expression(env, node)
+  env.analyzer.written.set(typed, node)
+  return typed
 }
 
 export function orderable(value: Typed): Typed {
@@ -44,11 +50,21 @@ export function windowPlan(
       )
     }
   }
+  const orderBy = sortKeys(inner, merged.orderBy)
   return {
-    partitionBy: merged.partitionBy.map((node) => env.analyzer.expression(inner, node)),
-    orderBy: sortKeys(inner, merged.orderBy),
-    ...(merged.frame === undefined ? {} : { frame: framePlan(inner, merged.frame, merged.orderBy.length) }),
+    partitionBy: merged.partitionBy.map((node) => partitionKey(inner, node)),
+    orderBy,
+    ...(merged.frame === undefined ? {} : { frame: framePlan(inner, merged.frame, merged, orderBy) }),
   }
+}
+
+function partitionKey(env: Environment, node: Expression): Typed {
+  const key = written(env, node)
+  if (isComparable(key.type)) return key
+  throw mismatch(
+    `${typeText(key.type)} is not comparable, and therefore cannot be used in window function PARTITION BY`,
+    node.at,
+  )
 }
 
 /** The specification with what it takes from the named windows it refers to. */
@@ -62,7 +78,7 @@ function mergeNamed(
   const key = name.text.toLowerCase()
   const found = env.windows.get(key)
   if (found === undefined || seen.includes(key)) {
-    throw new QueryError('INVALID_ARGUMENTS', `Cannot resolve WINDOW name ${name.text}`, name.at)
+    throw new QueryError('INVALID_WINDOW_REFERENCE', `Cannot resolve WINDOW name ${name.text}`, name.at)
   }
   const base = mergeNamed(env, found, [...seen, key])
   if ('text' in over) return base
@@ -81,57 +97,12 @@ function mergeNamed(
     )
   }
   const frame = over.frame ?? base.frame
+  const orderAt = over.orderAt ?? base.orderAt
   return {
     partitionBy: base.partitionBy,
     orderBy: over.orderBy.length > 0 ? over.orderBy : base.orderBy,
     ...(frame === undefined ? {} : { frame }),
+    ...(orderAt === undefined ? {} : { orderAt }),
     at: over.at,
   }
-}
-
-function framePlan(env: Environment, frame: WindowFrame, keys: number): FramePlan {
-  const invalid = (text: string): never => {
-    throw new QueryError('INVALID_WINDOW_FRAME', text, frame.at)
-  }
-  const end = frame.end?.kind ?? 'current row'
-  if (frame.start.kind === 'unbounded following') invalid('Window frame start cannot be UNBOUNDED FOLLOWING')
-  if (end === 'unbounded preceding') invalid('Window frame end cannot be UNBOUNDED PRECEDING')
-  const order = ['unbounded preceding', 'preceding', 'current row', 'following', 'unbounded following']
-  if (order.indexOf(frame.start.kind) > order.indexOf(end)) {
-    invalid(
-      `Window frame starting from ${frame.start.kind.toUpperCase()} cannot end with ${end.toUpperCase()}`,
-    )
-  }
-  if (frame.unit === 'groups' && keys === 0) {
-    throw new QueryError(
-      'MISSING_ORDER_BY',
-      'Window frame of type GROUPS requires ORDER BY to be specified',
-      frame.at,
-    )
-  }
-  const valued = [frame.start, frame.end].some((bound) => bound !== undefined && 'value' in bound)
-  if (frame.unit === 'range' && valued && keys !== 1) {
-    throw new QueryError(
-      keys === 0 ? 'MISSING_ORDER_BY' : 'INVALID_ORDER_BY',
-      `Window frame of type RANGE PRECEDING or FOLLOWING requires ${keys === 0 ? 'ORDER BY' : `single sort item in ORDER BY (actual: ${keys})`}`,
-      frame.at,
-    )
-  }
-  return {
-    unit: frame.unit,
-    start: bound(env, frame, frame.start),
-    ...(frame.end === undefined ? {} : { end: bound(env, frame, frame.end) }),
-  }
-}
-
-function bound(env: Environment, frame: WindowFrame, node: FrameBound): BoundPlan {
-  if (!('value' in node)) return { kind: node.kind }
-  const value = env.analyzer.expression(env, node.value)
-  if (frame.unit !== 'range' && !isInteger(value.type)) {
-    throw mismatch(
-      `Window frame ${frame.unit.toUpperCase()} value type must be exact numeric type with scale 0 (actual ${typeText(value.type)})`,
-      node.at,
-    )
-  }
-  return { kind: node.kind, value }
 }

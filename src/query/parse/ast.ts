@@ -1,4 +1,7 @@
 import type { Position } from '../errors.ts'
+import type { Statement } from './statement-ast.ts'
+
+export type * from './statement-ast.ts'
 
 /** A name as written. Unquoted names fold case; quoted ones do too when they are looked up, as in Presto. */
 export type Identifier = { text: string; quoted: boolean; at: Position }
@@ -64,8 +67,39 @@ export type Expression = { at: Position } & (
   | { kind: 'extract'; field: string; value: Expression }
   | { kind: 'current'; name: CurrentName; precision?: number }
   | { kind: 'grouping'; columns: QualifiedName[] }
+  | { kind: 'json-path'; call: JsonPathCall }
+  | {
+      kind: 'json-object'
+      members: { key: Expression; value: JsonInput }[]
+      nulls: boolean
+      unique: boolean
+      returning?: JsonOutput
+    }
+  | { kind: 'json-array'; items: JsonInput[]; nulls: boolean; returning?: JsonOutput }
 )
 export type ExpressionOf<K extends Expression['kind']> = Extract<Expression, { kind: K }>
+
+/** FORMAT JSON, with the encoding of bytes where one is named. */
+export type JsonFormat = 'JSON' | 'UTF8' | 'UTF16' | 'UTF32'
+export type JsonInput = { value: Expression; format?: JsonFormat }
+export type JsonOutput = { type: TypeName; format?: JsonFormat }
+export type JsonBehaviour =
+  | { kind: 'error' | 'null' | 'true' | 'false' | 'unknown' | 'empty array' | 'empty object' }
+  | { kind: 'default'; value: Expression }
+
+/** JSON_EXISTS, JSON_VALUE and JSON_QUERY; which clauses each has is the parser's to see to. */
+export type JsonPathCall = {
+  function: 'exists' | 'value' | 'query'
+  input: JsonInput
+  path: string
+  pathAt: Position
+  passing: { value: JsonInput; name: Identifier }[]
+  returning?: JsonOutput
+  wrapper?: 'conditional' | 'unconditional'
+  quotes?: 'keep' | 'omit'
+  onEmpty?: JsonBehaviour
+  onError?: JsonBehaviour
+}
 
 export type CurrentName =
   | 'current_date'
@@ -95,6 +129,8 @@ export type WindowSpecification = {
   existing?: Identifier
   partitionBy: Expression[]
   orderBy: SortItem[]
+  /** Where ORDER BY stands. */
+  orderAt?: Position
   frame?: WindowFrame
   at: Position
 }
@@ -113,8 +149,10 @@ export type Query = {
   with?: { recursive: boolean; queries: NamedQuery[] }
   body: QueryBody
   orderBy: SortItem[]
+  /** Where ORDER BY stands. */
+  orderAt?: Position
   offset?: Expression
-  limit?: { count?: Expression; withTies: boolean; at: Position }
+  limit?: { count?: Expression; withTies: boolean; isFetch?: boolean; at: Position }
   at: Position
 }
 export type NamedQuery = { name: Identifier; columns?: Identifier[]; query: Query; at: Position }
@@ -166,18 +204,6 @@ export type Relation = { at: Position } & (
         | { kind: 'natural' | 'none' }
     }
 )
-
-export type Statement = { at: Position } & (
-  | { kind: 'query'; query: Query }
-  | { kind: 'explain'; type: 'plan' | 'validate'; statement: Statement }
-  | { kind: 'show-tables'; schema?: QualifiedName; like?: LikePattern }
-  | { kind: 'show-schemas'; catalog?: Identifier; like?: LikePattern }
-  | { kind: 'show-catalogs'; like?: LikePattern }
-  | { kind: 'show-columns'; table: QualifiedName; like?: LikePattern }
-  | { kind: 'set-session'; name: string; value: Expression }
-  | { kind: 'reset-session'; name: string }
-)
-export type LikePattern = { pattern: string; escape?: string }
 
 /** `-- set session name = 'value'` lines are recorded, never acted on. */
 export type MagicComment = { name: string; value: string; line: number }

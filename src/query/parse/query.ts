@@ -50,8 +50,10 @@ function namedQuery(p: Parser): NamedQuery {
 function queryNoWith(p: Parser): Omit<Query, 'with'> {
   const position = peek(p).at
   const body = unions(p)
+  const orderAt = peek(p).at
   const orderBy = take(p, 'ORDER', 'BY') ? sortItems(p) : []
   const result: Omit<Query, 'with'> = { body, orderBy, at: position }
+  if (orderBy.length > 0) result.orderAt = orderAt
   if (take(p, 'OFFSET')) {
     result.offset = rowCount(p)
     if (!take(p, 'ROWS')) take(p, 'ROW')
@@ -59,7 +61,7 @@ function queryNoWith(p: Parser): Omit<Query, 'with'> {
   const limitAt = peek(p).at
   if (take(p, 'LIMIT')) {
     if (!take(p, 'ALL')) result.limit = { count: rowCount(p), withTies: false, at: limitAt }
-  } else if (take(p, 'FETCH')) result.limit = { ...fetchFirst(p), at: limitAt }
+  } else if (take(p, 'FETCH')) result.limit = { ...fetchFirst(p), isFetch: true, at: limitAt }
   return result
 }
 

@@ -34,7 +34,11 @@ export function windowSpecification(p: Parser): WindowSpecification {
   const starts = at(p, 'PARTITION', 'BY') || isWord(peek(p), 'RANGE', 'ROWS', 'GROUPS')
   if (isIdentifier(peek(p)) && !starts) window.existing = identifier(p)
   if (take(p, 'PARTITION', 'BY')) window.partitionBy = list(p, () => p.expression(p))
-  if (take(p, 'ORDER', 'BY')) window.orderBy = sortItems(p)
+  const orderAt = peek(p).at
+  if (take(p, 'ORDER', 'BY')) {
+    window.orderBy = sortItems(p)
+    window.orderAt = orderAt
+  }
   if (isWord(peek(p), 'RANGE', 'ROWS', 'GROUPS')) window.frame = frame(p)
   return window
 }
