@@ -85,7 +85,7 @@ export function columnsOf({ columns }: CaseTable): TableColumn[] {
 }
 
 function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLookup {
-  return {
+  const lookup: SchemaLookup = {
     findTable(database, table) {
       if (database === 'away') return { kind: 'unknown', reason: 'a test' }
       if (database !== 'db') return { kind: 'no-database' }
@@ -96,7 +96,9 @@ function lookupOf(tables: Record<string, CaseTable>, names: string[]): SchemaLoo
     listDatabases: () => ({ kind: 'found', names: ['db'] }),
     listTables: (database) => (database === 'db' ? { kind: 'found', names } : { kind: 'absent' }),
     mayWrite: (database) => (database === 'db' ? 'yes' : 'no'),
+    as: () => lookup,
   }
+  return lookup
 }
 
 async function writeChunks(

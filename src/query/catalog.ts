@@ -27,7 +27,8 @@ import { queryErrors } from './refusals.ts'
 /** What planning a query asks of the catalog, for one user. */
 export type QueryCatalog = {
   lookup: SchemaLookup
-  mayQuery(database: string): Promise<Permitted>
+  /** Of its user, or of the user of that number: views are read with their owners' permissions. */
+  mayQuery(database: string, as?: string): Promise<Permitted>
   /** What system tables are made of. */
   listing: CatalogListing
   /** Every live chunk of the tables within the ranges, all as of one moment. */
@@ -112,17 +113,20 @@ function databaseCatalog(
       if (databaseId === undefined) return 'no'
       return (await read((sql) => mayWrite(sql, databaseId, userId))) ? 'yes' : 'no'
     },
+    as: () => lookup,
   }
   return {
     lookup,
     listing: databaseListing(database, accountId, userId),
     ageMs: undefined,
     probe: async () => void (await read(async () => undefined)),
-    async mayQuery(databaseName) {
+    async mayQuery(databaseName, as) {
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return 'no'
-      const verdict = verdicts.get(databaseName) ?? (await read((sql) => mayQuery(sql, databaseId, userId)))
-      verdicts.set(databaseName, verdict)
+      const user = as === undefined ? userId : BigInt(as)
+      const known = user === userId ? verdicts.get(databaseName) : undefined
+      const verdict = known ?? (await read((sql) => mayQuery(sql, databaseId, user)))
+      if (user === userId) verdicts.set(databaseName, verdict)
       return verdict ? 'yes' : 'no'
     },
     chunksOf: (tables) => read((sql) => findChunks(sql, tables)),
@@ -138,44 +142,51 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     kind: 'unknown' as const,
     reason: 'the main database is away and the snapshot does not hold it',
   }
-  const may = (database: SnapshotDatabase, allowed: ReadonlySet<Permission>): Permitted => {
-    const user = snapshot.findUser(userId)
+  const may = (
+    database: SnapshotDatabase,
+    allowed: ReadonlySet<Permission>,
+    as: bigint = userId,
+  ): Permitted => {
+    const user = snapshot.findUser(as)
     if (user.kind !== 'found') return 'unknown'
     return permitted(snapshot, user.value, database, allowed)
   }
   const mayRead = (database: SnapshotDatabase) => may(database, READING)
+  const lookup: SchemaLookup = {
+    findTable(databaseName, table): TableLookup {
+      const found = snapshot.findTable(accountId, databaseName, table)
+      return found.kind === 'found' ? { kind: 'found', table: found.value } : unknown
+    },
+    listDatabases(): ListLookup {
+      if (!snapshot.readable) return unknown
+      const names = snapshot.listDatabases(accountId).filter((one) => mayRead(one) === 'yes')
+      return { kind: 'found', names: names.map(({ name }) => name).sort() }
+    },
+    listTables(databaseName): ListLookup {
+      const found = snapshot.findDatabase(accountId, databaseName)
+      if (found.kind !== 'found' || !snapshot.readable) return unknown
+      return {
+        kind: 'found',
+        names: snapshot
+          .listTables(found.value.id)
+          .map(({ name }) => name)
+          .sort(),
+      }
+    },
+    mayWrite(databaseName) {
+      const found = snapshot.findDatabase(accountId, databaseName)
+      return found.kind === 'found' ? may(found.value, WRITING) : 'unknown'
+    },
+    as: () => lookup,
+  }
   return {
     ageMs: snapshot.ageMs,
     listing: snapshotListing(snapshot, { accountId, userId }, mayRead),
-    lookup: {
-      findTable(databaseName, table): TableLookup {
-        const found = snapshot.findTable(accountId, databaseName, table)
-        return found.kind === 'found' ? { kind: 'found', table: found.value } : unknown
-      },
-      listDatabases(): ListLookup {
-        if (!snapshot.readable) return unknown
-        const names = snapshot.listDatabases(accountId).filter((one) => mayRead(one) === 'yes')
-        return { kind: 'found', names: names.map(({ name }) => name).sort() }
-      },
-      listTables(databaseName): ListLookup {
-        const found = snapshot.findDatabase(accountId, databaseName)
-        if (found.kind !== 'found' || !snapshot.readable) return unknown
-        return {
-          kind: 'found',
-          names: snapshot
-            .listTables(found.value.id)
-            .map(({ name }) => name)
-            .sort(),
-        }
-      },
-      mayWrite(databaseName) {
-        const found = snapshot.findDatabase(accountId, databaseName)
-        return found.kind === 'found' ? may(found.value, WRITING) : 'unknown'
-      },
-    },
-    async mayQuery(databaseName) {
+    lookup,
+    async mayQuery(databaseName, as) {
       const found = snapshot.findDatabase(accountId, databaseName)
-      return found.kind === 'found' ? mayRead(found.value) : 'unknown'
+      if (found.kind !== 'found') return 'unknown'
+      return may(found.value, READING, as === undefined ? userId : BigInt(as))
     },
     async chunksOf(tables) {
       const all = new Map<bigint, SnapshotChunk>()

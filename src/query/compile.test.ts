@@ -20,6 +20,7 @@ const lookup: SchemaLookup = {
   listDatabases: () => ({ kind: 'unknown', reason: 'nobody knows' }),
   listTables: () => ({ kind: 'found', names: ['orders'] }),
   mayWrite: () => 'yes',
+  as: () => lookup,
 }
 const context = { zone: 'UTC', scheduledTime: 0n, startedAtMs: 0, user: 'u' }
 const compile = (text: string) => compileQuery({ text, defaultDatabase: 'db', lookup, context })

@@ -1,65 +1,37 @@
 export { bindTables } from './bind.ts'
 
+import { analyzed, compilePlan } from './compile-query.ts'
 import {
-  type Analyzer,
-  analyzeQuery,
-  type OutputColumn,
-  type QueryPlan,
-  type SchemaLookup,
-  type TableReference,
-} from './analyze/index.ts'
-import type { Change } from './changes.ts'
-import { constantQuery } from './constant-query.ts'
-import type { CallContext } from './functions/index.ts'
-import { generateSql } from './generate/index.ts'
-import type { MagicComment, Statement } from './parse/ast.ts'
+  type Compiled,
+  type CompiledStatement,
+  type CompileRequest,
+  type StatementRequest,
+  tablesOf,
+} from './compiled.ts'
+import { QueryError } from './errors.ts'
+import type { Statement, StatementOf } from './parse/ast.ts'
 import { parseScript } from './parse/index.ts'
-import type { PrestoType } from './presto-type.ts'
-import { type Needed, pruneReads, type TimeRange, union } from './prune/index.ts'
-import { afterEffect, type Session, type SessionEffect, startSession } from './session.ts'
+import { parametersIn } from './parse/parameters.ts'
+import { afterEffect, type Session, startSession } from './session.ts'
 import { showStatement } from './show.ts'
-import { lookUpTables } from './table-names.ts'
+import { alterTable } from './statements/alter-table.ts'
+import { createTable, createTableAs } from './statements/create-table.ts'
+import { deleteRows, truncate } from './statements/delete.ts'
+import { describeInput, describeOutput } from './statements/describe.ts'
+import { explain } from './statements/explain.ts'
+import { insert } from './statements/insert.ts'
+import {
+  executed,
+  isPreparable,
+  preparedName,
+  preparedStatement,
+  requireCount,
+} from './statements/prepared.ts'
+import { createSchema, dropSchema } from './statements/schemas.ts'
+import { sessionStatement } from './statements/session.ts'
+import { createView, dropView, renameView } from './statements/views.ts'
 
-export type CompileRequest = {
-  text: string
-  /** The database of names without one: the job's `db`. */
-  defaultDatabase: string
-  lookup: SchemaLookup
-  context: CallContext
-}
-
-/** What one statement is compiled in: the session as those before it left it, and the catalog as they left that. */
-export type StatementRequest = Session & { lookup: SchemaLookup }
-
-/** A table that a statement reads, with the times it needs of it: for permissions and for choosing chunks. */
-export type TableUse = {
-  tableId: bigint
-  database: string
-  table: string
-  /** Unix seconds, half-open, union of all references; one range open at both ends = the whole table. */
-  ranges: TimeRange[]
-}
-
-export type CompiledQuery = {
-  kind: 'query'
-  /** DuckDB text with a placeholder for each table reference: `bindTables` fills them. */
-  sql: string
-  columns: { name: string; type: PrestoType }[]
-  references: { reference: TableReference; ranges: readonly TimeRange[]; texts: Needed['texts'] }[]
-  /** The whole answer is the number of rows of the one table. */
-  countsOnly: boolean
-}
-export type CompiledStatement =
-  | CompiledQuery
-  | { kind: 'change'; change: Change }
-  | { kind: 'session'; effect: SessionEffect }
-
-export type Compiled = {
-  /** To be run in order; the last one's rows are the result. */
-  statements: CompiledStatement[]
-  tables: TableUse[]
-  magicComments: MagicComment[]
-}
+export * from './compiled.ts'
 
 /**
  * Compiles a text of Presto SQL whose statements change nothing that the others read. Throws QueryError, with its place in the
@@ -91,133 +63,98 @@ export async function compileStatement(
   statement: Statement,
   request: StatementRequest,
 ): Promise<CompiledStatement> {
+  if (statement.kind !== 'prepare' && statement.kind !== 'execute' && statement.kind !== 'execute-immediate')
+    requireCount(statement, parametersIn(statement).length, 0)
   switch (statement.kind) {
-    case 'query': {
-      const tables = await lookUpTables(statement, request)
-      return compilePlan(analyzeQuery(statement.query, { ...request, tables }), request.context)
-    }
+    case 'query':
+      return compilePlan(await analyzed(statement.query, request), request.context)
+    case 'insert':
+      return insert(statement, request)
+    case 'delete':
+      return deleteRows(statement, request)
+    case 'truncate':
+      return truncate(statement, request)
+    case 'create-table':
+      return createTable(statement, request)
+    case 'create-table-as':
+      return createTableAs(statement, request)
+    case 'drop-table':
+    case 'rename-table':
+    case 'add-column':
+    case 'drop-column':
+    case 'rename-column':
+      return alterTable(statement, request)
+    case 'create-view':
+      return createView(statement, request)
+    case 'drop-view':
+      return dropView(statement, request)
+    case 'rename-view':
+      return renameView(statement, request)
+    case 'create-schema':
+      return createSchema(statement, request)
+    case 'drop-schema':
+      return dropSchema(statement, request)
+    case 'use':
     case 'set-session':
-      return {
-        kind: 'session',
-        effect: { kind: 'set-property', name: statement.name, value: sessionValue(statement) },
-      }
     case 'reset-session':
-      return { kind: 'session', effect: { kind: 'reset-property', name: statement.name } }
+    case 'set-time-zone':
+    case 'set-path':
+    case 'set-role':
+    case 'transaction':
+      return sessionStatement(statement, request)
+    case 'prepare':
+    case 'deallocate':
+      return prepareOrDeallocate(statement, request)
+    case 'execute':
+    case 'execute-immediate':
+      return compileExecuted(statement, request)
+    case 'describe-input':
+      return describeInput(preparedStatement(statement.name, request), request)
+    case 'describe-output':
+      return describeOutput(preparedStatement(statement.name, request), request, compileStatement)
     case 'explain':
-      return explain(statement, request)
+      return explain(statement, await compileStatement(statement.statement, request), request)
+    case 'explain-analyze':
+      return explainAnalyze(statement, request)
     default:
       return showStatement(statement, request)
   }
 }
 
-const WHOLE: Needed = { times: [{ from: null, to: null }], texts: new Map() }
-
-function compilePlan(
-  { plan, analyzer }: { plan: QueryPlan; analyzer: Analyzer },
-  context: CallContext,
-): CompiledQuery {
-  const sql = generateSql(plan, context, analyzer.references)
-  const needed = pruneReads(plan)
-  return {
-    kind: 'query',
-    sql,
-    columns: namedColumns(plan.columns),
-    references: analyzer.references.map((reference) => {
-      const { times, texts } = needed.get(reference.index) ?? WHOLE
-      return { reference, ranges: times, texts }
-    }),
-    countsOnly: countsOnly(plan),
-  }
-}
-
-/** Columns without a name are called by their position, from 0, as Presto calls them. */
-function namedColumns(columns: OutputColumn[]): CompiledQuery['columns'] {
-  return columns.map(({ name, type }, i) => ({ name: name ?? `_col${i}`, type }))
-}
-
-/** `SELECT count(*) FROM t`, whose answer the catalog knows. */
-function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean {
-  if (
-    body.kind !== 'select' ||
-    ctes.length > 0 ||
-    orderBy.length > 0 ||
-    limit !== undefined ||
-    offset !== undefined
-  )
-    return false
-  const { items, from, where, groupBy, having } = body.select
-  if (where !== undefined || groupBy !== undefined || having !== undefined) return false
-  if (from.length !== 1 || from[0]!.kind !== 'table' || from[0]!.reference.tableId === null) return false
-  return items.every(
-    (item) =>
-      item.kind === 'call' &&
-      item.name === 'count' &&
-      item.args.length === 0 &&
-      item.clauses.over === undefined &&
-      item.clauses.filter === undefined,
-  )
-}
-
-/** What the statements read, those that write among them. */
-export function tablesOf(statements: readonly CompiledStatement[]): TableUse[] {
-  const uses = new Map<bigint, TableUse>()
-  for (const query of statements.flatMap(queriesOf)) {
-    for (const { reference, ranges } of query.references) {
-      const { tableId, database, table } = reference
-      if (tableId === null) continue
-      const known = uses.get(tableId)
-      uses.set(tableId, {
-        tableId,
-        database,
-        table,
-        ranges: [...(known === undefined ? ranges : union([known.ranges, ranges]))],
-      })
-    }
-  }
-  return [...uses.values()]
-}
-
-function queriesOf(statement: CompiledStatement): CompiledQuery[] {
-  if (statement.kind === 'query') return [statement]
-  if (statement.kind !== 'change') return []
-  const { change } = statement
-  if (change.kind === 'insert' || change.kind === 'create-table-as') return [change.source]
-  return change.kind === 'delete' && change.predicate !== null ? [change.predicate.source] : []
-}
-
-function sessionValue({ value }: Extract<Statement, { kind: 'set-session' }>): string {
-  switch (value.kind) {
-    case 'string':
-    case 'boolean':
-      return String(value.value)
-    case 'number':
-      return value.text
-    default:
-      return ''
-  }
-}
-
-/** EXPLAIN answers our own plan: the tables with their times and the text the engine gets. */
-async function explain(
-  statement: Extract<Statement, { kind: 'explain' }>,
+async function compileExecuted(
+  statement: StatementOf<'execute' | 'execute-immediate'>,
   request: StatementRequest,
-): Promise<CompiledQuery> {
-  const compiled = await compileStatement(statement.statement, request)
-  if (statement.type === 'validate')
-    return constantQuery([{ name: 'Valid', type: { kind: 'boolean' } }], [[true]])
-  return constantQuery([{ name: 'Query Plan', type: { kind: 'varchar' } }], [[planText(compiled)]])
+): Promise<CompiledStatement> {
+  const inner = executed(statement, request)
+  if (!isPreparable(inner)) throw notPreparable(inner)
+  return compileStatement(inner, request)
 }
 
-function planText(compiled: CompiledStatement): string {
-  if (compiled.kind === 'session') return compiled.effect.kind
-  if (compiled.kind === 'change') return compiled.change.kind
-  const tables = compiled.references.map(({ reference, ranges, texts }) => {
-    if (reference.tableId === null) {
-      const narrowed = [...texts].map(([column, wanted]) => ` ${column} in (${wanted.join(', ')})`).join('')
-      return `SystemScan ${reference.database}.${reference.table}${narrowed}`
-    }
-    const times = ranges.map(({ from, to }) => `[${from ?? '-∞'}, ${to ?? '∞'})`).join(' ')
-    return `TableScan ${reference.database}.${reference.table} time ${times === '' ? 'never' : times}`
-  })
-  return [...tables, compiled.sql.replace(/\0(\d+)\0/g, 'table$1')].join('\n')
+function prepareOrDeallocate(
+  statement: StatementOf<'prepare' | 'deallocate'>,
+  request: StatementRequest,
+): CompiledStatement {
+  const name = preparedName(statement.name)
+  if (statement.kind === 'deallocate') {
+    preparedStatement(statement.name, request)
+    return { kind: 'session', effect: { kind: 'deallocate', name } }
+  }
+  if (!isPreparable(statement.statement)) throw notPreparable(statement.statement)
+  return { kind: 'session', effect: { kind: 'prepare', name, text: statement.text } }
+}
+
+function notPreparable({ kind, at }: Statement): QueryError {
+  return new QueryError('NOT_SUPPORTED', `Invalid statement type for prepared statement: ${kind}`, at)
+}
+
+async function explainAnalyze(
+  { statement, verbose, at }: StatementOf<'explain-analyze'>,
+  request: StatementRequest,
+): Promise<CompiledStatement> {
+  const compiled = await compileStatement(statement, request)
+  const runs =
+    compiled.kind === 'query' ||
+    (compiled.kind === 'change' && ['insert', 'delete', 'create-table-as'].includes(compiled.change.kind))
+  if (runs) return { kind: 'explain-analyze', verbose, statement: compiled }
+  throw new QueryError('NOT_SUPPORTED', `EXPLAIN ANALYZE doesn't support this statement`, at)
 }

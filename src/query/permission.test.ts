@@ -14,6 +14,7 @@ const lookup: SchemaLookup = {
   listTables: (database) =>
     database === 'nowhere' ? { kind: 'absent' } : { kind: 'found', names: ['events'] },
   mayWrite: () => 'yes',
+  as: () => lookup,
 }
 const verdicts: Record<string, Permitted> = { open: 'yes', closed: 'no', unsure: 'unknown' }
 const context = { zone: 'UTC', scheduledTime: 0n, startedAtMs: 0, user: 'u' }

@@ -8,7 +8,11 @@ import type { QueryCatalog } from './catalog.ts'
 export function permittedLookup({
   lookup,
   mayQuery,
-}: Pick<QueryCatalog, 'lookup' | 'mayQuery'>): SchemaLookup {
+}: {
+  lookup: SchemaLookup
+  /** Of the caller, or of the user of that number. */
+  mayQuery: QueryCatalog['mayQuery']
+}): SchemaLookup {
   const verdicts = new Map<string, Promise<Permitted>>()
   const permission = (database: string) => {
     const verdict = verdicts.get(database) ?? mayQuery(database)
@@ -22,6 +26,8 @@ export function permittedLookup({
   return {
     listDatabases: () => lookup.listDatabases(),
     mayWrite: (database) => lookup.mayWrite(database),
+    as: (owner) =>
+      permittedLookup({ lookup: lookup.as(owner), mayQuery: (database) => mayQuery(database, owner) }),
     async findTable(database, table): Promise<TableLookup> {
       const found = await lookup.findTable(database, table)
       if (found.kind === 'no-database' || found.kind === 'unknown') return found

@@ -31,7 +31,8 @@ describe('the draft of a result', () => {
   afterEach(() => rmSync(dataDir, { recursive: true }))
 
   const run = async (runToFile: Engine['runToFile'], signal = new AbortController().signal) => {
-    const engine: Engine = { runToFile, discard: () => undefined }
+    const refused = () => Promise.reject(new Error('only reads'))
+    const engine: Engine = { runToFile, writeFiles: refused, cutFiles: refused, discard: () => undefined }
     const nothing = async () => ({ kind: 'no-database' as const })
     const runner = createQueryRunner({
       engines: { take: async () => engine, close: async () => undefined },
@@ -43,6 +44,7 @@ describe('the draft of a result', () => {
           listDatabases: async () => ({ kind: 'found', names: [] }),
           listTables: async () => ({ kind: 'found', names: [] }),
           mayWrite: () => 'yes',
+          as: () => assert.fail('no view is read'),
         },
         mayQuery: async () => 'yes',
         listing: {} as never,
@@ -50,6 +52,7 @@ describe('the draft of a result', () => {
         ageMs: undefined,
       }),
       systemSources: {} as never,
+      changes: { run: refused, commits: {} },
       settings: readQuerySettings({}),
       clock: systemClock,
       log: silentLog,

@@ -49,6 +49,9 @@ export function createTail(options: {
         listDatabases: () => ({ kind: 'absent' }),
         listTables: () => ({ kind: 'absent' }),
         mayWrite: () => 'no',
+        as: (): never => {
+          throw new Error('a table read by its number has no views')
+        },
       },
       context: { zone: 'UTC', scheduledTime: 0n, startedAtMs: clock.now().getTime(), user: '' },
     })

@@ -1,3 +1,5 @@
+import type { QueryError } from '../errors.ts'
+import type { Query } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
 
 /**
@@ -21,6 +23,18 @@ export type TableLookup =
  */
 export type TableColumn = { name: string; key: string; type: string }
 
+/** A view with its query parsed and what that names looked up, or why that failed. */
+export type ExpandedView = {
+  kind: 'view'
+  view: StoredView
+  expansion:
+    | { kind: 'query'; query: Query; tables: ReadonlyMap<string, KnownTable> }
+    | { kind: 'recursive' }
+    | { kind: 'invalid'; error: QueryError }
+}
+/** What analysis is given for a name: answers of the lookup, with views expanded. */
+export type KnownTable = Exclude<TableLookup, { kind: 'view' }> | ExpandedView
+
 /** A view as CREATE VIEW made it: its query is compiled anew wherever it is named. */
 export type StoredView = {
   /** The query's text, in which names without a database mean `defaultDatabase`. */
@@ -30,7 +44,8 @@ export type StoredView = {
   columns: { name: string; type: string }[]
   /** Whose permissions its tables are read with: its owner's, or those of whoever reads it. */
   security: 'definer' | 'invoker'
-  owner: bigint
+  /** The number of the user who made it. */
+  owner: string
   comment: string | null
 }
 
@@ -52,6 +67,8 @@ export type SchemaLookup = {
   listDatabases(): ListLookup | Promise<ListLookup>
   /** Tables and views. */
   listTables(database: string): ListLookup | Promise<ListLookup>
+  /** The same catalog as its user `owner` may read it: for a view that is read with its owner's permissions. */
+  as(owner: string): SchemaLookup
   /** Whether the caller may change tables of the database and what is in them. */
   mayWrite(database: string): Permitted | Promise<Permitted>
 }

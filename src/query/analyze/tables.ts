@@ -1,12 +1,14 @@
 import { errorTable } from '../../kernel/index.ts'
 import { QueryError } from '../errors.ts'
 import type { QualifiedName } from '../parse/ast.ts'
+import { parseType } from '../parse/index.ts'
 import { type Analyzer, nextRelation } from './analyzer.ts'
 import { BIGINT } from './coerce.ts'
-import { CATALOG, type TableLookup, TIME_KEY } from './lookup.ts'
+import { CATALOG, type ExpandedView, type KnownTable, TIME_KEY } from './lookup.ts'
 import type { RelationPlan, TableReference } from './plan.ts'
 import type { Field } from './scope.ts'
-import { columnType } from './types.ts'
+import { columnType, resolveType } from './types.ts'
+import { viewRelation } from './views.ts'
 
 export const compileErrors = errorTable('compile', {
   catalog_unknown: {
@@ -28,11 +30,11 @@ export function tablePath(name: QualifiedName, defaultDatabase: string): { datab
   return { database, table: table! }
 }
 
-export type FoundTable = Extract<TableLookup, { kind: 'found' | 'system' }>
+export type FoundTable = Extract<KnownTable, { kind: 'found' | 'system' | 'view' }>
 
 /** The table found, or the error that says what is missing. `unknown` is never TABLE_NOT_FOUND. */
 export function requireTable(
-  tables: ReadonlyMap<string, TableLookup>,
+  tables: ReadonlyMap<string, KnownTable>,
   name: QualifiedName,
   defaultDatabase: string,
 ): { database: string; table: string; found: FoundTable } {
@@ -50,8 +52,6 @@ export function requireTable(
     throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
   }
   if (answer.kind === 'denied') throw accessDenied(database)
-  if (answer.kind === 'view')
-    throw new QueryError('NOT_SUPPORTED', `Views are not supported: ${database}.${table}`, name.at)
   return { database, table, found: answer }
 }
 
@@ -62,8 +62,17 @@ export function accessDenied(database: string): QueryError {
   )
 }
 
-/** Declared columns in their order, then `time`, which every table of users has. */
-export function tableColumns(found: FoundTable): TableReference['columns'] {
+type Columned = Exclude<FoundTable, ExpandedView> | Pick<ExpandedView, 'kind' | 'view'>
+
+/** Declared columns in their order, then `time`, which every table of users has; those of a view as they were when it was made. */
+export function tableColumns(found: Columned): TableReference['columns'] {
+  if (found.kind === 'view') {
+    return found.view.columns.map(({ name, type }) => ({
+      name,
+      key: name,
+      type: resolveType(parseType(type)),
+    }))
+  }
   if (found.kind === 'system') return found.table.columns.map(({ name, type }) => ({ name, key: name, type }))
   const declared = found.table.columns
     .filter(({ name }) => name.toLowerCase() !== 'time')
@@ -76,6 +85,7 @@ export function tableRelation(
   name: QualifiedName,
 ): { plan: RelationPlan; fields: Field[] } {
   const { database, table, found } = requireTable(analyzer.tables, name, analyzer.defaultDatabase)
+  if (found.kind === 'view') return viewRelation(analyzer, found, { database, name: table, at: name.at })
   const id = nextRelation(analyzer)
   const reference: TableReference = {
     index: analyzer.references.length,

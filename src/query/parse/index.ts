@@ -1,6 +1,7 @@
-import type { MagicComment, Script, Statement } from './ast.ts'
+import type { Position } from '../errors.ts'
+import type { MagicComment, Script, Statement, TypeName } from './ast.ts'
 import { expression, valueExpression } from './expression.ts'
-import { type Comment, lex } from './lexer.ts'
+import { type Comment, lex, type Token } from './lexer.ts'
 import { isOperator, matchOpenings, matchParentheses, type Parser, peek, take, unexpected } from './parser.ts'
 import { query } from './query.ts'
 import { statement } from './statement.ts'
@@ -9,17 +10,7 @@ import { typeName } from './type-name.ts'
 /** A text of one or more statements separated by `;`. Throws QueryError with the place: SYNTAX_ERROR, NOT_SUPPORTED. */
 export function parseScript(text: string): Script {
   const { tokens, comments } = lex(text)
-  const p: Parser = {
-    tokens,
-    closing: matchParentheses(tokens),
-    behindOpening: matchOpenings(tokens),
-    index: 0,
-    depth: 0,
-    expression,
-    valueExpression,
-    query,
-    typeName,
-  }
+  const p = parserOf(text, tokens)
   const statements: Statement[] = []
   for (;;) {
     while (take(p, ';'));
@@ -28,6 +19,44 @@ export function parseScript(text: string): Script {
     if (peek(p).kind !== 'end' && !isOperator(peek(p), ';')) throw unexpected(p, '<EOF>')
   }
   return { statements, magicComments: magicComments(comments) }
+}
+
+/** One statement and nothing behind it. `start`: where its text stands in another one, for the places of errors. */
+export function parseStatement(text: string, start: Position = { line: 1, column: 1 }): Statement {
+  const placed = `${'\n'.repeat(start.line - 1)}${' '.repeat(start.column - 1)}${text}`
+  const p = parserOf(placed, lex(placed).tokens)
+  const parsed = statement(p)
+  if (peek(p).kind !== 'end') throw unexpected(p, '<EOF>')
+  return parsed
+}
+
+/** A type by its text alone, as `typeText` writes it. */
+export function parseType(text: string): TypeName {
+  const p = parserOf(text, lex(text).tokens)
+  const parsed = typeName(p)
+  if (peek(p).kind !== 'end') throw unexpected(p, '<EOF>')
+  return parsed
+}
+
+function parserOf(text: string, tokens: Token[]): Parser {
+  return {
+    text,
+    tokens,
+    closing: matchParentheses(tokens),
+    behindOpening: matchOpenings(tokens),
+    index: 0,
+    depth: 0,
+    could: { index: -1, what: [] },
+    expressionEnd: -1,
+    expression(inner) {
+      const parsed = expression(inner)
+      inner.expressionEnd = inner.index
+      return parsed
+    },
+    valueExpression,
+    query,
+    typeName,
+  }
 }
 
 /** `-- set session distributed_join = 'true'` */

@@ -8,11 +8,16 @@ import type { Token } from './lexer.ts'
  * import one another.
  */
 export type Parser = {
+  text: string
   tokens: Token[]
   closing: Int32Array
   behindOpening: Int32Array
   index: number
   depth: number
+  /** What else could have come at a place, for the message that something else did. */
+  could: { index: number; what: string[] }
+  /** Where an expression ended: an operator could have come there. */
+  expressionEnd: number
   expression(p: Parser): Expression
   valueExpression(p: Parser): Expression
   query(p: Parser): Query
@@ -63,14 +68,65 @@ export function expect(p: Parser, ...values: string[]): Position {
   return position
 }
 
+/** Like `take`, for what may be left out: when something else comes, and that is wrong, the message names this as well. */
+export function option(p: Parser, ...values: string[]): boolean {
+  if (take(p, ...values)) return true
+  could(p, `'${values[0]}'`)
+  return false
+}
+
+export function could(p: Parser, ...what: string[]): void {
+  if (p.could.index !== p.index) p.could = { index: p.index, what: [] }
+  p.could.what.push(...what)
+}
+
+/** The rule of the word that comes next; for any other one the message names them all, and `or`. */
+export function oneOf<T>(p: Parser, rules: Record<string, () => T>, ...or: string[]): T {
+  const token = peek(p)
+  const rule = token.kind === 'word' && Object.hasOwn(rules, token.value) ? rules[token.value] : undefined
+  if (rule === undefined) throw unexpected(p, ...Object.keys(rules).map((word) => `'${word}'`), ...or)
+  next(p)
+  return rule()
+}
+
+const OPERATORS = [
+  "'%'",
+  "'*'",
+  "'+'",
+  "'-'",
+  "'.'",
+  "'/'",
+  "'AND'",
+  "'AT'",
+  "'OR'",
+  "'['",
+  "'||'",
+  '<predicate>',
+]
+
 /** What Presto answers for a token that no rule can use here. */
 export function unexpected(p: Parser, ...expecting: string[]): QueryError {
   const token = peek(p)
+  const expected = new Set(expecting)
+  if (p.could.index === p.index) for (const what of p.could.what) expected.add(what)
+  if (p.expressionEnd === p.index) for (const operator of OPERATORS) expected.add(operator)
   return new QueryError(
     'SYNTAX_ERROR',
-    `mismatched input '${token.text}'. Expecting: ${expecting.join(', ')}`,
+    `mismatched input '${token.text}'. Expecting: ${[...expected].sort().join(', ')}`,
     token.at,
   )
+}
+
+/** The source of the tokens from `first` up to the present place. */
+export function sourceFrom(p: Parser, first: number): string {
+  const last = p.tokens[p.index - 1]!
+  return p.text.slice(offsetOf(p, p.tokens[first]!.at), offsetOf(p, last.at) + last.text.length)
+}
+
+function offsetOf({ text }: Parser, { line, column }: Position): number {
+  let start = 0
+  for (let passed = 1; passed < line; passed += 1) start = text.indexOf('\n', start) + 1
+  return start + column - 1
 }
 
 /** Runs a rule one level deeper; refuses texts nested so deeply that a later stage would overflow its stack. */
@@ -153,6 +209,6 @@ export function identifier(p: Parser): Identifier {
 
 export function qualifiedName(p: Parser): QualifiedName {
   const parts = [identifier(p)]
-  while (take(p, '.')) parts.push(identifier(p))
+  while (option(p, '.')) parts.push(identifier(p))
   return { parts, at: parts[0]!.at }
 }

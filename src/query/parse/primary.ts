@@ -18,10 +18,11 @@ import {
   take,
   unexpected,
 } from './parser.ts'
+import { jsonCall } from './sql-json.ts'
 
 /** primaryExpression with its subscripts and dereferences. */
 export function primary(p: Parser): Expression {
-  let value = literal(p) ?? specialCall(p) ?? keywordForm(p) ?? opening(p) ?? named(p)
+  let value = literal(p) ?? specialCall(p) ?? jsonCall(p) ?? keywordForm(p) ?? opening(p) ?? named(p)
   const { depth } = p
   for (;;) {
     const before = value

@@ -15,6 +15,7 @@ export function withSystemTables(lookup: SchemaLookup): SchemaLookup {
       const found = await lookup.findTable(database, name)
       return found.kind === 'no-database' && SYSTEM_SCHEMAS.includes(database) ? { kind: 'no-table' } : found
     },
+    as: (owner) => withSystemTables(lookup.as(owner)),
     mayWrite: (database) => (database === INFORMATION_SCHEMA ? 'no' : lookup.mayWrite(database)),
     async listDatabases() {
       return withNames(await lookup.listDatabases(), SYSTEM_SCHEMAS)

@@ -25,12 +25,14 @@ const MINE: SchemaLookup = {
   listTables: (database) =>
     database === 'system' ? { kind: 'found', names: ['jobs', 'mine'] } : { kind: 'absent' },
   mayWrite: () => 'yes',
+  as: () => MINE,
 }
 const NOBODY: SchemaLookup = {
   findTable: () => ({ kind: 'no-database' }),
   listDatabases: () => ({ kind: 'found', names: [] }),
   listTables: () => ({ kind: 'absent' }),
   mayWrite: () => 'no',
+  as: () => NOBODY,
 }
 const context = { zone: 'UTC', scheduledTime: 0n, startedAtMs: 0, user: 'u' }
 const compile = (text: string, lookup = NOBODY) =>

@@ -1,0 +1,30 @@
+import type { Position } from '../errors.ts'
+import type { Expression } from './ast.ts'
+
+/** Every `?` of a statement by its place, in the order of the text. */
+export function parametersIn(node: unknown): Position[] {
+  const found: Position[] = []
+  visit(node, found)
+  return found.sort((a, b) => a.line - b.line || a.column - b.column)
+}
+
+function visit(node: unknown, found: Position[]): void {
+  if (Array.isArray(node)) for (const item of node) visit(item, found)
+  else if (isParameter(node)) found.push(node.at)
+  else if (typeof node === 'object' && node !== null)
+    for (const value of Object.values(node)) visit(value, found)
+}
+
+/** The same tree with what `valueFor` gives in the place of each `?`. */
+export function replaceParameters<T>(node: T, valueFor: (at: Position) => Expression): T {
+  if (Array.isArray(node)) return node.map((item) => replaceParameters(item, valueFor)) as T
+  if (isParameter(node)) return valueFor(node.at) as T
+  if (typeof node !== 'object' || node === null) return node
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [key, replaceParameters(value, valueFor)]),
+  ) as T
+}
+
+function isParameter(node: unknown): node is Extract<Expression, { kind: 'parameter' }> {
+  return typeof node === 'object' && node !== null && (node as { kind?: unknown }).kind === 'parameter'
+}

@@ -1,0 +1,148 @@
+import { analyzeConstant } from '../analyze/index.ts'
+import type { StatementRequest } from '../compiled.ts'
+import { type Position, QueryError } from '../errors.ts'
+import type { Expression, Identifier, Query, Statement, StatementOf } from '../parse/ast.ts'
+import { parseStatement } from '../parse/index.ts'
+import { parametersIn, replaceParameters } from '../parse/parameters.ts'
+
+/** The statement that an EXECUTE means, with its values in the place of the parameters. */
+export function executed(
+  statement: StatementOf<'execute' | 'execute-immediate'>,
+  request: StatementRequest,
+): Statement {
+  const prepared =
+    statement.kind === 'execute'
+      ? preparedStatement(statement.name, request)
+      : parseStatement(statement.text, { line: statement.textAt.line, column: statement.textAt.column + 1 })
+  return bind(prepared, statement.values, request)
+}
+
+/** @throws NOT_FOUND (of Presto's errors) when none has that name */
+export function preparedStatement(
+  name: Identifier,
+  { prepared }: Pick<StatementRequest, 'prepared'>,
+): Statement {
+  const text = prepared.get(preparedName(name))
+  if (text === undefined)
+    throw new QueryError('NOT_FOUND', `Prepared statement not found: ${preparedName(name)}`)
+  return parseStatement(text)
+}
+
+/** Names without quotes fold case, as others do. */
+export function preparedName({ text, quoted }: Identifier): string {
+  return quoted ? text : text.toLowerCase()
+}
+
+export function isPreparable({ kind }: Statement): boolean {
+  return kind !== 'prepare' && kind !== 'execute' && kind !== 'execute-immediate' && kind !== 'deallocate'
+}
+
+function bind(statement: Statement, values: Expression[], request: StatementRequest): Statement {
+  const places = parametersIn(statement)
+  requireCount(statement, places.length, values.length)
+  if (places.length === 0) return statement
+  for (const value of values) requireConstant(value, request)
+  const byPlace = new Map(places.map((at, i) => [keyOf(at), values[i]!]))
+  const counts = new Map(countsIn(statement).map(({ what, node }) => [keyOf(node.at), what] as const))
+  return replaceParameters(statement, (at) => {
+    const value = byPlace.get(keyOf(at))!
+    const count = counts.get(keyOf(at))
+    return count === undefined ? value : rowCount(value, count, at)
+  })
+}
+
+/** Parameters are given with the statement, or it has none. */
+export function requireCount(statement: Statement, expected: number, found: number): void {
+  if (expected === found) return
+  throw new QueryError(
+    'INVALID_PARAMETER_USAGE',
+    `Incorrect number of parameters: expected ${expected} but found ${found}`,
+    statement.at,
+  )
+}
+
+function requireConstant(value: Expression, request: StatementRequest): void {
+  const column = columnIn(value, new Set())
+  if (column !== undefined)
+    throw new QueryError(
+      'EXPRESSION_NOT_CONSTANT',
+      'Constant expression cannot contain column references',
+      column,
+    )
+  if (contains(value, 'subquery', 'exists', 'in-query', 'quantified'))
+    throw new QueryError('EXPRESSION_NOT_CONSTANT', 'Constant expression cannot contain a subquery', value.at)
+  analyzeConstant(value, 'USING clause', { ...request, tables: new Map() })
+}
+
+/** The first name that is no parameter of a lambda around it. */
+function columnIn(node: unknown, bound: ReadonlySet<string>): Position | undefined {
+  if (Array.isArray(node)) {
+    for (const item of node) {
+      const found = columnIn(item, bound)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  if (typeof node !== 'object' || node === null) return undefined
+  const expression = node as Expression
+  if (expression.kind === 'column')
+    return bound.has(expression.name.text.toLowerCase()) ? undefined : expression.at
+  if (expression.kind === 'lambda') {
+    const names = expression.parameters.map(({ text }) => text.toLowerCase())
+    return columnIn(expression.body, new Set([...bound, ...names]))
+  }
+  return columnIn(Object.values(node), bound)
+}
+
+function contains(node: unknown, ...kinds: string[]): boolean {
+  if (typeof node !== 'object' || node === null) return false
+  if (kinds.includes((node as { kind?: string }).kind ?? '')) return true
+  return Object.values(node).some((value) => contains(value, ...kinds))
+}
+
+type RowCount = 'LIMIT' | 'OFFSET' | 'FETCH FIRST'
+
+/** Where LIMIT, OFFSET and FETCH FIRST have their numbers. */
+export function countsIn(statement: Statement): { what: RowCount; node: Expression }[] {
+  const counts: { what: RowCount; node: Expression }[] = []
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    if (!Array.isArray(node) && 'body' in node && 'orderBy' in node) {
+      const { offset, limit } = node as Query
+      if (offset !== undefined) counts.push({ what: 'OFFSET', node: offset })
+      if (limit?.count !== undefined)
+        counts.push({ what: limit.isFetch === true ? 'FETCH FIRST' : 'LIMIT', node: limit.count })
+    }
+    for (const value of Object.values(node)) visit(value)
+  }
+  visit(statement)
+  return counts
+}
+
+function rowCount(value: Expression, what: RowCount, at: Position): Expression {
+  if (value.kind === 'null')
+    throw new QueryError('INVALID_ARGUMENTS', `Parameter value provided for ${what} is NULL: null`, value.at)
+  if (value.kind !== 'number' || value.form !== 'integer') {
+    if (value.kind === 'string')
+      throw new QueryError(
+        'TYPE_MISMATCH',
+        `Cannot cast type varchar(${[...value.value].length}) to bigint`,
+        value.at,
+      )
+    throw new QueryError('NOT_SUPPORTED', `${what} is supported with a whole number`, value.at)
+  }
+  const least = what === 'FETCH FIRST' ? 1n : 0n
+  if (BigInt(value.text) < least) {
+    const wanted = least === 1n ? 'positive' : 'greater or equal to 0'
+    throw new QueryError(
+      'NUMERIC_VALUE_OUT_OF_RANGE',
+      `${what} row count must be ${wanted} (actual value: ${value.text})`,
+      at,
+    )
+  }
+  return value
+}
+
+export function keyOf({ line, column }: Position): string {
+  return `${line}:${column}`
+}
