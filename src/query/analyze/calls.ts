@@ -1,17 +1,15 @@
-import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
-import { isAggregate, resolveFunction } from '../functions/index.ts'
+import { type Position, QueryError } from '../errors.ts'
+import { resolveFunction } from '../functions/index.ts'
 import type { Argument, ResolvedCall } from '../functions/types.ts'
 import type { Expression, ExpressionOf, FunctionCall } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import type { Environment } from './analyzer.ts'
-import { notScalar } from './clauses.ts'
 import { requireBoolean, widen } from './coerce.ts'
-import { callText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
 import { constant } from './literals.ts'
-import type { CallClauses, Typed, TypedOf } from './plan.ts'
-import { dotted, ownFields } from './scope.ts'
-import { columnsOf, some } from './walk.ts'
+import type { CallClauses, Typed } from './plan.ts'
+import { dotted } from './scope.ts'
+import { some } from './walk.ts'
 import { sortKeys, windowPlan } from './windows.ts'
 
 const NO_CLAUSES: CallClauses = { distinct: false, orderBy: [], nullTreatment: '' }
@@ -23,15 +21,14 @@ export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
   const form = specialForm(env, name, node)
   if (form !== undefined) return form
   const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
-  const inner = isAggregate(name) && node.call.over === undefined ? { ...env, inAggregate: true } : env
-  const args = node.call.args.map((arg) => argumentOf(inner, arg))
+  const args = node.call.args.map((arg) => argumentOf(env, arg))
   const resolved = resolve(
     env,
     name,
     args.map((arg) => arg.argument),
     node.at,
   )
-  checkClauses(env, name, node.call, resolved, node.at)
+  checkClauses(name, node.call, resolved, node.at)
   const clauses = clausesOf(env, node.call, name)
   const typed = build(
     name,
@@ -40,7 +37,7 @@ export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
     clauses,
     node.at,
   )
-  if (typed.kind === 'call') recordUse(env, typed, node, before)
+  if (typed.kind === 'call') recordUse(env, typed, before)
   return typed
 }
 
@@ -141,21 +138,15 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
   }
 }
 
-function checkClauses(
-  env: Environment,
-  name: string,
-  node: FunctionCall,
-  { kind }: ResolvedCall,
-  at: Position,
-): void {
-  const fail = (error: QueryErrorName, text: string, place = at): never => {
-    throw new QueryError(error, text, place)
-  }
-  if (node.nullTreatment !== undefined && !TREATING_NULLS.includes(name)) {
-    fail('NULL_TREATMENT_NOT_ALLOWED', `Cannot specify null treatment clause for ${name} function`)
+function checkClauses(name: string, node: FunctionCall, { kind }: ResolvedCall, at: Position): void {
+  const fail = (
+    error: 'FUNCTION_NOT_AGGREGATE' | 'FUNCTION_NOT_WINDOW' | 'MISSING_OVER',
+    text: string,
+  ): never => {
+    throw new QueryError(error, text, at)
   }
   if (kind === 'scalar') {
-    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`, env.selectAt)
+    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`)
     if (node.filter !== undefined)
       fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
     if (node.distinct)
@@ -167,18 +158,13 @@ function checkClauses(
     fail('MISSING_OVER', `Window function ${name} requires an OVER clause`)
   }
   if (node.over !== undefined && node.distinct) {
-    fail(
+    throw new QueryError(
       'NOT_SUPPORTED',
-      `DISTINCT in window function parameters not yet supported: ${callText(node)}`,
-      env.selectAt,
+      `DISTINCT in window function parameters not yet supported: ${name}`,
+      at,
     )
   }
-  if (node.over !== undefined && node.filter !== undefined) {
-    fail('NOT_SUPPORTED', 'FILTER is not yet supported for window functions', env.selectAt)
-  }
 }
-
-const TREATING_NULLS = ['first_value', 'last_value', 'nth_value', 'lag', 'lead']
 
 function clausesOf(env: Environment, node: FunctionCall, name: string): CallClauses {
   const inner: Environment = { ...env, allowWindows: false, clause: `Clause of ${name}` }
@@ -191,7 +177,7 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
         )
   return {
     distinct: node.distinct,
-    orderBy: sortKeys({ ...inner, inAggregate: node.over === undefined }, node.orderBy),
+    orderBy: sortKeys(inner, node.orderBy),
     ...(filter === undefined ? {} : { filter }),
     ...(node.over === undefined ? {} : { over: windowPlan(env, node.over, name) }),
     nullTreatment:
@@ -206,14 +192,19 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
 /** Checks that an aggregate or window call may stand here and notes it for the select around it. */
 function recordUse(
   env: Environment,
-  typed: TypedOf<'call'>,
-  node: ExpressionOf<'call'>,
+  typed: Extract<Typed, { kind: 'call' }>,
   before: { aggregates: number; windows: number },
 ): void {
   const { name, at } = typed
   const windowed = typed.clauses.over !== undefined
   if (typed.call.kind === 'scalar') return
-  if (windowed ? !env.allowWindows : !env.allowAggregates) throw notScalar(env.clause, [{ node }], node)
+  if (windowed ? !env.allowWindows : !env.allowAggregates) {
+    throw new QueryError(
+      'EXPRESSION_NOT_SCALAR',
+      `${env.clause} cannot contain aggregations, window functions or grouping operations: [${name}]`,
+      at,
+    )
+  }
   if (env.met.windows.length > before.windows) {
     const what = windowed ? 'window function' : 'aggregation'
     throw new QueryError('NESTED_WINDOW', `Cannot nest window functions inside ${what} '${name}'`, at)
@@ -221,20 +212,6 @@ function recordUse(
   if (!windowed && env.met.aggregates.length > before.aggregates) {
     throw new QueryError('NESTED_AGGREGATION', `Cannot nest aggregations inside aggregation '${name}'`, at)
   }
-  if (windowed) env.met.windows.push({ node, typed })
-  else {
-    refuseOuterAggregate(env, typed)
-    env.met.aggregates.push({ node, typed })
-  }
-}
-
-/** An aggregate of nothing but columns from outside: the engine would take it for one of the query around. */
-function refuseOuterAggregate(env: Environment, { args, at }: TypedOf<'call'>): void {
-  const columns = args.flatMap(columnsOf)
-  if (columns.length === 0) return
-  const own = new Set(
-    ownFields(env.scope).flatMap(({ value }) => columnsOf(value).map(({ relation }) => relation)),
-  )
-  if (columns.some(({ relation }) => own.has(relation))) return
-  throw new QueryError('NOT_SUPPORTED', 'Given correlated subquery is not supported', at)
+  if (windowed) env.met.windows.push(typed)
+  else env.met.aggregates.push(typed)
 }

@@ -2,7 +2,7 @@ import { QueryError } from '../errors.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar, type TypedCall } from './define.ts'
-import { choose, duckType, raise, rowField } from './duck-type.ts'
+import { choose, duckType, raise, raiseSql, rowField } from './duck-type.ts'
 import { equalSql, isFlat } from './equality.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
@@ -84,6 +84,25 @@ function slice(call: Call): string {
   )
 }
 
+function trim(call: Call): string {
+  const [list, count] = call.args
+  const tooMany = `'size must not exceed array cardinality ' || len(${list}) || ': ' || ${count}`
+  return choose([
+    [`${list} IS NULL`, 'NULL'],
+    [`${count} < 0`, raiseSql(INVALID, `'size must not be negative: ' || ${count}`, call.result)],
+    [`${count} > len(${list})`, raiseSql(INVALID, tooMany, call.result)],
+    [`${count} IS NOT NULL`, `list_slice(${list}, 1, len(${list}) - ${count})`],
+  ])
+}
+
+/** How often each value occurs; NULL is none. */
+function histogram(call: Call): string {
+  const [list] = call.args
+  const [x] = freshNames(1, call.args)
+  const counted = `list_aggregate(list_filter(${list}, lambda ${x}: ${x} IS NOT NULL), 'histogram')`
+  return `CASE WHEN ${list} IS NOT NULL THEN coalesce(CAST(${counted} AS ${duckType(call.result)}), CAST(map([], []) AS ${duckType(call.result)})) END`
+}
+
 /**
  * A left fold. The state has a type of its own, DuckDB's list_reduce has one type only: so both travel in a struct.
  */
@@ -137,8 +156,13 @@ function arrayJoin(call: Call): string {
   const text = castText(x, elementOf(call.types[0]!), call.context)
   const kept = nullText === undefined ? `list_filter(${list}, lambda ${x}: ${x} IS NOT NULL)` : list
   const shown = nullText === undefined ? text : `coalesce(${text}, ${nullText})`
+  // The engine's own wants a constant.
+  const joined = (texts: string) =>
+    call.constants[1] === undefined
+      ? `p_array_join(${texts}, ${delimiter})`
+      : `array_to_string(${texts}, ${delimiter})`
   const given = [delimiter, ...(nullText === undefined ? [] : [nullText])]
-  return `CASE WHEN ${given.map((sql) => `${sql} IS NOT NULL`).join(' AND ')} THEN array_to_string(list_transform(${kept}, lambda ${x}: ${shown}), ${delimiter}) END`
+  return `CASE WHEN ${given.map((sql) => `${sql} IS NOT NULL`).join(' AND ')} THEN ${joined(`list_transform(${kept}, lambda ${x}: ${shown})`)} END`
 }
 
 function joinedType({ types: [list] }: TypedCall): PrestoType {
@@ -154,6 +178,8 @@ const joinedLists = ({ args }: Call): string =>
 const WRONG_WAY =
   'sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start'
 
+const NOT_DAYS = 'sequence step must be a day interval if start and end values are dates'
+
 const TOO_LONG = 'result of sequence function must not have more than 10000 entries'
 
 function integerSequence(call: Call): string {
@@ -164,7 +190,7 @@ function integerSequence(call: Call): string {
     [
       [`(${step}) = 0`, raise(INVALID, 'step must not be zero', type)],
       [`((${step}) > 0) <> (${from} <= ${to}) AND ${from} <> ${to}`, raise(INVALID, WRONG_WAY, type)],
-      [`(${to} - ${from}) // (${step}) >= 10000`, raise(INVALID, TOO_LONG, type)],
+      [`(CAST(${to} AS HUGEINT) - ${from}) // (${step}) >= 10000`, raise(INVALID, TOO_LONG, type)],
     ],
     step,
   )
@@ -180,9 +206,13 @@ function momentSequence(call: Call): string {
   const count = `len(generate_series(${from}, ${to}, ${step}))`
   const entries = `list_transform(range(0, ${count} + 1), lambda ${i}: ${from} + (${step}) * ${i})`
   const kept = `list_filter(${entries}, lambda ${entry}: ${entry} BETWEEN least(${from}, ${to}) AND greatest(${from}, ${to}))`
+  const ofDates = call.types[0]!.kind === 'date' && call.types[2]?.kind === 'interval day to second'
   return choose(
     [
-      [`${from} + (${step}) = ${from}`, fail(call, INVALID, 'interval must not be zero')],
+      ...(ofDates
+        ? [[`epoch_us(${step}) % 86400000000 <> 0`, fail(call, INVALID, NOT_DAYS)] as [string, string]]
+        : []),
+      [`${from} + (${step}) = ${from}`, fail(call, INVALID, 'step must not be zero')],
       [
         `(${from} + (${step}) > ${from}) <> (${from} <= ${to}) AND ${from} <> ${to}`,
         fail(call, INVALID, WRONG_WAY),
@@ -223,8 +253,10 @@ export const definitions: FunctionDefinition[] = [
     { result: joinedType },
   ),
   ...scalar('slice(array(E), bigint, bigint) -> array(E)', slice),
+  ...scalar('trim_array(array(E), bigint) -> array(E)', trim),
+  ...scalar('array_histogram(array(T)) -> map(T, bigint)', histogram, { comparable: ['T'] }),
   ...scalar('reverse(array(E)) -> array(E)', 'list_reverse($1)'),
-  ...scalar('repeat(T, bigint) -> array(T)', (call) => {
+  ...scalar('repeat(T, integer) -> array(T)', (call) => {
     const [x] = freshNames(1, call.args)
     return choose(
       [
@@ -283,22 +315,22 @@ export const definitions: FunctionDefinition[] = [
   ...quantifier('any_match'),
   ...quantifier('all_match'),
   ...quantifier('none_match'),
-  ...scalar('ngrams(array(T), bigint) -> array(array(T))', (call) => {
+  ...scalar('ngrams(array(T), integer) -> array(array(T))', (call) => {
     const [i] = freshNames(1, call.args)
     const [list, n] = call.args
     return choose(
       [[`${n} <= 0`, fail(call, INVALID, 'N must be positive')]],
-      `list_transform(generate_series(1, greatest(len(${list}) - ${n} + 1, 1)), lambda ${i}: list_slice(${list}, ${i}, ${i} + ${n} - 1))`,
+      `CASE WHEN ${list} IS NOT NULL AND ${n} IS NOT NULL THEN list_transform(generate_series(1, greatest(len(${list}) - ${n} + 1, 1)), lambda ${i}: list_slice(${list}, ${i}, ${i} + CAST(${n} AS BIGINT) - 1)) END`,
     )
   }),
-  ...scalar('combinations(array(T), bigint) -> array(array(T))', combinations),
+  ...scalar('combinations(array(T), integer) -> array(array(T))', combinations),
 ]
 
 /** Index lists come from JavaScript, which knows no types; the elements are taken here. */
 function combinations(call: Call): string {
   const [indexes, i] = freshNames(2, call.args) as [string, string]
   const [list, n] = call.args
-  return `list_transform(p_combinations(CAST(len(${list}) AS BIGINT), ${n}), lambda ${indexes}: list_transform(${indexes}, lambda ${i}: (${list})[${i}]))`
+  return `list_transform(p_combinations(CAST(len(${list}) AS BIGINT), CAST(${n} AS BIGINT)), lambda ${indexes}: list_transform(${indexes}, lambda ${i}: (${list})[${i}]))`
 }
 
 export const prelude: string[] = [
@@ -315,6 +347,11 @@ export const prelude: string[] = [
 ]
 
 export const javascript: JavaScriptFunction[] = [
+  pureFunction(
+    'p_array_join(VARCHAR[], VARCHAR) -> VARCHAR',
+    ({ items }: { items: (string | null)[] }, delimiter: string) =>
+      items.filter((item) => item !== null).join(delimiter),
+  ),
   pureFunction('p_combinations(BIGINT, BIGINT) -> BIGINT[][]', (length: bigint, size: bigint) => ({
     items: [...combinationsOf(Number(length), Number(size))].map((items) => ({ items })),
   })),
@@ -324,10 +361,10 @@ const MAX_COMBINATIONS = 100_000
 
 /** All choices of `size` positions (from 1) out of `length`, in the order of Presto: by the last position first. */
 function* combinationsOf(length: number, size: number): Generator<bigint[]> {
-  if (size < 0) throw fault('INVALID_FUNCTION_ARGUMENT', 'combination size must not be negative')
-  if (size > 5) throw fault('INVALID_FUNCTION_ARGUMENT', 'combination size must not exceed 5')
+  if (size < 0) throw fault('INVALID_FUNCTION_ARGUMENT', `combination size must not be negative: ${size}`)
+  if (size > 5) throw fault('INVALID_FUNCTION_ARGUMENT', `combination size must not exceed 5: ${size}`)
   if (countOf(length, size) > MAX_COMBINATIONS) {
-    throw fault('INVALID_FUNCTION_ARGUMENT', `combinations exceed max size of ${MAX_COMBINATIONS}`)
+    throw fault('INVALID_FUNCTION_ARGUMENT', 'combinations exceed max size')
   }
   if (size === 0) yield []
   else {

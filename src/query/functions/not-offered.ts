@@ -19,7 +19,7 @@ export const notOffered: readonly { name: string; reason: string }[] = [
   ...because('Teradata compatibility', 'index char2hexint to_char to_date to_timestamp'),
   ...because(
     'not yet',
-    'word_stem from_unixtime_nanos uuid version set_agg set_union array_histogram trim_array json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
+    'word_stem from_unixtime_nanos uuid version set_agg set_union json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
   ),
   ...because('Hive only', 'td_x_rank td_numeric_range td_pivot td_unpivot'),
   ...because('its algorithm is not public', 'smart_digest'),

@@ -84,7 +84,8 @@ describe('resolving a call', () => {
   test('refuses a lambda of the wrong number of parameters', () => {
     const lambda: Argument = { lambda: { arity: 3, resultType: () => BIGINT } }
     assert.throws(() => resolve('transform', column({ kind: 'array', element: BIGINT }), lambda), {
-      errorName: 'FUNCTION_NOT_FOUND',
+      errorName: 'INVALID_PARAMETER_USAGE',
+      message: /takes 1 argument\(s\) but got 3$/,
     })
   })
 

@@ -38,7 +38,7 @@ export function resolveAmong(
     const match = matchDefinition(definition, args)
     if (match !== undefined && (best === undefined || match.cost < best.cost)) best = match
   }
-  if (best === undefined) throw unexpectedParameters(name, definitions, args)
+  if (best === undefined) throw wrongLambda(definitions, args) ?? unexpectedParameters(name, definitions, args)
   return resolvedCall(name, best, args, context)
 }
 
@@ -134,6 +134,23 @@ export function isComparable(type: PrestoType): boolean {
     default:
       return !isOpaque(type)
   }
+}
+
+/** The error of a lambda that takes more or fewer parameters than any definition would give it. */
+function wrongLambda(definitions: readonly FunctionDefinition[], args: Argument[]): QueryError | undefined {
+  for (const definition of definitions) {
+    for (const [i, pattern] of (patternsFor(definition, args.length) ?? []).entries()) {
+      const arg = args[i]!
+      if (pattern.kind !== 'function' || !('lambda' in arg)) continue
+      const [wanted, given] = [pattern.parameters.length, arg.lambda.arity]
+      if (wanted === given) continue
+      return new QueryError(
+        'INVALID_PARAMETER_USAGE',
+        `Expected a lambda that takes ${wanted} argument(s) but got ${given}`,
+      )
+    }
+  }
+  return undefined
 }
 
 function unexpectedParameters(
