@@ -13,6 +13,7 @@ import { readMoment, readTime } from './moments.ts'
 import { arithmetic, comparable, comparedType, comparison, sign } from './operators.ts'
 import type { Typed } from './plan.ts'
 import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
+import { jsonArray, jsonObject, jsonPath } from './sql-json.ts'
 import { resolveType } from './types.ts'
 
 /** The typed form of an expression. Throws QueryError with the place for names and types that do not fit. */
@@ -73,6 +74,12 @@ export function expression(env: Environment, node: Expression): Typed {
       return quantified(env, node, of(node.value))
     case 'grouping':
       return grouping(env, node)
+    case 'json-path':
+      return jsonPath(env, node)
+    case 'json-object':
+      return jsonObject(env, node)
+    case 'json-array':
+      return jsonArray(env, node)
     case 'arithmetic':
       return arithmetic(node.operator, of(node.left), of(node.right), node.at)
     case 'sign':

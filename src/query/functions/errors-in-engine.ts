@@ -16,10 +16,17 @@ export const errorFunction: JavaScriptFunction = {
 export const errorText = (error: QueryError): string => `${error.errorName}: ${error.message}`
 
 /** A fault of the query found at run time, as the engine carries it. */
-export const fault = (
-  name: 'INVALID_FUNCTION_ARGUMENT' | 'NUMERIC_VALUE_OUT_OF_RANGE' | 'INVALID_CAST_ARGUMENT',
-  message: string,
-): Error => new Error(`${name}: ${message}`)
+export const fault = (name: CarriedErrorName, message: string): Error => new Error(`${name}: ${message}`)
+
+export type CarriedErrorName =
+  | 'INVALID_FUNCTION_ARGUMENT'
+  | 'NUMERIC_VALUE_OUT_OF_RANGE'
+  | 'INVALID_CAST_ARGUMENT'
+  | 'NOT_SUPPORTED'
+  | 'JSON_INPUT_CONVERSION_ERROR'
+  | 'JSON_OUTPUT_CONVERSION_ERROR'
+  | 'JSON_VALUE_RESULT_ERROR'
+  | 'PATH_EVALUATION_ERROR'
 
 /** The QueryError in an engine's message, if one of ours is in it. */
 export function queryErrorIn(message: string): QueryError | undefined {

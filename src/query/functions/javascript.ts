@@ -8,6 +8,7 @@ import * as datetime from './datetime.ts'
 import { errorFunction } from './errors-in-engine.ts'
 import * as heldMoments from './held-moments.ts'
 import * as json from './json.ts'
+import * as jsonPath from './json-path/index.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
 import * as string from './string.ts'
@@ -31,6 +32,7 @@ export const javascriptFunctions: JavaScriptFunction[] = [
   ...binary.javascript,
   ...url.javascript,
   ...json.javascript,
+  ...jsonPath.javascript,
   ...datetime.javascript,
   ...array.javascript,
   ...aggregate.javascript,
