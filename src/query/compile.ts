@@ -41,9 +41,10 @@ export * from './compiled.ts'
 export async function compileQuery(request: CompileRequest): Promise<Compiled> {
   const script = parseScript(request.text)
   const statements: CompiledStatement[] = []
+  const { lookup, measure } = request
   let session = startSession(request)
   for (const statement of script.statements) {
-    const compiled = await compileStatement(statement, { ...session, lookup: request.lookup })
+    const compiled = await compileStatement(statement, { ...session, lookup, ...(measure && { measure }) })
     statements.push(compiled)
     session = sessionAfter(session, compiled)
   }

@@ -1,4 +1,5 @@
 import type { QueryPlan, SchemaLookup, TableReference } from './analyze/index.ts'
+import type { CatalogAnswer } from './catalog-answers.ts'
 import type { Change } from './changes.ts'
 import type { CallContext } from './functions/index.ts'
 import type { MagicComment } from './parse/ast.ts'
@@ -13,13 +14,17 @@ export type CompileRequest = {
   defaultDatabase: string
   lookup: SchemaLookup
   context: CallContext
+  measure?: MeasureTables
 }
+
+/** What is stored of tables now, and how much of it the given times leave. */
+export type MeasureTables = (tables: TableUse[]) => Promise<ReadonlyMap<bigint, MeasuredTable>>
 
 /** What one statement is compiled in: the session as those before it left it, and the catalog as they left that. */
 export type StatementRequest = Session & {
   lookup: SchemaLookup
-  /** What is stored of tables, for statements that tell: EXPLAIN, SHOW STATS. Absent: they say nothing of it. */
-  measure?: (tables: TableUse[]) => Promise<ReadonlyMap<bigint, MeasuredTable>>
+  /** For statements that tell what is stored: EXPLAIN, SHOW STATS. Absent: they say nothing of it. */
+  measure?: MeasureTables
 }
 
 /** A table that a statement reads, with the times it needs of it: for permissions and for choosing chunks. */
@@ -37,8 +42,8 @@ export type CompiledQuery = {
   sql: string
   columns: { name: string; type: PrestoType }[]
   references: { reference: TableReference; ranges: readonly TimeRange[]; texts: Needed['texts'] }[]
-  /** The whole answer is the number of rows of the one table. */
-  countsOnly: boolean
+  /** What each column of the one row is, when the catalog knows it of every chunk that lies wholly in the times asked for. */
+  fromCatalog?: CatalogAnswer[]
   /** For EXPLAIN. Absent when the answer was known at compile time. */
   plan?: QueryPlan
 }

@@ -3,13 +3,15 @@ import { AppError, type Clock, type Log } from '../kernel/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import type { QueryCatalog } from './catalog.ts'
 import { changesSomething } from './changing.ts'
-import { compileQuery } from './compile.ts'
+import { type CompiledStatement, compileQuery, type MeasureTables, tablesOf } from './compile.ts'
 import type { QuerySettings } from './config.ts'
 import type { EngineLimits, EnginePool } from './engine/index.ts'
 import { QueryError } from './errors.ts'
 import type { ReferenceFiles } from './functions/types.ts'
 import { permittedLookup } from './permission.ts'
-import { type ScriptChanges, type ScriptRun, scriptRun } from './script-run.ts'
+import { type BoundTables, type ScriptChanges, type ScriptRun, scriptRun } from './script-run.ts'
+import { explainAnalyzed } from './statements/explain.ts'
+import { measureTables } from './statements/plan-facts.ts'
 import { type SystemSources, withSystemTables } from './system/index.ts'
 
 export type QueryRunnerOptions = {
@@ -55,11 +57,14 @@ export function createQueryRunner(options: QueryRunnerOptions): Runner {
 async function runQuery(run: ScriptRun): Promise<RunOutcome> {
   const { job, report, context } = run
   const catalog = await run.catalog()
+  const measure: MeasureTables = async (tables) =>
+    measureTables(tables, await catalog.listing.chunks(tables.map(({ tableId }) => tableId)))
   const compiled = await compileQuery({
     text: job.query,
     defaultDatabase: job.database,
     lookup: withSystemTables(permittedLookup(catalog)),
     context,
+    measure,
   })
   const chunks = await catalog.chunksOf(compiled.tables)
   if (catalog.ageMs !== undefined) {
@@ -71,9 +76,24 @@ async function runQuery(run: ScriptRun): Promise<RunOutcome> {
   report.log(
     `reading ${chunks.length} chunks, ${rows} rows, ${bytes} bytes in ${compiled.tables.length} tables`,
   )
-  const { result, cpuMs } = await run.storeResult(compiled.statements.at(-1)!, { chunks, catalog })
+  for (const { name, value, line } of compiled.magicComments)
+    report.log(`line ${line} sets ${name} to '${value}', which changes nothing here`)
+  const { result, cpuMs } = await answer(run, compiled.statements.at(-1)!, { chunks, catalog }, measure)
   report.log(`${result.rows} rows, ${cpuMs} ms of processor time`)
   return { kind: 'success', result, cpuMs }
+}
+
+async function answer(
+  run: ScriptRun,
+  statement: CompiledStatement,
+  tables: BoundTables,
+  measure: MeasureTables,
+): ReturnType<ScriptRun['storeResult']> {
+  if (statement.kind !== 'explain-analyze') return run.storeResult(statement, tables)
+  const measurement = await run.measured(statement.statement, tables)
+  const facts = await measure(tablesOf([statement]))
+  const { result, cpuMs } = await run.storeResult(explainAnalyzed(statement, facts, measurement), tables)
+  return { result, cpuMs: cpuMs + measurement.cpuMs }
 }
 
 function startRun(

@@ -17,7 +17,7 @@ type Explained = Exclude<CompiledStatement, { kind: 'explain-analyze' }>
 type Measured = ReadonlyMap<bigint, MeasuredTable> | undefined
 
 /** What was measured when the statement of an EXPLAIN ANALYZE ran. */
-export type Measurement = { rows: number; bytes: number; cpuMs: number; elapsedMs: number }
+export type Measurement = { rows: bigint; bytes: bigint; cpuMs: number; elapsedMs: number }
 
 const answer = (text: string): CompiledQuery =>
   constantQuery([{ name: 'Query Plan', type: { kind: 'varchar' } }], [[text]])
@@ -90,7 +90,7 @@ const scanName = ({ tableId, database, table }: TableReference) =>
   `${tableId === null ? 'SystemScan' : 'TableScan'}[${database}.${table}]`
 
 function scanOf(
-  { references, countsOnly }: CompiledQuery,
+  { references, fromCatalog }: CompiledQuery,
   reference: TableReference,
   measured: Measured,
 ): { name: string; details: string[] } {
@@ -104,8 +104,8 @@ function scanOf(
   const times = found.ranges.map(({ from, to }) => `[${from ?? '-∞'}, ${to ?? '∞'})`).join(' ')
   const details = [`time ${times === '' ? 'never' : times}`]
   const sums = measured?.get(reference.tableId)
-  if (sums !== undefined) details.push(countsOnly ? counted(sums.chosen) : readText(sums))
-  if (found.reference.used.size > 0 && !countsOnly)
+  if (sums !== undefined) details.push(fromCatalog === undefined ? readText(sums) : fromCatalogText(sums, found.ranges))
+  if (found.reference.used.size > 0 && fromCatalog === undefined)
     details.push(
       `columns ${[...found.reference.used]
         .sort((a, b) => a - b)
@@ -115,8 +115,13 @@ function scanOf(
   return { name, details }
 }
 
-const counted = ({ chunks, rows }: ChunkSums) =>
-  `0 of ${thousands(chunks)} chunks: ${thousands(rows)} rows are counted in the catalog`
+/** Which chunks lie wholly in the times asked for is seen when the query runs. */
+function fromCatalogText(sums: MeasuredTable, ranges: readonly TimeRange[]): string {
+  const everything = ranges.some(({ from, to }) => from === null && to === null)
+  if (everything)
+    return `0 of ${thousands(sums.chosen.chunks)} chunks: ${thousands(sums.chosen.rows)} rows are counted in the catalog`
+  return `${readText(sums)}, counted in the catalog where chunks lie wholly in these times`
+}
 
 function readText({ whole, chosen }: MeasuredTable): string {
   const part = (key: 'chunks' | 'rows' | 'bytes') =>
@@ -124,8 +129,8 @@ function readText({ whole, chosen }: MeasuredTable): string {
   return [part('chunks'), part('rows'), part('bytes')].join(', ')
 }
 
-function thousands(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
+function thousands(value: number | bigint): string {
+  return String(typeof value === 'bigint' ? value : Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** `CREATE TABLE td-presto.db.t` */

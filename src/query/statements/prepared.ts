@@ -28,9 +28,9 @@ export function preparedStatement(
   return parseStatement(text)
 }
 
-/** Names without quotes fold case, as others do. */
-export function preparedName({ text, quoted }: Identifier): string {
-  return quoted ? text : text.toLowerCase()
+/** As it was written: names of prepared statements do not fold case, also without quotes. */
+export function preparedName({ text }: Identifier): string {
+  return text
 }
 
 export function isPreparable({ kind }: Statement): boolean {
