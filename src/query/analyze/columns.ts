@@ -1,5 +1,5 @@
 import { type Position, QueryError } from '../errors.ts'
-import { canCoerce } from '../functions/coercion.ts'
+import { canCoerce, commonType } from '../functions/coercion.ts'
 import type { Expression, ExpressionOf, Identifier } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
@@ -71,8 +71,10 @@ export function subscript(base: Typed, index: Typed, at: Position): Typed {
   if (type.kind === 'array' && canCoerce(index.type, BIGINT)) {
     return { kind: 'subscript', base, index: widen(index, BIGINT), type: type.element, at }
   }
-  if (type.kind === 'map' && canCoerce(index.type, type.key)) {
-    return { kind: 'subscript', base, index: widen(index, type.key), type: type.value, at }
+  const key = type.kind === 'map' ? commonType(type.key, index.type) : undefined
+  if (type.kind === 'map' && key !== undefined) {
+    const map = widen(base, { ...type, key })
+    return { kind: 'subscript', base: map, index: widen(index, key), type: type.value, at }
   }
   if (type.kind === 'row') return rowSubscript(base, type.fields, index, at)
   throw mismatch(`Cannot use ${typeText(index.type)} for subscript of ${typeText(type)}`, index.at)

@@ -1,7 +1,11 @@
+import { QueryError } from '../errors.ts'
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
 import { choose, duckType, raiseSql } from './duck-type.ts'
+import { equalSql, isFlat } from './equality.ts'
 import { applyLambda } from './lambda-sql.ts'
+
+export { help } from './map.help.ts'
 
 /** Maps. Keys are unique and not NULL. */
 
@@ -11,7 +15,11 @@ const INVALID = 'INVALID_FUNCTION_ARGUMENT'
 function checkedKeys(call: Call, keys: string, sql: string): string {
   const key = call.result.kind === 'map' ? call.result.key : call.result
   const twice = `list_filter(${keys}, lambda "$k", "$i": list_position(${keys}, "$k") < "$i")[1]`
-  return `CASE WHEN len(${keys}) > list_count(${keys}) THEN ${fail(call, INVALID, 'map key cannot be null')} WHEN len(list_distinct(${keys})) < len(${keys}) THEN ${raiseSql(INVALID, `'Duplicate map keys (' || ${castText(twice, key, call.context)} || ') are not allowed'`, call.result)} ELSE ${sql} END`
+  const [k] = freshNames(1, [keys])
+  const unclear = isFlat(key)
+    ? ''
+    : ` WHEN len(list_filter(${keys}, lambda ${k}: ${equalSql(k!, k!, key)} IS NULL)) > 0 THEN ${fail(call, INVALID, 'map key cannot be indeterminate')}`
+  return `CASE WHEN len(${keys}) > list_count(${keys}) THEN ${fail(call, INVALID, 'map key cannot be null')}${unclear} WHEN len(list_distinct(${keys})) < len(${keys}) THEN ${raiseSql(INVALID, `'Duplicate map keys (' || ${castText(twice, key, call.context)} || ') are not allowed'`, call.result)} ELSE ${sql} END`
 }
 
 function mapOfArrays(call: Call): string {
@@ -91,7 +99,7 @@ function multimapOfEntries(call: Call): string {
 
 export const definitions: FunctionDefinition[] = [
   ...scalar('map() -> map(unknown, unknown)', (call) => `CAST(map([], []) AS ${duckType(call.result)})`),
-  ...scalar('map(array(K), array(V)) -> map(K, V)', mapOfArrays),
+  ...scalar('map(array(K), array(V)) -> map(K, V)', mapOfArrays, { comparable: ['K'] }),
   ...scalar('cardinality(map(K, V)) -> bigint', 'CAST(cardinality($1) AS BIGINT)'),
   ...scalar('element_at(map(K, V), K) -> V', '$1[$2]'),
   ...scalar('map_keys(map(K, V)) -> array(K)', 'map_keys($1)'),
@@ -101,6 +109,11 @@ export const definitions: FunctionDefinition[] = [
     `list_transform(map_entries($1), lambda "$e": {'f1': "$e".key, 'f2': "$e".value})`,
   ),
   ...scalar('map_concat(map(K, V), map(K, V), map(K, V)...) -> map(K, V)', mapConcat),
+  ...scalar('map_concat(map(K, V)) -> map(K, V)', '$1', {
+    result: () => {
+      throw new QueryError(INVALID, 'There must be two or more concatenation arguments to map_concat')
+    },
+  }),
   ...scalar('map_from_entries(array(row(K, V))) -> map(K, V)', mapOfEntries),
   ...scalar('multimap_from_entries(array(row(K, V))) -> map(K, array(V))', multimapOfEntries),
   ...scalar('map_filter(map(K, V), function(K, V, boolean)) -> map(K, V)', mapFilter),

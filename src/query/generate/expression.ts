@@ -1,6 +1,6 @@
 import type { BoundPlan, SortKey, Typed, TypedOf, WindowPlan } from '../analyze/plan.ts'
 import { type Position, QueryError } from '../errors.ts'
-import { duckType, raise, raiseSql } from '../functions/index.ts'
+import { duckType, isFlat, raise, raiseSql } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { arithmeticSql } from './arithmetic.ts'
 import { castSql } from './casts.ts'
@@ -263,9 +263,6 @@ function mapSubscript(
   key: PrestoType,
   error: (message: string) => string,
 ): string {
-  const shown =
-    key.kind === 'row' || key.kind === 'array' || key.kind === 'map' || key.kind === 'varbinary'
-      ? "''"
-      : `CAST(${index} AS VARCHAR)`
-  return `CASE WHEN NOT list_contains(map_keys(${base}), ${index}) THEN ${error(`'Key not present in map: ' || ${shown}`)} ELSE ${base}[${index}] END`
+  const shown = isFlat(key) && key.kind !== 'varbinary' ? ` || ': ' || CAST(${index} AS VARCHAR)` : ''
+  return `CASE WHEN NOT list_contains(map_keys(${base}), ${index}) THEN ${error(`'Key not present in map'${shown}`)} ELSE ${base}[${index}] END`
 }
