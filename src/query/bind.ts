@@ -1,4 +1,5 @@
 import type { SnapshotChunk } from '../snapshot/index.ts'
+import { answersSql, splitChunks } from './catalog-answers.ts'
 import type { Compiled, CompiledQuery } from './compile.ts'
 import type { EngineQuery } from './engine/types.ts'
 import { systemSql, tableSql } from './generate/index.ts'
@@ -37,14 +38,15 @@ function bindStatement(
     ),
   )
   const { columns } = compiled
-  if (compiled.countsOnly) {
-    const rows = chosen[0]!.reduce((sum, chunk) => sum + chunk.rows, 0)
-    const counts = columns.map((_, i) => `CAST(${rows} AS BIGINT) AS c${i + 1}`)
-    return { setup: [], sql: `SELECT ${counts.join(', ')}`, columns, files: [], lists: [] }
-  }
+  const { fromCatalog } = compiled
+  const split =
+    fromCatalog === undefined ? undefined : splitChunks(chosen[0]!, compiled.references[0]!.ranges)
+  if (split !== undefined) chosen[0] = split.partial
+  if (fromCatalog !== undefined && split?.partial.length === 0)
+    return { setup: [], sql: answersSql(fromCatalog, split.whole), columns, files: [], lists: [] }
   const lists: string[][] = []
   const listed = (paths: string[]) => `$${lists.push(paths)}`
-  const sql = compiled.sql.replace(/\0(\d+)\0/g, (_, index: string) => {
+  const read = compiled.sql.replace(/\0(\d+)\0/g, (_, index: string) => {
     const { reference } = compiled.references[Number(index)]!
     if (reference.tableId === null) {
       return systemSql(reference, system.get(`${reference.database}.${reference.table}`) ?? [], listed)
@@ -55,5 +57,7 @@ function bindStatement(
     }))
     return tableSql(reference, files, listed)
   })
+  const sql =
+    fromCatalog === undefined || split === undefined ? read : answersSql(fromCatalog, split.whole, read)
   return { setup: [], sql, columns, files: [...new Set(lists.flat())], lists }
 }

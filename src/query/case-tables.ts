@@ -1,7 +1,9 @@
 import type { CaseTable } from './cases.ts'
 
 /** Tables that cases may name. Times are days of 2024-01 at midnight UTC: 2024-01-01 is 1704067200. */
-const day = (n: number): number => 1_704_067_200 + (n - 1) * 86_400
+function day(n: number): number {
+  return 1_704_067_200 + (n - 1) * 86_400
+}
 
 export const caseTables: Record<string, CaseTable> = {
   orders: {
@@ -58,6 +60,7 @@ export const caseTables: Record<string, CaseTable> = {
       },
     ],
   },
+  stored: storedTable(),
   empty: {
     columns: [
       { name: 'a', type: 'long' },
@@ -99,4 +102,54 @@ export const caseTables: Record<string, CaseTable> = {
       },
     ],
   },
+}
+
+/** Each kind that Parquet may hold, under each type that may be declared: columns `int64_long`, `text_double`, … */
+function storedTable(): CaseTable {
+  const kinds = {
+    int64: {
+      physical: 'INT64',
+      values: ['12', '-9007199254740993', '0', 'NULL', '9223372036854775807'],
+      as: 'BIGINT',
+    },
+    double: { physical: 'DOUBLE', values: ['12', '-2.5', "'NaN'", 'NULL', '1e300'], as: 'DOUBLE' },
+    boolean: { physical: 'BOOLEAN', values: ['true', 'false', 'true', 'NULL', 'false'], as: 'BOOLEAN' },
+    text: {
+      physical: 'BYTE_ARRAY',
+      values: ["'12'", "'1.5'", "'abc'", "''", "'99999999999999999999'"],
+      as: 'VARCHAR',
+    },
+    json: {
+      physical: 'BYTE_ARRAY',
+      values: [`'[1,"2",null]'`, `'["a",1.5]'`, `'{"a":1,"b":"x"}'`, "'[[1],[2]]'", "'[1'"],
+      as: 'VARCHAR',
+    },
+  }
+  const types = {
+    int: 'int',
+    long: 'long',
+    float: 'float',
+    double: 'double',
+    string: 'string',
+    longs: 'array<long>',
+    strings: 'array<string>',
+    map: 'map<string,long>',
+  }
+  const columns = Object.keys(kinds).flatMap((kind) =>
+    Object.entries(types).map(([name, type]) => ({ kind, name: `${kind}_${name}`, type })),
+  )
+  const rows = [0, 1, 2, 3, 4].map((row) => {
+    const values = columns.map(({ kind, name }) => {
+      const { values, as } = kinds[kind as keyof typeof kinds]
+      return `CAST(${values[row]} AS ${as}) AS ${name}`
+    })
+    return `SELECT ${values.join(', ')}, ${day(1) + row}::BIGINT AS time`
+  })
+  const physical = Object.fromEntries(
+    columns.map(({ kind, name }) => [name, kinds[kind as keyof typeof kinds].physical]),
+  )
+  return {
+    columns: columns.map(({ name, type }) => ({ name, type })),
+    chunks: [{ sql: rows.join(' UNION ALL '), physical }],
+  }
 }

@@ -12,6 +12,7 @@ const FILES = [
   'generate/casts.cases.json',
   'generate/relations.cases.json',
   'generate/renamed.cases.json',
+  'generate/stored.cases.json',
   'prune/prune.cases.json',
 ]
 

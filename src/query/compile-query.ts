@@ -1,4 +1,5 @@
 import { type Analyzer, analyzeQuery, type OutputColumn, type QueryPlan } from './analyze/index.ts'
+import { catalogAnswers } from './catalog-answers.ts'
 import type { CompiledQuery, StatementRequest } from './compiled.ts'
 import type { CallContext } from './functions/index.ts'
 import { generateSql } from './generate/index.ts'
@@ -27,7 +28,7 @@ export function compilePlan({ plan, analyzer }: Analyzed, context: CallContext):
       const { times, texts } = needed.get(reference.index) ?? WHOLE
       return { reference, ranges: times, texts }
     }),
-    countsOnly: countsOnly(plan),
+    fromCatalog: catalogAnswers(plan),
     plan,
   }
 }
@@ -35,27 +36,4 @@ export function compilePlan({ plan, analyzer }: Analyzed, context: CallContext):
 /** Columns without a name are called by their position, from 0, as Presto calls them. */
 function namedColumns(columns: OutputColumn[]): CompiledQuery['columns'] {
   return columns.map(({ name, type }, i) => ({ name: name ?? `_col${i}`, type }))
-}
-
-/** `SELECT count(*) FROM t`, whose answer the catalog knows. */
-function countsOnly({ body, ctes, orderBy, limit, offset }: QueryPlan): boolean {
-  if (
-    body.kind !== 'select' ||
-    ctes.length > 0 ||
-    orderBy.length > 0 ||
-    limit !== undefined ||
-    offset !== undefined
-  )
-    return false
-  const { items, from, where, groupBy, having } = body.select
-  if (where !== undefined || groupBy !== undefined || having !== undefined) return false
-  if (from.length !== 1 || from[0]!.kind !== 'table' || from[0]!.reference.tableId === null) return false
-  return items.every(
-    (item) =>
-      item.kind === 'call' &&
-      item.name === 'count' &&
-      item.args.length === 0 &&
-      item.clauses.over === undefined &&
-      item.clauses.filter === undefined,
-  )
 }

@@ -13,7 +13,7 @@ export function constantQuery(columns: CompiledQuery['columns'], rows: ConstantV
     rows.length === 0
       ? `SELECT ${empty.join(', ')} WHERE false`
       : `SELECT * FROM (VALUES ${texts.join(', ')}) AS v(${names.join(', ')})`
-  return { kind: 'query', sql, columns, references: [], countsOnly: false }
+  return { kind: 'query', sql, columns, references: [] }
 }
 
 function valueSql(value: ConstantValue, type: PrestoType): string {

@@ -11,6 +11,10 @@ const NAMED = /(?:^|[\s:])([A-Z][A-Z_]{4,}): ([\s\S]*)$/
 const RULES: { when: RegExp; name: QueryErrorName }[] = [
   { when: /max_temp_directory_size|failed to offload/i, name: 'EXCEEDED_SPILL_LIMIT' },
   { when: /^Out of Memory Error|could not allocate|std::bad_alloc/i, name: 'EXCEEDED_LOCAL_MEMORY_LIMIT' },
+  {
+    when: /Invalid string length|Invalid array length|Array buffer allocation failed/,
+    name: 'EXCEEDED_FUNCTION_MEMORY_LIMIT',
+  },
   { when: /More than one row returned by a subquery/i, name: 'SUBQUERY_MULTIPLE_ROWS' },
   {
     when: /^Out of Range Error|^Conversion Error: .*out of range|overflow/i,

@@ -162,20 +162,25 @@ function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+/** Kinds that the reader turns into each type without a fault; of anything else it gets the text, and each value is converted by itself. */
+const SAFE: Readonly<Record<string, readonly string[]>> = {
+  BIGINT: ['INT64', 'BOOLEAN'],
+  DOUBLE: ['INT64', 'DOUBLE', 'BOOLEAN'],
+}
+
 /** What to declare to the reader: a failing cast there would be an error, so anything doubtful is read as text. */
 function storedType(name: string, type: PrestoType, layouts: ReadonlySet<Layout>): string {
   const kinds = new Set<string>()
   for (const layout of layouts) if (layout[name] !== undefined) kinds.add(layout[name].physical)
-  if (type.kind === 'bigint') return [...kinds].every((kind) => kind === 'INT64') ? 'BIGINT' : 'VARCHAR'
-  if (type.kind === 'double')
-    return [...kinds].every((kind) => kind === 'INT64' || kind === 'DOUBLE') ? 'DOUBLE' : 'VARCHAR'
-  return 'VARCHAR'
+  const declared = duckType(type)
+  if (SAFE[declared] !== undefined && kinds.isSubsetOf(new Set(SAFE[declared]))) return declared
+  return declared === 'BIGINT' && kinds.size === 1 && kinds.has('DOUBLE') ? 'DOUBLE' : 'VARCHAR'
 }
 
-/** Nested values are stored as JSON text. */
+/** Nested values are stored as JSON text. Numbers are rounded as CAST rounds them. */
 function converted(sql: string, type: PrestoType, stored: string): string {
   if (stored === duckType(type)) return sql
   if (type.kind === 'array' || type.kind === 'map')
     return `TRY_CAST(TRY_CAST(${sql} AS JSON) AS ${duckType(type)})`
-  return `TRY_CAST(${sql} AS ${duckType(type)})`
+  return `TRY_CAST(${stored === 'DOUBLE' ? `round(${sql})` : sql} AS ${duckType(type)})`
 }

@@ -12,7 +12,8 @@ import { timesOf } from './conditions.ts'
 import { EVERYTHING, intersect, type TimeRange, union } from './ranges.ts'
 import { bothTexts, eitherTexts, textsOf } from './texts.ts'
 
-export { overlaps, type TimeRange, union } from './ranges.ts'
+export { exactTimesOf } from './exact.ts'
+export { lieWithin, overlaps, type TimeRange, union } from './ranges.ts'
 export { eitherTexts, type Texts } from './texts.ts'
 
 /** `texts` are known of system tables only: what a column of that name must be, for a row to matter. */

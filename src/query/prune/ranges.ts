@@ -42,6 +42,11 @@ export function intersect(left: readonly TimeRange[], right: readonly TimeRange[
   return union([result])
 }
 
+/** True when all times in [min, max] lie in one of the ranges. */
+export function lieWithin(ranges: readonly TimeRange[], min: bigint, max: bigint): boolean {
+  return ranges.some(({ from, to }) => (to === null || max < to) && (from === null || min >= from))
+}
+
 /** True when rows with times in [min, max] may lie in one of the ranges. */
 export function overlaps(ranges: readonly TimeRange[], min: bigint, max: bigint): boolean {
   return ranges.some(({ from, to }) => (to === null || min < to) && (from === null || max >= from))

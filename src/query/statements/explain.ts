@@ -10,7 +10,8 @@ import {
 import { constantQuery } from '../constant-query.ts'
 import type { StatementOf } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
-import type { ChunkSums, MeasuredTable } from './plan-facts.ts'
+import type { TimeRange } from '../prune/index.ts'
+import type { MeasuredTable } from './plan-facts.ts'
 import { type PlanNode, planTree, treeGraph, treeText } from './plan-tree.ts'
 
 type Explained = Exclude<CompiledStatement, { kind: 'explain-analyze' }>
@@ -104,7 +105,8 @@ function scanOf(
   const times = found.ranges.map(({ from, to }) => `[${from ?? '-∞'}, ${to ?? '∞'})`).join(' ')
   const details = [`time ${times === '' ? 'never' : times}`]
   const sums = measured?.get(reference.tableId)
-  if (sums !== undefined) details.push(fromCatalog === undefined ? readText(sums) : fromCatalogText(sums, found.ranges))
+  if (sums !== undefined)
+    details.push(fromCatalog === undefined ? readText(sums) : fromCatalogText(sums, found.ranges))
   if (found.reference.used.size > 0 && fromCatalog === undefined)
     details.push(
       `columns ${[...found.reference.used]

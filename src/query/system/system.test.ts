@@ -191,7 +191,7 @@ describe('what is read of a system table', () => {
 
   test('makes no count out of the catalog of chunks', async () => {
     const { statements } = await compile('SELECT count(*) FROM system.chunks')
-    assert.equal((statements[0] as CompiledQuery).countsOnly, false)
+    assert.equal((statements[0] as CompiledQuery).fromCatalog, undefined)
   })
 })
 
