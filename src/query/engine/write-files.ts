@@ -158,9 +158,13 @@ export async function cutFiles(
   }
 }
 
-/** `millrace.replaces` says how many rows were left out on purpose. */
-function leftOut(metadata: Record<string, string>, removed: number): Record<string, string> {
-  const replaces = JSON.parse(metadata['millrace.replaces'] ?? '{}') as Record<string, unknown>
+/** `millrace.replaces`, where it is told, says how many rows were left out on purpose. */
+function leftOut(
+  { 'millrace.replaces': told }: Record<string, string>,
+  removed: number,
+): Record<string, string> {
+  if (told === undefined) return {}
+  const replaces = JSON.parse(told) as Record<string, unknown>
   return { 'millrace.replaces': JSON.stringify({ ...replaces, leftOut: removed }) }
 }
 

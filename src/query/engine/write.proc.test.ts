@@ -53,7 +53,7 @@ describe('an engine that writes chunk files', () => {
   const write = async (
     sql: string,
     columns: FileColumn[],
-    { types = columns.map(() => bigint), cut = byHour, limits = LIMITS, metadata = {} } = {},
+    { types = columns.map((): PrestoType => bigint), cut = byHour, limits = LIMITS, metadata = {} } = {},
   ) => {
     const directory = join(dataDir, `out-${++directories}`)
     const work: FilesToWrite = {
