@@ -37,6 +37,7 @@ export async function readEverything(sql: Sql): Promise<Reading> {
     UNION ALL SELECT 'table_columns', '0', 'put', to_jsonb(c)::text
       FROM table_columns c JOIN tables t ON t.id = c.table_id
      WHERE c.removed_at IS NULL AND t.removed_at IS NULL
+    UNION ALL SELECT 'views', '0', 'put', to_jsonb(r)::text FROM views r
     UNION ALL SELECT 'schedules', '0', 'put', to_jsonb(r)::text FROM schedules r WHERE removed_at IS NULL
     UNION ALL (SELECT 'jobs', '0', 'put', (to_jsonb(r) - 'log')::text FROM jobs r
                 WHERE id IN (SELECT id FROM jobs ORDER BY id DESC LIMIT 2000)

@@ -23,13 +23,14 @@ export async function lockDatabase(
   return row
 }
 
-/** False when there is one of that name. */
+/** False when there is one of that name. `id`: a number that was reserved for it. */
 export async function insertDatabase(
   sql: Sql,
-  { accountId, name, ownerId }: { accountId: bigint; name: string; ownerId: bigint },
+  { accountId, name, ownerId, id }: { accountId: bigint; name: string; ownerId: bigint; id?: bigint },
 ): Promise<boolean> {
   const rows = await sql`
-    INSERT INTO databases (account_id, name, owner_id) VALUES (${accountId}, ${name}, ${ownerId})
+    INSERT INTO databases (id, account_id, name, owner_id)
+    VALUES (coalesce(${id ?? null}::bigint, nextval(pg_get_serial_sequence('databases', 'id'))), ${accountId}, ${name}, ${ownerId})
     ON CONFLICT (account_id, name) WHERE removed_at IS NULL DO NOTHING RETURNING id`
   return rows.length === 1
 }
@@ -37,6 +38,7 @@ export async function insertDatabase(
 /** With all its tables and permissions. */
 export async function removeDatabase(sql: Sql, id: bigint): Promise<void> {
   await sql`UPDATE tables SET removed_at = now() WHERE database_id = ${id} AND removed_at IS NULL`
+  await sql`DELETE FROM views WHERE database_id = ${id}`
   await sql`DELETE FROM database_permissions WHERE database_id = ${id}`
   await sql`UPDATE databases SET removed_at = now() WHERE id = ${id}`
 }

@@ -3,6 +3,7 @@ import { holdDatabase, insertDatabase, lockDatabase, removeDatabase } from './da
 import {
   declareColumns,
   hideColumn,
+  holdTableById,
   insertTableAs,
   lockTable,
   lockTableById,
@@ -86,9 +87,19 @@ export async function dropColumnAs(sql: Sql, id: bigint, key: string): Promise<b
   return true
 }
 
+/** The number of a database, and that nobody drops it until the transaction ends. */
+export function findDatabaseAs(sql: Sql, accountId: bigint, name: string): Promise<bigint | undefined> {
+  return holdDatabase(sql, accountId, name)
+}
+
+/** The table lives, and is not dropped until the transaction ends. */
+export function holdTableAs(sql: Sql, id: bigint): Promise<boolean> {
+  return holdTableById(sql, id)
+}
+
 export function createDatabaseAs(
   sql: Sql,
-  wanted: { accountId: bigint; name: string; ownerId: bigint },
+  wanted: { accountId: bigint; name: string; ownerId: bigint; id: bigint },
 ): Promise<boolean> {
   return insertDatabase(sql, wanted)
 }

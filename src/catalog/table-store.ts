@@ -57,17 +57,31 @@ export async function insertTableAs(
   return rows.length === 1
 }
 
-/** Numbers for tables to come. */
-export async function reserveTableIds(sql: Sql, count: number): Promise<bigint[]> {
-  const rows = await sql<{ id: bigint }>`
-    SELECT nextval(pg_get_serial_sequence('tables', 'id')) AS id FROM generate_series(1, ${count}::int)`
-  return rows.map(({ id }) => id)
+/** Numbers for tables and databases to come. */
+export async function reserveIds(
+  sql: Sql,
+  { tables, databases }: { tables: number; databases: number },
+): Promise<{ tables: bigint[]; databases: bigint[] }> {
+  const of = async (table: string, count: number) => {
+    const rows = await sql<{ id: bigint }>`
+      SELECT nextval(pg_get_serial_sequence(${table}, 'id')) AS id FROM generate_series(1, ${count}::int)`
+    return rows.map(({ id }) => id)
+  }
+  return { tables: await of('tables', tables), databases: await of('databases', databases) }
 }
 
 /** As `lockTable`, by number; false when it is gone. */
 export async function lockTableById(sql: Sql, id: bigint): Promise<boolean> {
   const rows = await sql`
     SELECT 1 FROM tables WHERE id = ${id} AND removed_at IS NULL FOR NO KEY UPDATE`
+  return rows.length === 1
+}
+
+/** Keeps it from being dropped until the transaction ends; many may hold it. False when it is gone. */
+export async function holdTableById(sql: Sql, id: bigint): Promise<boolean> {
+  const rows = await sql`
+    SELECT 1 FROM tables t JOIN databases d ON d.id = t.database_id
+     WHERE t.id = ${id} AND t.removed_at IS NULL AND d.removed_at IS NULL FOR SHARE OF t`
   return rows.length === 1
 }
 
