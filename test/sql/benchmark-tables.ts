@@ -13,7 +13,7 @@ export type BenchmarkTable = {
 
 /** Macros that the tables' texts use. `draw(i, salt, n)` is a number from 0 below n that follows from row and salt. */
 export const BENCHMARK_MACROS = [
-  `CREATE OR REPLACE TEMP MACRO draw(i, salt, n) AS CAST(hash(i, salt) % CAST(n AS UBIGINT) AS BIGINT)`,
+  `CREATE OR REPLACE TEMP MACRO draw(i, salt, n) AS CAST(hash(hash(i, salt)) % CAST(n AS UBIGINT) AS BIGINT)`,
   `CREATE OR REPLACE TEMP MACRO one_of(i, salt, items) AS items[1 + draw(i, salt, len(items))]`,
   `CREATE OR REPLACE TEMP MACRO cents(i, salt, low, high) AS CAST(low * 100 + draw(i, salt, (high - low) * 100 + 1) AS DECIMAL(18,2)) / 100`,
   `CREATE OR REPLACE TEMP MACRO unless(i, salt, n, value) AS CASE WHEN draw(i, salt, n) = 0 THEN NULL ELSE value END`,
