@@ -1,7 +1,7 @@
 import type { Database } from '../database/index.ts'
 import type { Sql } from '../kernel/index.ts'
-import type { Snapshot, SnapshotDatabase } from '../snapshot/index.ts'
-import { compileErrors, type TableColumn } from './analyze/index.ts'
+import type { Snapshot, SnapshotDatabase, StoredQuery } from '../snapshot/index.ts'
+import { compileErrors, type StoredView, type TableColumn } from './analyze/index.ts'
 import {
   type ChunkHead,
   findSight,
@@ -12,6 +12,7 @@ import {
   type Sight,
 } from './listing-store.ts'
 import { queryErrors } from './refusals.ts'
+import { listViewsOf } from './view-store.ts'
 
 export type { ChunkHead, ListedTable, Sight } from './listing-store.ts'
 
@@ -22,7 +23,9 @@ export type CatalogListing = {
   tables(of: { databases: readonly string[]; names?: readonly string[] }): Promise<ListedTable[]>
   columns(tableIds: bigint[]): Promise<Map<bigint, TableColumn[]>>
   chunks(tableIds: bigint[]): Promise<ChunkHead[]>
+  views(of: { databases: readonly string[] }): Promise<ListedView[]>
 }
+export type ListedView = { database: string; name: string; view: StoredView }
 
 const LISTING_DEADLINE_MS = 30_000
 
@@ -38,6 +41,7 @@ export function databaseListing(database: Database, accountId: bigint, userId: b
       ),
     columns: (tableIds) => read((sql) => listColumnsOf(sql, tableIds)),
     chunks: (tableIds) => read((sql) => listChunksOf(sql, tableIds)),
+    views: ({ databases }) => read((sql) => listViewsOf(sql, { accountId, databases })),
   }
 }
 
@@ -78,6 +82,16 @@ export function snapshotListing(
         )
         .filter(({ name }) => names === undefined || names.includes(name))
     },
+    async views({ databases }) {
+      requireReadable()
+      const wanted = new Set(databases)
+      return snapshot
+        .listDatabases(accountId)
+        .filter(({ name }) => wanted.has(name))
+        .flatMap(({ id, name: database }) =>
+          snapshot.listViews(id).map((one) => ({ database, name: one.name, view: storedView(one) })),
+        )
+    },
     async columns(tableIds) {
       return new Map(
         tableIds.map((id) => {
@@ -98,4 +112,8 @@ export function snapshotListing(
       return heads
     },
   }
+}
+
+export function storedView({ name: _, ownerId, ...view }: StoredQuery): StoredView {
+  return { ...view, owner: String(ownerId) }
 }

@@ -110,9 +110,11 @@ export async function mayWrite(sql: Sql, databaseId: bigint, userId: bigint): Pr
   return rows.length > 0
 }
 
+/** Names of tables and views. */
 export async function listTables(sql: Sql, databaseId: bigint): Promise<string[]> {
   const rows = await sql<{ name: string }>`
-    SELECT name FROM tables WHERE database_id = ${databaseId} AND removed_at IS NULL ORDER BY name`
+    SELECT name FROM tables WHERE database_id = ${databaseId} AND removed_at IS NULL
+     UNION SELECT name FROM views WHERE database_id = ${databaseId} ORDER BY name`
   return rows.map(({ name }) => name)
 }
 

@@ -10,7 +10,7 @@ import type {
   TimeRange,
 } from '../snapshot/index.ts'
 import type { ListLookup, Permitted, SchemaLookup, TableLookup } from './analyze/lookup.ts'
-import { type CatalogListing, databaseListing, snapshotListing } from './catalog-listing.ts'
+import { type CatalogListing, databaseListing, snapshotListing, storedView } from './catalog-listing.ts'
 import {
   type FoundTable,
   findChunks,
@@ -23,6 +23,7 @@ import {
   mayWrite,
 } from './catalog-store.ts'
 import { queryErrors } from './refusals.ts'
+import { findView } from './view-store.ts'
 
 /** What planning a query asks of the catalog, for one user. */
 export type QueryCatalog = {
@@ -90,14 +91,25 @@ function databaseCatalog(
     ids.set(database, Promise.resolve(first?.databaseId))
     if (first === undefined) return { kind: 'no-database' }
     verdicts.set(database, first.mayQuery)
-    return answerOf(first.table)
+    return answerOf(first.table, first.databaseId, table)
+  }
+  /** A table, or else the view of that name. */
+  const answerOf = async (
+    found: FoundTable | undefined,
+    databaseId: bigint,
+    name: string,
+  ): Promise<TableLookup> => {
+    if (found !== undefined) return { kind: 'found', table: found }
+    const view = await read((sql) => findView(sql, { databaseId, name }))
+    return view === undefined ? { kind: 'no-table' } : { kind: 'view', view }
   }
   const lookup: SchemaLookup = {
     async findTable(databaseName, table): Promise<TableLookup> {
       if (!ids.has(databaseName)) return findFirst(databaseName, table)
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return { kind: 'no-database' }
-      return answerOf(await read((sql) => findTable(sql, databaseId, table)))
+      const found = await read((sql) => findTable(sql, databaseId, table))
+      return answerOf(found, databaseId, table)
     },
     listDatabases: async () => ({
       kind: 'found',
@@ -133,10 +145,6 @@ function databaseCatalog(
   }
 }
 
-function answerOf(table: FoundTable | undefined): TableLookup {
-  return table === undefined ? { kind: 'no-table' } : { kind: 'found', table }
-}
-
 function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint): QueryCatalog {
   const unknown = {
     kind: 'unknown' as const,
@@ -155,7 +163,11 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
   const lookup: SchemaLookup = {
     findTable(databaseName, table): TableLookup {
       const found = snapshot.findTable(accountId, databaseName, table)
-      return found.kind === 'found' ? { kind: 'found', table: found.value } : unknown
+      if (found.kind === 'found') return { kind: 'found', table: found.value }
+      const database = found.kind === 'absent' ? snapshot.findDatabase(accountId, databaseName) : found
+      const views = database.kind === 'found' ? snapshot.listViews(database.value.id) : []
+      const view = views.find((one) => one.name === table)
+      return view === undefined ? unknown : { kind: 'view', view: storedView(view) }
     },
     listDatabases(): ListLookup {
       if (!snapshot.readable) return unknown
@@ -165,13 +177,9 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     listTables(databaseName): ListLookup {
       const found = snapshot.findDatabase(accountId, databaseName)
       if (found.kind !== 'found' || !snapshot.readable) return unknown
-      return {
-        kind: 'found',
-        names: snapshot
-          .listTables(found.value.id)
-          .map(({ name }) => name)
-          .sort(),
-      }
+      const { id } = found.value
+      const names = [...snapshot.listTables(id), ...snapshot.listViews(id)].map(({ name }) => name)
+      return { kind: 'found', names: [...new Set(names)].sort() }
     },
     mayWrite(databaseName) {
       const found = snapshot.findDatabase(accountId, databaseName)

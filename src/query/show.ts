@@ -1,76 +1,92 @@
 import { CATALOG, compileErrors, type ListLookup, requireTable, tableColumns } from './analyze/index.ts'
-import type { CompiledQuery, StatementRequest } from './compile.ts'
+import type { CompiledQuery, StatementRequest } from './compiled.ts'
 import { constantQuery } from './constant-query.ts'
 import { QueryError } from './errors.ts'
-import type { LikePattern, Statement } from './parse/ast.ts'
+import type { QualifiedName, Statement, StatementOf } from './parse/ast.ts'
 import { typeText } from './presto-type.ts'
+import { schemaName } from './statements/schemas.ts'
+import { showCreate } from './statements/show-create.ts'
+import { showFunctions } from './statements/show-functions.ts'
+import { showGrants } from './statements/show-grants.ts'
+import { likeTest } from './statements/show-like.ts'
+import { showSession } from './statements/show-session.ts'
+import { showStats } from './statements/show-stats.ts'
 import { lookUpName } from './table-names.ts'
 
 type Show = Extract<Statement, { kind: `show-${string}` }>
 const VARCHAR = { kind: 'varchar' } as const
 
 /** SHOW and DESCRIBE, answered from the catalog at once. */
-export async function showStatement(
-  statement: Show | Exclude<Statement, Show>,
-  request: StatementRequest,
-): Promise<CompiledQuery> {
+export async function showStatement(statement: Show, request: StatementRequest): Promise<CompiledQuery> {
   switch (statement.kind) {
     case 'show-catalogs':
-      return names('Catalog', [CATALOG], statement.like)
+      return names('Catalog', [CATALOG, 'system'], statement)
     case 'show-schemas':
-      return names('Schema', listed(await request.lookup.listDatabases(), statement), statement.like)
-    case 'show-tables': {
-      const schema = statement.schema?.parts.at(-1)?.text.toLowerCase() ?? request.defaultDatabase
-      const found = await request.lookup.listTables(schema)
-      if (found.kind === 'absent') {
-        throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${schema}' does not exist`, statement.at)
-      }
-      return names('Table', listed(found, statement), statement.like)
-    }
+      requireCatalog(statement)
+      return names('Schema', listed(await request.lookup.listDatabases(), statement), statement)
+    case 'show-tables':
+      return names('Table', await tablesIn(statement, request), statement)
     case 'show-columns':
       return showColumns(statement, request)
-    default:
-      throw new QueryError('NOT_SUPPORTED', 'This statement is not supported', statement.at)
+    case 'show-create':
+      return showCreate(statement, request)
+    case 'show-functions':
+      return showFunctions(statement)
+    case 'show-session':
+      return showSession(statement, request)
+    case 'show-stats':
+      return showStats(statement, request)
+    case 'show-grants':
+      return showGrants(statement, request)
+    case 'show-roles':
+      // Who may do what is granted to users, database by database: there are no roles.
+      return names(statement.grants ? 'Role Grants' : 'Role', [], statement)
   }
 }
 
-function listed(found: ListLookup, { at }: Statement): string[] {
+function requireCatalog({ catalog, at }: StatementOf<'show-schemas'>): void {
+  const name = catalog?.text.toLowerCase() ?? CATALOG
+  if (name !== CATALOG) throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${name}' does not exist`, at)
+}
+
+async function tablesIn(statement: StatementOf<'show-tables'>, request: StatementRequest): Promise<string[]> {
+  const { schema, at } = statement
+  const database = schema === undefined ? request.defaultDatabase : schemaName(schema, at)
+  const found = await request.lookup.listTables(database)
+  if (found.kind === 'absent') {
+    throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${database}' does not exist`, at)
+  }
+  return listed(found, statement)
+}
+
+function listed(found: ListLookup, { at }: { at: Show['at'] }): string[] {
   if (found.kind === 'unknown') throw compileErrors.catalog_unknown(found.reason)
   if (found.kind === 'absent') throw new QueryError('SCHEMA_NOT_FOUND', 'Schema does not exist', at)
   return [...found.names].sort()
 }
 
-function names(title: string, values: string[], like: LikePattern | undefined): CompiledQuery {
-  const rows = values.filter((value) => matches(value, like)).map((value) => [value])
-  return constantQuery([{ name: title, type: VARCHAR }], rows)
-}
-
-async function showColumns(
-  statement: Extract<Show, { kind: 'show-columns' }>,
-  request: StatementRequest,
-): Promise<CompiledQuery> {
-  const tables = await lookUpName(statement.table, request)
-  const { found } = requireTable(tables, statement.table, request.defaultDatabase)
-  const rows = tableColumns(found)
-    .filter(({ name }) => matches(name, statement.like))
-    .map(({ name, type }) => [name, typeText(type), '', ''])
-  const titles = ['Column', 'Type', 'Extra', 'Comment']
+function names(title: string, values: string[], statement: Show): CompiledQuery {
+  const matches = likeTest('like' in statement ? statement.like : undefined, statement.at)
   return constantQuery(
-    titles.map((name) => ({ name, type: VARCHAR })),
-    rows,
+    [{ name: title, type: VARCHAR }],
+    values.filter(matches).map((value) => [value]),
   )
 }
 
-/** SQL's LIKE on one name. */
-function matches(value: string, like: LikePattern | undefined): boolean {
-  if (like === undefined) return true
-  let expression = ''
-  for (let i = 0; i < like.pattern.length; i += 1) {
-    const character = like.pattern[i]!
-    if (character === like.escape) expression += RegExp.escape(like.pattern[++i] ?? '')
-    else
-      expression +=
-        character === '%' ? '[\\s\\S]*' : character === '_' ? '[\\s\\S]' : RegExp.escape(character)
-  }
-  return new RegExp(`^${expression}$`).test(value)
+async function showColumns(
+  statement: StatementOf<'show-columns'>,
+  request: StatementRequest,
+): Promise<CompiledQuery> {
+  const name: QualifiedName = { ...statement.table, at: statement.at }
+  const tables = await lookUpName(name, request)
+  const { found } = requireTable(tables, name, request.defaultDatabase)
+  const matches = likeTest(statement.like, statement.at)
+  const rows = tableColumns(found)
+    .filter((column) => matches(column.name))
+    .map(({ name, type }) => [name, typeText(type), '', ''])
+  const titles = ['Column', 'Type', 'Extra', 'Comment']
+  return constantQuery(
+    titles.map((title) => ({ name: title, type: VARCHAR })),
+    rows,
+  )
 }

@@ -11,6 +11,7 @@ import type {
   SnapshotSchedule,
   SnapshotTable,
   SnapshotUser,
+  StoredQuery,
 } from './types.ts'
 
 /** Rows as PostgreSQL's `to_jsonb` writes them, turned into the nouns of `types.ts`. */
@@ -94,6 +95,18 @@ export function tableOf(row: Row, columns: SnapshotColumn[], sum: TableSum | und
     bytes: BigInt(sum?.bytes ?? 0),
     lastTime: sum?.lastTime == null ? null : BigInt(sum.lastTime),
     lastImportAt: sum?.lastImportAt ?? null,
+  }
+}
+
+export function viewOf(row: Row): StoredQuery {
+  return {
+    name: text(row.name),
+    text: text(row.text),
+    defaultDatabase: text(row.default_database),
+    columns: row.columns as StoredQuery['columns'],
+    security: row.security as StoredQuery['security'],
+    ownerId: id(row.owner_id),
+    comment: textOrNull(row.comment),
   }
 }
 

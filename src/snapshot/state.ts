@@ -10,6 +10,7 @@ export const KINDS = [
   'database_permissions',
   'tables',
   'table_columns',
+  'views',
   'schedules',
   'jobs',
 ] as const
@@ -30,6 +31,7 @@ export type Indexes = {
   tableByName: Map<string, Row>
   tablesOf: Map<string, Map<string, Row>>
   columnsOf: Map<string, Map<string, Row>>
+  viewsOf: Map<string, Map<string, Row>>
   scheduleByName: Map<string, Row>
   schedulesOf: Map<string, Map<string, Row>>
   jobByDomainKey: Map<string, Row>
@@ -84,6 +86,7 @@ export function emptyState(generation: number): State {
       tableByName: new Map(),
       tablesOf: new Map(),
       columnsOf: new Map(),
+      viewsOf: new Map(),
       scheduleByName: new Map(),
       schedulesOf: new Map(),
       jobByDomainKey: new Map(),
@@ -235,6 +238,8 @@ function index(at: Indexes, kind: Kind, row: Row): void {
       return void group(at.tablesOf, row.database_id, key, row)
     case 'table_columns':
       return void group(at.columnsOf, row.table_id, String(row.name), row)
+    case 'views':
+      return void group(at.viewsOf, row.database_id, key, row)
     case 'schedules':
       at.scheduleByName.set(`${row.account_id}/${row.name}`, row)
       return void group(at.schedulesOf, row.account_id, key, row)
@@ -265,6 +270,8 @@ function unindex(at: Indexes, kind: Kind, row: Row): void {
       return void ungroup(at.tablesOf, row.database_id, key)
     case 'table_columns':
       return void ungroup(at.columnsOf, row.table_id, String(row.name))
+    case 'views':
+      return void ungroup(at.viewsOf, row.database_id, key)
     case 'schedules':
       release(at.scheduleByName, `${row.account_id}/${row.name}`, row)
       return void ungroup(at.schedulesOf, row.account_id, key)

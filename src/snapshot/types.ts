@@ -60,6 +60,16 @@ export type SnapshotTable = {
   lastTime: bigint | null
   lastImportAt: string | null
 }
+/** The text of a query under a name, as CREATE VIEW stored it; `columns` have Presto's types. */
+export type StoredQuery = {
+  name: string
+  text: string
+  defaultDatabase: string
+  columns: { name: string; type: string }[]
+  security: 'definer' | 'invoker'
+  ownerId: bigint
+  comment: string | null
+}
 /** What a chunk really holds, by SQL column name: for schema-on-read. `physical` is the Parquet column's own kind. */
 export type ChunkColumns = Record<string, { key: string; type: string; physical: string; nulls: number }>
 export type SnapshotChunk = {
@@ -141,6 +151,8 @@ export type SnapshotView = {
   findTable(accountId: bigint, database: string, table: string): Lookup<SnapshotTable>
   findTableById(id: bigint): Lookup<SnapshotTable>
   listTables(databaseId: bigint): SnapshotTable[]
+  /** The views of a database. */
+  listViews(databaseId: bigint): StoredQuery[]
   /** Sums over the live chunks of all tables of a database. */
   sumsOf(databaseId: bigint): { rows: bigint; bytes: bigint }
   /** What was granted explicitly; owners and administrators need no grant. */

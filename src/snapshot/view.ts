@@ -45,6 +45,7 @@ export function viewOf(source: Source): SnapshotView {
     findTable: (accountId, database, table) => findTable(source.state(), accountId, database, table),
     findTableById: (id) => lookUp('tables', rowById('tables', id), tableIn),
     listTables: (databaseId) => listed('tablesOf', databaseId, tableIn).sort(byName),
+    listViews: (databaseId) => listed('viewsOf', databaseId, rows.viewOf).sort(byName),
     sumsOf: (databaseId) => sumsOf(usable(), databaseId),
     permissionOf: (userId, databaseId) =>
       lookUp(

@@ -1,6 +1,7 @@
 import type { Position } from '../errors.ts'
 import type { MagicComment, Script, Statement, TypeName } from './ast.ts'
 import { expression, valueExpression } from './expression.ts'
+import { RESERVED } from './keywords.ts'
 import { type Comment, lex, type Token } from './lexer.ts'
 import { isOperator, matchOpenings, matchParentheses, type Parser, peek, take, unexpected } from './parser.ts'
 import { query } from './query.ts'
@@ -28,6 +29,11 @@ export function parseStatement(text: string, start: Position = { line: 1, column
   const parsed = statement(p)
   if (peek(p).kind !== 'end') throw unexpected(p, '<EOF>')
   return parsed
+}
+
+/** Whether a word has to be quoted to be a name. */
+export function isReserved(word: string): boolean {
+  return RESERVED.has(word.toUpperCase())
 }
 
 /** A type by its text alone, as `typeText` writes it. */
