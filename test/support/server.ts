@@ -8,6 +8,8 @@ import { join } from 'node:path'
 export type TestServer = {
   url: string
   adminUrl: string
+  /** Where the protocol of Presto and Trino is spoken. */
+  gatewayUrl: string
   dataDir: string
   pid: number
   /** A master key of the owner. */
@@ -57,7 +59,11 @@ export async function startServer({
       log += part
     })
   }
-  const run = await waitForRun(child, runPath, () => log, readyWithinMs)
+  const run = await waitForRun(child, runPath, () => log, readyWithinMs).catch((error: unknown) => {
+    // Nobody else could end it: the test that wanted it has failed already.
+    child.kill('SIGKILL')
+    throw error
+  })
   const ask = (method: string, path: string) => askAdmin(run.adminSocket, method, path)
   const makeKey = async (kind: string) =>
     ((await ask('POST', `/keys?kind=${kind}&name=test`)) as { apikey: string }).apikey
@@ -87,7 +93,7 @@ export async function startServer({
   }
 }
 
-type Run = { pid: number; url: string; adminUrl: string; adminSocket: string }
+type Run = { pid: number; url: string; adminUrl: string; gatewayUrl: string; adminSocket: string }
 
 async function waitForRun(
   child: ChildProcess,
