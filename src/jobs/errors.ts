@@ -31,6 +31,12 @@ export const jobErrors = errorTable('jobs', {
     message: () => 'parameter query is required',
     help: 'A query job needs the text of the query.',
   },
+  query_too_long: {
+    status: 422,
+    advice: 'final',
+    message: (d) => `the query has ${d} characters; 1,000,000 are allowed`,
+    help: 'Send the data as a table and join it, instead of writing it into the text.',
+  },
   domain_key_used: {
     status: 409,
     advice: 'final',

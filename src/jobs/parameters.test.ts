@@ -36,6 +36,7 @@ describe('the parameters of a new job', () => {
     ['a result URL', { result: 'mysql://h/db/t' }, 'output_not_offered', 400],
     ['a result connection', { result_connection_id: 17 }, 'output_not_offered', 400],
     ['no query', { query: '' }, 'query_missing', 422],
+    ['more text than a query may have', { query: ' '.repeat(10_000_000) }, 'query_too_long', 422],
     ['a priority out of range', { priority: '3' }, 'bad_request', 400],
     ['too many retries', { retry_limit: '33' }, 'bad_request', 400],
     ['a scheduled time that is none', { scheduled_time: 'tomorrow' }, 'bad_request', 400],

@@ -1,6 +1,9 @@
 import { httpErrors, integerOf, type Parameters, textOf } from '../kernel/http/index.ts'
 import { jobErrors } from './errors.ts'
 
+/** What the compiler of queries takes (its own MAX_QUERY_CHARACTERS): a longer text could only fail, after it was stored. */
+export const MAX_QUERY_CHARACTERS = 1_000_000
+
 /** The types whose jobs can be issued here; presto and trino are two names of one engine's dialect. */
 export const OFFERED_TYPES = ['presto', 'trino'] as const
 
@@ -19,7 +22,7 @@ export type IssueParameters = {
 
 /**
  * Reads `job/issue/:type/:db` (td-client-ruby lib/td/client/api/job.rb `query`, td-client-java model/TDJobRequest.java).
- * @throws type_not_offered, output_not_offered, bad_request (400) · query_missing (422)
+ * @throws type_not_offered, output_not_offered, bad_request (400) · query_missing, query_too_long (422)
  */
 export function issueParameters(parameters: Parameters): IssueParameters {
   const type = textOf(parameters, 'type') ?? ''
@@ -27,6 +30,7 @@ export function issueParameters(parameters: Parameters): IssueParameters {
   requireNoOutput(parameters)
   const query = textOf(parameters, 'query')
   if (query === undefined) throw jobErrors.query_missing()
+  if (query.length > MAX_QUERY_CHARACTERS) throw jobErrors.query_too_long(String(query.length))
   return {
     type,
     database: textOf(parameters, 'db') ?? '',

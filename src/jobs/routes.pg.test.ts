@@ -189,6 +189,13 @@ describe('/v3/job', () => {
       assert.deepEqual([answer.statusCode, answer.json().message], [400, 'type hive is not offered yet'])
     })
 
+    test('is refused with ten megabytes of text, which no compiler would take', async () => {
+      const answer = await post('/v3/job/issue/presto/shop', `query=SELECT+1${'+'.repeat(10_000_000)}-1`)
+      assert.equal(answer.statusCode, 422)
+      assert.equal(answer.json().error_code, 'query_too_long')
+      assert.match(answer.json().message, /10000010 characters; 1,000,000 are allowed/)
+    })
+
     test('is refused for an unknown database and for one the key may not query', async () => {
       assert.equal((await post('/v3/job/issue/presto/nowhere', 'query=SELECT+1')).statusCode, 404)
       const answer = await post('/v3/job/issue/presto/other', 'query=SELECT+1', {

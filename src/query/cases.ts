@@ -158,7 +158,7 @@ async function runCase(
         writeArrayHeader(sink, types.length)
         for (const write of writers) write(sink, row)
       }
-      for (const row of decodeMulti(drain(sink), { useBigInt64: true }))
+      for (const row of decodeMulti(drain(sink), { useBigInt64: true, mapKeyConverter }))
         rows.push((row as unknown[]).map(plain))
     }
     return {
@@ -178,6 +178,10 @@ function failed(error: unknown, sql: string): Extract<CaseAnswer, { error: unkno
   const hint = failure.name === 'GENERIC_INTERNAL_ERROR' ? `\n${sql}` : ''
   return { name: failure.name, message: failure.message + hint }
 }
+
+/** Keys of objects are text: what is none becomes its JSON. */
+const mapKeyConverter = (key: unknown) =>
+  typeof key === 'string' || typeof key === 'number' ? key : JSON.stringify(plain(key))
 
 /** A decoded value as JSON has it. */
 function plain(value: unknown): unknown {

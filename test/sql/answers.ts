@@ -9,7 +9,10 @@ export function alike(type: string, value: unknown): unknown {
   if (name === 'row') return (value as unknown[]).map((item, i) => alike(fieldType(inner[i]!), item))
   if (name === 'map') return mapAlike(inner[0]!, inner[1]!, value as object)
   if (name === 'double' || name === 'real') return floating(value, name === 'real' ? 6 : 11)
-  if (name === 'decimal') return String(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
+  if (name === 'decimal')
+    return String(value)
+      .replace(/(\.\d*?)0+$/, '$1')
+      .replace(/\.$/, '')
   if (/^(tiny|small|big)?int(eger)?$/.test(name)) return String(value)
   if (name === 'boolean') return value === true || value === 't'
   if (/^(time|timestamp)\b/.test(name)) return moment(String(value))

@@ -20,15 +20,22 @@ export const BENCHMARK_MACROS = [
 ]
 
 /** What a table of ours keeps of a type: whole numbers as long, other numbers as double, the rest as text. */
-export function keptAs(type: string): { stored: 'BIGINT' | 'DOUBLE' | 'VARCHAR'; rest: string; physical: string } {
+export function keptAs(type: string): {
+  stored: 'BIGINT' | 'DOUBLE' | 'VARCHAR'
+  rest: string
+  physical: string
+} {
   if (type === 'bigint' || type === 'integer') return { stored: 'BIGINT', rest: 'long', physical: 'INT64' }
-  if (type === 'double' || type.startsWith('decimal')) return { stored: 'DOUBLE', rest: 'double', physical: 'DOUBLE' }
+  if (type === 'double' || type.startsWith('decimal'))
+    return { stored: 'DOUBLE', rest: 'double', physical: 'DOUBLE' }
   return { stored: 'VARCHAR', rest: 'string', physical: 'BYTE_ARRAY' }
 }
 
 /** The table's rows as a chunk of ours holds them. */
 export function storedSql({ columns, sql }: BenchmarkTable): string {
-  const stored = Object.entries(columns).map(([name, type]) => `CAST(${name} AS ${keptAs(type).stored}) AS ${name}`)
+  const stored = Object.entries(columns).map(
+    ([name, type]) => `CAST(${name} AS ${keptAs(type).stored}) AS ${name}`,
+  )
   return `SELECT ${stored.join(', ')}, 1704067200::BIGINT AS time FROM (${sql})`
 }
 
@@ -46,5 +53,7 @@ export function typedWith({ name, columns }: BenchmarkTable): string {
 export function withTypedTables(text: string, tables: BenchmarkTable[]): string {
   const named = tables.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(text)).map(typedWith)
   const own = /^\s*WITH\s/i.exec(text)
-  return own === null ? `WITH ${named.join(', ')} ${text}` : `WITH ${named.join(', ')}, ${text.slice(own[0].length)}`
+  return own === null
+    ? `WITH ${named.join(', ')} ${text}`
+    : `WITH ${named.join(', ')}, ${text.slice(own[0].length)}`
 }

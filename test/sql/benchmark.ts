@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { type CaseTable, startCases } from '../../src/query/cases.ts'
 import { rowsText } from './answers.ts'
-import { BENCHMARK_MACROS, type BenchmarkTable, keptAs, storedSql, withTypedTables } from './benchmark-tables.ts'
+import {
+  BENCHMARK_MACROS,
+  type BenchmarkTable,
+  keptAs,
+  storedSql,
+  withTypedTables,
+} from './benchmark-tables.ts'
 import { type Answer, type Engine, ourEngine, postgresEngine } from './engines.ts'
 
 /** The same rows in our engine, which keeps them as users' tables do, and in PostgreSQL with the specification's types. */
@@ -42,7 +48,9 @@ export async function writeTables(tables: BenchmarkTable[], directory: string, c
     await connection.run(`COPY (${storedSql(table)}) TO '${path}' (FORMAT parquet)`)
     if (!csv) continue
     const columns = Object.keys(table.columns).join(', ')
-    await connection.run(`COPY (SELECT ${columns} FROM '${path}') TO '${join(directory, `${table.name}.csv`)}' (FORMAT csv)`)
+    await connection.run(
+      `COPY (SELECT ${columns} FROM '${path}') TO '${join(directory, `${table.name}.csv`)}' (FORMAT csv)`,
+    )
   }
   connection.closeSync()
   instance.closeSync()
@@ -54,12 +62,22 @@ export function caseTables(tables: BenchmarkTable[], directory: string): Record<
       const kept = Object.entries(columns).map(([column, type]) => ({ column, ...keptAs(type) }))
       const sql = `SELECT * FROM '${join(directory, `${name}.parquet`)}'`
       const physical = Object.fromEntries(kept.map(({ column, physical: kind }) => [column, kind]))
-      return [name, { columns: kept.map(({ column, rest }) => ({ name: column, type: rest })), chunks: [{ sql, physical }] }]
+      return [
+        name,
+        {
+          columns: kept.map(({ column, rest }) => ({ name: column, type: rest })),
+          chunks: [{ sql, physical }],
+        },
+      ]
     }),
   )
 }
 
-async function loadIntoPostgres(postgres: Engine, { name, columns }: BenchmarkTable, room: string): Promise<void> {
+async function loadIntoPostgres(
+  postgres: Engine,
+  { name, columns }: BenchmarkTable,
+  room: string,
+): Promise<void> {
   const declared = Object.entries(columns).map(([column, type]) => `${column} ${postgresType(type)}`)
   for (const sql of [
     `CREATE TABLE ${name} (${declared.join(', ')})`,
@@ -86,13 +104,16 @@ export const readQuery = (suite: string, name: string): Promise<string> =>
 export function rounded(types: string[], rows: unknown[][]): unknown[][] {
   const scales = types.map((type) => /^decimal\(\d+,\s*(\d+)\)$/.exec(type)?.[1])
   return rows.map((row) =>
-    row.map((value, i) => (scales[i] === undefined || value === null ? value : roundHalfUp(String(value), Number(scales[i])))),
+    row.map((value, i) =>
+      scales[i] === undefined || value === null ? value : roundHalfUp(String(value), Number(scales[i])),
+    ),
   )
 }
 
 function roundHalfUp(text: string, scale: number): string {
   const [, sign, whole, fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)!
-  const digits = BigInt(whole! + fraction.slice(0, scale).padEnd(scale, '0')) + ((fraction[scale] ?? '0') >= '5' ? 1n : 0n)
+  const digits =
+    BigInt(whole! + fraction.slice(0, scale).padEnd(scale, '0')) + ((fraction[scale] ?? '0') >= '5' ? 1n : 0n)
   const all = digits.toString().padStart(scale + 1, '0')
   const result = scale === 0 ? all : `${all.slice(0, -scale)}.${all.slice(-scale)}`
   return digits === 0n ? result : `${sign}${result}`
@@ -102,5 +123,8 @@ function roundHalfUp(text: string, scale: number): string {
 export function answersAsText(ours: Answer, theirs: Answer, ordered: boolean): [string, string] {
   if ('error' in ours) return [`${ours.error}: ${ours.message}`, 'rows']
   if ('error' in theirs) return ['rows', `${theirs.error}: ${theirs.message}`]
-  return [rowsText(ours.types, ours.rows, ordered), rowsText(ours.types, rounded(ours.types, theirs.rows), ordered)]
+  return [
+    rowsText(ours.types, ours.rows, ordered),
+    rowsText(ours.types, rounded(ours.types, theirs.rows), ordered),
+  ]
 }

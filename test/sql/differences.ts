@@ -24,8 +24,11 @@ export type Peer = {
 /** Why two answers are not one; undefined when they are. */
 export function differenceOf(ours: Answer, theirs: Answer, peer: Peer): string | undefined {
   if ('error' in ours || 'error' in theirs) return errorDifference(ours, theirs, peer)
-  if (peer.sameLanguage && ours.types.map(typeAlike).join() !== theirs.types.map(typeAlike).join()) return 'types'
-  return rowsText(ours.types, ours.rows, false) === rowsText(ours.types, theirs.rows, false) ? undefined : 'rows'
+  if (peer.sameLanguage && ours.types.map(typeAlike).join() !== theirs.types.map(typeAlike).join())
+    return 'types'
+  return rowsText(ours.types, ours.rows, false) === rowsText(ours.types, theirs.rows, false)
+    ? undefined
+    : 'rows'
 }
 
 function errorDifference(ours: Answer, theirs: Answer, { sameLanguage }: Peer): string | undefined {
@@ -37,7 +40,11 @@ function errorDifference(ours: Answer, theirs: Answer, { sameLanguage }: Peer): 
 
 export type Difference = { what: string; sql: string; peerSql: string; ours: Answer; theirs: Answer }
 
-export type Comparison = { ours: Engine; peer: Peer; /** Puts what the text needs around it. */ whole(tree: Node): Node }
+export type Comparison = {
+  ours: Engine
+  peer: Peer /** Puts what the text needs around it. */
+  whole(tree: Node): Node
+}
 
 /** Asks both engines; a difference comes back as small as it could be made. */
 export async function compareOn(tree: Node, comparison: Comparison): Promise<Difference | undefined> {
@@ -62,5 +69,10 @@ export function describeDifference({ what, sql, peerSql, ours, theirs }: Differe
     'error' in answer
       ? `${answer.error}: ${answer.message}`
       : `${answer.types.join(', ')} ${JSON.stringify(answer.rows).slice(0, 800)}`
-  return [`differ in ${what}: ${sql}`, ...(peerSql === sql ? [] : [`  as ${peerSql}`]), `  ours   ${text(ours)}`, `  theirs ${text(theirs)}`].join('\n')
+  return [
+    `differ in ${what}: ${sql}`,
+    ...(peerSql === sql ? [] : [`  as ${peerSql}`]),
+    `  ours   ${text(ours)}`,
+    `  theirs ${text(theirs)}`,
+  ].join('\n')
 }

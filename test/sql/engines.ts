@@ -1,6 +1,6 @@
 import pg from 'pg'
-import type { CaseRunner } from '../../src/query/cases.ts'
 import { startTestDatabase } from '../../src/database/testing.ts'
+import type { CaseRunner } from '../../src/query/cases.ts'
 
 /** What an engine answered, for comparing: rows as the wire has them, or the error's name. */
 export type Answer = { types: string[]; rows: unknown[][] } | { error: string; message: string }
@@ -13,7 +13,10 @@ export function ourEngine(runner: CaseRunner): Engine {
     async ask(sql) {
       const answer = await runner.run({ sql })
       if ('error' in answer) return { error: answer.error.name, message: answer.error.message }
-      return { types: answer.columns.map((column) => column.slice(column.indexOf(' ') + 1)), rows: answer.rows }
+      return {
+        types: answer.columns.map((column) => column.slice(column.indexOf(' ') + 1)),
+        rows: answer.rows,
+      }
     },
     stop: () => runner.close(),
   }

@@ -3,7 +3,16 @@ import { list, type Node, node, spelled } from './tree.ts'
 
 /** Expressions that Presto and PostgreSQL both know and mean alike: made for a type, from columns, literals and each other. */
 
-export const TYPES = ['integer', 'bigint', 'double', 'decimal(8,2)', 'varchar', 'boolean', 'date', 'timestamp(3)'] as const
+export const TYPES = [
+  'integer',
+  'bigint',
+  'double',
+  'decimal(8,2)',
+  'varchar',
+  'boolean',
+  'date',
+  'timestamp(3)',
+] as const
 export type CommonType = (typeof TYPES)[number]
 export type Column = { name: string; type: CommonType }
 
@@ -33,7 +42,10 @@ export function literal(random: Random, type: CommonType): Node {
       return node(type)`${spelled(`DOUBLE '${text}'`, `CAST(${text} AS double precision)`)}`
     }
     case 'decimal(8,2)':
-      return { type, parts: [`CAST(${random.pick(['0', '1.25', '-3.50', '99.99', '0.01', '7'])} AS decimal(8,2))`] }
+      return {
+        type,
+        parts: [`CAST(${random.pick(['0', '1.25', '-3.50', '99.99', '0.01', '7'])} AS decimal(8,2))`],
+      }
     case 'varchar':
       return textLiteral(quoted(random.pick(TEXTS)))
     case 'boolean':
@@ -58,7 +70,8 @@ export function expression(scope: Scope, type: CommonType, depth: number): Node 
   if (depth <= 0) return leaf(scope, type)
   const sub = (wanted: CommonType) => expression(scope, wanted, depth - 1 - random.below(2))
   if (random.chance(0.25)) return conditional(scope, type, sub)
-  if (random.chance(0.04) && scope.subquery !== undefined) return node(type)`(${scope.subquery('scalar', type, scope)})`
+  if (random.chance(0.04) && scope.subquery !== undefined)
+    return node(type)`(${scope.subquery('scalar', type, scope)})`
   const made = random.pick(BY_TYPE[type])(sub, scope)
   return made ?? leaf(scope, type)
 }
@@ -76,7 +89,9 @@ function conditional({ random }: Scope, type: CommonType, sub: Sub): Node {
     case 0:
       return node(type)`CASE WHEN ${sub('boolean')} THEN ${sub(type)} ELSE ${sub(type)} END`
     case 1:
-      return node(type)`CASE ${sub('integer')} WHEN ${sub('integer')} THEN ${sub(type)} WHEN 1 THEN ${sub(type)} END`
+      return node(
+        type,
+      )`CASE ${sub('integer')} WHEN ${sub('integer')} THEN ${sub(type)} WHEN 1 THEN ${sub(type)} END`
     case 2:
       return node(type)`coalesce(${sub(type)}, ${sub(type)})`
     case 3:
@@ -110,27 +125,42 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
   integer: [
     ...arithmetic('integer'),
     (sub, { random }) => node('integer')`(${sub('integer')} * ${String(random.below(9))})`,
-    (sub, { random }) => node('integer')`(${sub('integer')} ${random.pick(['/', '%'])} nullif(${sub('integer')}, 0))`,
+    (sub, { random }) =>
+      node('integer')`(${sub('integer')} ${random.pick(['/', '%'])} nullif(${sub('integer')}, 0))`,
     (sub) => node('integer')`CAST(length(${sub('varchar')}) AS integer)`,
-    (sub) => node('integer')`CAST(${spelled('strpos', 'strpos')}(${sub('varchar')}, ${sub('varchar')}) AS integer)`,
+    (sub) =>
+      node('integer')`CAST(${spelled('strpos', 'strpos')}(${sub('varchar')}, ${sub('varchar')}) AS integer)`,
     (sub) => node('integer')`CAST(position(${sub('varchar')} IN ${sub('varchar')}) AS integer)`,
     (sub, { random }) =>
-      node('integer')`CAST(extract(${random.pick(['year', 'month', 'day', 'quarter', 'week', 'doy'])} FROM ${sub('date')}) AS integer)`,
-    (sub, { random }) => node('integer')`CAST(extract(${random.pick(['hour', 'minute'])} FROM ${sub('timestamp(3)')}) AS integer)`,
-    (sub) => node('integer')`CAST(${spelled('day_of_week(', 'extract(isodow FROM ')}${sub('date')}) AS integer)`,
+      node(
+        'integer',
+      )`CAST(extract(${random.pick(['year', 'month', 'day', 'quarter', 'week', 'doy'])} FROM ${sub('date')}) AS integer)`,
+    (sub, { random }) =>
+      node(
+        'integer',
+      )`CAST(extract(${random.pick(['hour', 'minute'])} FROM ${sub('timestamp(3)')}) AS integer)`,
+    (sub) =>
+      node('integer')`CAST(${spelled('day_of_week(', 'extract(isodow FROM ')}${sub('date')}) AS integer)`,
     (sub) => node('integer')`CAST(sign(${sub('integer')}) AS integer)`,
   ],
   bigint: [
     ...arithmetic('bigint'),
     cast('integer', 'bigint'),
     (sub) => node('bigint')`(${sub('bigint')} * CAST(${sub('integer')} AS bigint))`,
-    (sub, { random }) => node('bigint')`(${sub('bigint')} ${random.pick(['/', '%'])} nullif(${sub('bigint')}, 0))`,
+    (sub, { random }) =>
+      node('bigint')`(${sub('bigint')} ${random.pick(['/', '%'])} nullif(${sub('bigint')}, 0))`,
     (sub) => node('bigint')`mod(${sub('bigint')}, nullif(${sub('bigint')}, 0))`,
     (sub) => node('bigint')`CAST(length(${sub('varchar')}) AS bigint)`,
     (sub) => node('bigint')`${spelled('bitwise_and', 'int8and')}(${sub('bigint')}, ${sub('bigint')})`,
     (sub) => node('bigint')`${spelled('bitwise_xor', 'int8xor')}(${sub('bigint')}, ${sub('bigint')})`,
-    (sub) => node('bigint')`CAST(${spelled("date_diff('day', ", '- (')}${sub('date')}${spelled(', ', ' - ')}${sub('date')}) AS bigint)`,
-    (sub) => node('bigint')`CAST(${spelled('codepoint(CAST(', 'ascii(substr(')}coalesce(nullif(${sub('varchar')}, ''), 'x')${spelled(' AS varchar(1)))', ', 1, 1))')} AS bigint)`,
+    (sub) =>
+      node(
+        'bigint',
+      )`CAST(${spelled("date_diff('day', ", '- (')}${sub('date')}${spelled(', ', ' - ')}${sub('date')}) AS bigint)`,
+    (sub) =>
+      node(
+        'bigint',
+      )`CAST(${spelled('codepoint(CAST(', 'ascii(substr(')}coalesce(nullif(${sub('varchar')}, ''), 'x')${spelled(' AS varchar(1)))', ', 1, 1))')} AS bigint)`,
   ],
   double: [
     ...arithmetic('double'),
@@ -138,9 +168,15 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
     cast('bigint', 'double'),
     cast('decimal(8,2)', 'double'),
     (sub) => node('double')`(${sub('double')} * ${sub('double')})`,
-    (sub) => node('double')`(${sub('double')} / nullif(${sub('double')}, ${spelled("DOUBLE '0'", 'CAST(0 AS double precision)')}))`,
+    (sub) =>
+      node(
+        'double',
+      )`(${sub('double')} / nullif(${sub('double')}, ${spelled("DOUBLE '0'", 'CAST(0 AS double precision)')}))`,
     (sub) => node('double')`sqrt(abs(${sub('double')}))`,
-    (sub, { random }) => node('double')`${random.pick(['floor', 'ceiling', 'sin', 'cos', 'atan', 'cbrt', 'radians'])}(${sub('double')})`,
+    (sub, { random }) =>
+      node(
+        'double',
+      )`${random.pick(['floor', 'ceiling', 'sin', 'cos', 'atan', 'cbrt', 'radians'])}(${sub('double')})`,
     (sub) => node('double')`ln(abs(${sub('double')}) + 1)`,
     (sub) => node('double')`power(abs(${sub('double')}), 2)`,
   ],
@@ -152,27 +188,47 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
     ),
     cast('integer', 'decimal(8,2)'),
     (sub) => node('decimal(8,2)')`CAST(${sub('decimal(8,2)')} * ${sub('decimal(8,2)')} AS decimal(8,2))`,
-    (sub) => node('decimal(8,2)')`CAST(${sub('decimal(8,2)')} % nullif(${sub('decimal(8,2)')}, 0) AS decimal(8,2))`,
-    (sub, { random }) => node('decimal(8,2)')`CAST(round(${sub('decimal(8,2)')}, ${String(random.below(3))}) AS decimal(8,2))`,
-    (sub, { random }) => node('decimal(8,2)')`CAST(${random.pick(['floor', 'ceiling', 'round'])}(${sub('decimal(8,2)')}) AS decimal(8,2))`,
+    (sub) =>
+      node('decimal(8,2)')`CAST(${sub('decimal(8,2)')} % nullif(${sub('decimal(8,2)')}, 0) AS decimal(8,2))`,
+    (sub, { random }) =>
+      node('decimal(8,2)')`CAST(round(${sub('decimal(8,2)')}, ${String(random.below(3))}) AS decimal(8,2))`,
+    (sub, { random }) =>
+      node(
+        'decimal(8,2)',
+      )`CAST(${random.pick(['floor', 'ceiling', 'round'])}(${sub('decimal(8,2)')}) AS decimal(8,2))`,
   ],
   varchar: [
     (sub) => node('varchar')`(${sub('varchar')} || ${sub('varchar')})`,
-    (sub, { random }) => node('varchar')`${random.pick(['upper', 'lower', 'trim', 'ltrim', 'rtrim', 'reverse'])}(${sub('varchar')})`,
+    (sub, { random }) =>
+      node(
+        'varchar',
+      )`${random.pick(['upper', 'lower', 'trim', 'ltrim', 'rtrim', 'reverse'])}(${sub('varchar')})`,
     (sub, { random }) => node('varchar')`substr(${sub('varchar')}, ${String(1 + random.below(4))})`,
-    (sub, { random }) => node('varchar')`substring(${sub('varchar')} FROM ${String(1 + random.below(4))} FOR ${String(random.below(4))})`,
-    (sub, { random }) => node('varchar')`replace(${sub('varchar')}, ${random.pick(["'a'", "'b'", "' '"])}, ${sub('varchar')})`,
-    (sub, { random }) => node('varchar')`${random.pick(['lpad', 'rpad'])}(${sub('varchar')}, ${String(random.below(6))}, 'xy')`,
-    (sub, { random }) => node('varchar')`coalesce(split_part(${sub('varchar')}, 'b', ${String(1 + random.below(3))}), '')`,
+    (sub, { random }) =>
+      node(
+        'varchar',
+      )`substring(${sub('varchar')} FROM ${String(1 + random.below(4))} FOR ${String(random.below(4))})`,
+    (sub, { random }) =>
+      node('varchar')`replace(${sub('varchar')}, ${random.pick(["'a'", "'b'", "' '"])}, ${sub('varchar')})`,
+    (sub, { random }) =>
+      node('varchar')`${random.pick(['lpad', 'rpad'])}(${sub('varchar')}, ${String(random.below(6))}, 'xy')`,
+    (sub, { random }) =>
+      node('varchar')`coalesce(split_part(${sub('varchar')}, 'b', ${String(1 + random.below(3))}), '')`,
     cast('integer', 'varchar'),
     cast('bigint', 'varchar'),
     cast('date', 'varchar'),
     cast('boolean', 'varchar'),
     cast('decimal(8,2)', 'varchar'),
-    (sub) => node('varchar')`${spelled('lower(to_hex(md5(to_utf8(', 'md5(((')}${sub('varchar')}${spelled('))))', ')))')}`,
+    (sub) =>
+      node(
+        'varchar',
+      )`${spelled('lower(to_hex(md5(to_utf8(', 'md5(((')}${sub('varchar')}${spelled('))))', ')))')}`,
     (sub) => node('varchar')`translate(${sub('varchar')}, 'ab', 'xy')`,
     (sub) => node('varchar')`concat_ws('-', ${sub('varchar')}, ${sub('varchar')})`,
-    (sub, { random }) => node('varchar')`regexp_replace(${sub('varchar')}, ${random.pick(["'[ab]'", "'a+'", "'x|b'"])}, '<>'${spelled('', ", 'g'")})`,
+    (sub, { random }) =>
+      node(
+        'varchar',
+      )`regexp_replace(${sub('varchar')}, ${random.pick(["'[ab]'", "'a+'", "'x|b'"])}, '<>'${spelled('', ", 'g'")})`,
   ],
   boolean: [
     (sub, { random }) => {
@@ -181,7 +237,8 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
     },
     (sub, { random }) => node('boolean')`(${sub('boolean')} ${random.pick(['AND', 'OR'])} ${sub('boolean')})`,
     (sub) => node('boolean')`(NOT ${sub('boolean')})`,
-    (sub, { random }) => node('boolean')`(${sub(random.pick(TYPES))} IS ${random.pick(['NULL', 'NOT NULL'])})`,
+    (sub, { random }) =>
+      node('boolean')`(${sub(random.pick(TYPES))} IS ${random.pick(['NULL', 'NOT NULL'])})`,
     (sub, { random }) => {
       const type = random.pick(TYPES)
       return node('boolean')`(${sub(type)} IS ${random.pick(['', 'NOT '])}DISTINCT FROM ${sub(type)})`
@@ -196,16 +253,23 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
       return node('boolean')`(${sub(type)} ${random.pick(['', 'NOT '])}IN (${items}))`
     },
     // Presto has no escape character unless one is named; PostgreSQL's is the backslash, which no text here holds.
-    (sub, { random }) => node('boolean')`(${sub('varchar')} ${random.pick(['', 'NOT '])}LIKE ${random.pick(PATTERNS)})`,
+    (sub, { random }) =>
+      node('boolean')`(${sub('varchar')} ${random.pick(['', 'NOT '])}LIKE ${random.pick(PATTERNS)})`,
     (sub) => node('boolean')`starts_with(${sub('varchar')}, ${sub('varchar')})`,
     (sub, { random }) =>
-      node('boolean')`${spelled('regexp_like', 'regexp_like')}(${sub('varchar')}, ${random.pick(["'^a'", "'b$'", "'[a-c]+'", "'a.b'"])})`,
-    (sub, { subquery, ...scope }) =>
-      subquery === undefined ? undefined : node('boolean')`EXISTS (${subquery('exists', 'integer', { ...scope, subquery })})`,
+      node(
+        'boolean',
+      )`${spelled('regexp_like', 'regexp_like')}(${sub('varchar')}, ${random.pick(["'^a'", "'b$'", "'[a-c]+'", "'a.b'"])})`,
+    (_sub, { subquery, ...scope }) =>
+      subquery === undefined
+        ? undefined
+        : node('boolean')`EXISTS (${subquery('exists', 'integer', { ...scope, subquery })})`,
     (sub, { subquery, ...scope }) => {
       if (subquery === undefined) return undefined
       const type = scope.random.pick(TYPES)
-      return node('boolean')`(${sub(type)} ${scope.random.pick(['', 'NOT '])}IN (${subquery('in', type, { ...scope, subquery })}))`
+      return node(
+        'boolean',
+      )`(${sub(type)} ${scope.random.pick(['', 'NOT '])}IN (${subquery('in', type, { ...scope, subquery })}))`
     },
     cast('integer', 'boolean'),
   ],
@@ -217,7 +281,9 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
     (sub, { random }) => node('date')`CAST(date_trunc('${random.pick(UNITS)}', ${sub('date')}) AS date)`,
     cast('timestamp(3)', 'date'),
     (sub) =>
-      node('date')`${spelled('last_day_of_month(', "CAST(date_trunc('month', ")}${sub('date')}${spelled(')', ") + INTERVAL '1 month' - INTERVAL '1 day' AS date)")}`,
+      node(
+        'date',
+      )`${spelled('last_day_of_month(', "CAST(date_trunc('month', ")}${sub('date')}${spelled(')', ") + INTERVAL '1 month' - INTERVAL '1 day' AS date)")}`,
     (sub, { random }) => {
       const days = random.below(60)
       return node('date')`${spelled(`date_add('day', ${days}, `, `(${days} + `)}${sub('date')})`
@@ -228,7 +294,10 @@ const BY_TYPE: Record<CommonType, Rule[]> = {
       const interval = `INTERVAL '${random.below(90)}' ${random.pick(['second', 'minute', 'hour', 'day', 'month'])}`
       return node('timestamp(3)')`(${sub('timestamp(3)')} ${random.pick(['+', '-'])} ${interval})`
     },
-    (sub, { random }) => node('timestamp(3)')`date_trunc('${random.pick([...UNITS, 'hour', 'minute', 'second'])}', ${sub('timestamp(3)')})`,
+    (sub, { random }) =>
+      node(
+        'timestamp(3)',
+      )`date_trunc('${random.pick([...UNITS, 'hour', 'minute', 'second'])}', ${sub('timestamp(3)')})`,
     cast('date', 'timestamp(3)'),
   ],
 }

@@ -1,14 +1,45 @@
 import { functionList } from '../../src/query/functions/registry.ts'
-import { parseSignature, type Pattern, type Signature } from '../../src/query/functions/signature.ts'
+import { type Pattern, parseSignature, type Signature } from '../../src/query/functions/signature.ts'
 import type { Random } from './random.ts'
 import { list, type Node, node } from './tree.ts'
 
 /** Calls of every function of the registry with arguments of the types its signatures name, edges among them; Presto's text only. */
 
-const TEXTS = ['', 'a', 'abc', 'Hello World', ' pad ', 'a,b;c', '日本語', 'é', '12', '-1.5', '2024-02-29', '2024-02-29 12:34:56', '{"a": {"b": [1, 2]}}', '[1, "x", null]', 'http://u@h.com:80/p/a?q=1&r=%20#f', '$.a', '$.a.b[0]', '(a)(b)?', '\\d+', 'YWJj', 'ff00', '%Y-%m-%d', 'yyyy-MM-dd', 'day', 'month', 'hour', 'UTC', 'Asia/Tokyo', '1h', '10kB']
+const TEXTS = [
+  '',
+  'a',
+  'abc',
+  'Hello World',
+  ' pad ',
+  'a,b;c',
+  '日本語',
+  'é',
+  '12',
+  '-1.5',
+  '2024-02-29',
+  '2024-02-29 12:34:56',
+  '{"a": {"b": [1, 2]}}',
+  '[1, "x", null]',
+  'http://u@h.com:80/p/a?q=1&r=%20#f',
+  '$.a',
+  '$.a.b[0]',
+  '(a)(b)?',
+  '\\d+',
+  'YWJj',
+  'ff00',
+  '%Y-%m-%d',
+  'yyyy-MM-dd',
+  'day',
+  'month',
+  'hour',
+  'UTC',
+  'Asia/Tokyo',
+  '1h',
+  '10kB',
+]
 const VALUES: Record<string, string[]> = {
   boolean: ['true', 'false'],
-  tinyint: ['TINYINT \'1\'', "TINYINT '-128'", "TINYINT '127'"],
+  tinyint: ["TINYINT '1'", "TINYINT '-128'", "TINYINT '127'"],
   smallint: ["SMALLINT '300'", "SMALLINT '-1'"],
   integer: ['0', '1', '2', '3', '-1', '10', '36', '2147483647', '-2147483648'],
   bigint: ["BIGINT '0'", "BIGINT '1'", "BIGINT '-3'", "BIGINT '64'", '9223372036854775807', '1700000000'],
@@ -16,18 +47,46 @@ const VALUES: Record<string, string[]> = {
   double: ['0e0', '1e0', '0.5e0', '-2.5e0', '1e10', '1e-5', 'nan()', 'infinity()', '3.7e0'],
   varbinary: ["X''", "X'00ff'", "to_utf8('abc')", "X'e38182'"],
   date: ["DATE '2024-02-29'", "DATE '1969-12-31'", "DATE '2000-01-01'"],
-  json: ["JSON '{\"a\": [1, 2]}'", "JSON '[1, \"x\", null]'", "JSON 'null'", "JSON '\"s\"'", "JSON '1.50'", "JSON '{}'"],
-  'interval day to second': ["INTERVAL '3' DAY", "INTERVAL '-5' HOUR", "INTERVAL '1 02:03:04.567' DAY TO SECOND"],
+  json: [
+    'JSON \'{"a": [1, 2]}\'',
+    'JSON \'[1, "x", null]\'',
+    "JSON 'null'",
+    'JSON \'"s"\'',
+    "JSON '1.50'",
+    "JSON '{}'",
+  ],
+  'interval day to second': [
+    "INTERVAL '3' DAY",
+    "INTERVAL '-5' HOUR",
+    "INTERVAL '1 02:03:04.567' DAY TO SECOND",
+  ],
   'interval year to month': ["INTERVAL '3' YEAR", "INTERVAL '-14' MONTH"],
   hyperloglog: ['empty_approx_set()'],
   unknown: ['NULL'],
 }
-const MOMENTS = ['2024-02-29 12:34:56.789', '1969-12-31 23:59:59.999', '2000-01-01 00:00:00.000', '2024-03-10 02:30:00.000']
+const MOMENTS = [
+  '2024-02-29 12:34:56.789',
+  '1969-12-31 23:59:59.999',
+  '2000-01-01 00:00:00.000',
+  '2024-03-10 02:30:00.000',
+]
 const ZONES = ['UTC', 'Asia/Tokyo', 'America/Los_Angeles', '+05:30']
-const SIMPLE = ['boolean', 'integer', 'bigint', 'double', 'varchar', 'date', 'decimal', 'timestamp', 'array', 'row']
+const SIMPLE = [
+  'boolean',
+  'integer',
+  'bigint',
+  'double',
+  'varchar',
+  'date',
+  'decimal',
+  'timestamp',
+  'array',
+  'row',
+]
 
 /** Not the same twice, or of no meaning to another engine. */
-const LEFT_OUT = /^(td_.*|smart_digest|rand|random|uuid|shuffle|now|current_.*|localtime.*|version|approx_.*|merge|empty_approx_set|typeof|cardinality)$/
+const LEFT_OUT =
+  /^(td_.*|smart_digest|rand|random|uuid|shuffle|now|current_.*|localtime.*|version|approx_.*|merge|empty_approx_set|typeof|cardinality)$/
 
 const SIGNATURES: { kind: string; signature: Signature }[] = functionList()
   .filter(({ name }) => !LEFT_OUT.test(name))
@@ -38,11 +97,15 @@ const SIGNATURES: { kind: string; signature: Signature }[] = functionList()
 type Bindings = Map<string, Pattern>
 
 export function randomCall(random: Random, family?: RegExp): Node {
-  const fitting = family === undefined ? SIGNATURES : SIGNATURES.filter(({ signature }) => family.test(signature.name))
+  const fitting =
+    family === undefined ? SIGNATURES : SIGNATURES.filter(({ signature }) => family.test(signature.name))
   const { kind, signature } = random.pick(fitting)
   const bindings: Bindings = new Map()
   const patterns = signature.variadic
-    ? [...signature.parameters.slice(0, -1), ...Array.from({ length: random.below(3) + 1 }, () => signature.parameters.at(-1)!)]
+    ? [
+        ...signature.parameters.slice(0, -1),
+        ...Array.from({ length: random.below(3) + 1 }, () => signature.parameters.at(-1)!),
+      ]
     : signature.parameters
   if (kind === 'aggregate') return aggregate(random, signature.name, patterns, bindings)
   if (kind === 'window') return windowed(random, signature.name, patterns, bindings)
@@ -57,8 +120,12 @@ function rowsOf(random: Random, patterns: Pattern[], bindings: Bindings) {
   const args = columns.map(({ pattern, name }) =>
     pattern.kind === 'function' ? value(random, pattern, bindings, 0) : node('column')`${name}`,
   )
-  const lines = Array.from({ length: 1 + random.below(5) }, (_, row) =>
-    node('row')`(${list([node('id')`${String(row)}`, ...inRows.map(({ pattern }) => value(random, pattern, bindings, 0))])})`,
+  const lines = Array.from(
+    { length: 1 + random.below(5) },
+    (_, row) =>
+      node(
+        'row',
+      )`(${list([node('id')`${String(row)}`, ...inRows.map(({ pattern }) => value(random, pattern, bindings, 0))])})`,
   )
   const names = ['id', ...inRows.map(({ name }) => name)].join(', ')
   return { args, from: node('from')`(VALUES ${list(lines)}) t(${names})` }
@@ -79,12 +146,17 @@ function windowed(random: Random, name: string, patterns: Pattern[], bindings: B
 
 function value(random: Random, pattern: Pattern, bindings: Bindings, depth: number): Node {
   if (pattern.kind === 'function') return lambda(random, pattern, bindings)
-  if (random.chance(0.06)) return node('null')`${typeOf(random, pattern, bindings) === undefined ? 'NULL' : `CAST(NULL AS ${typeOf(random, pattern, bindings)})`}`
+  if (random.chance(0.06))
+    return node(
+      'null',
+    )`${typeOf(random, pattern, bindings) === undefined ? 'NULL' : `CAST(NULL AS ${typeOf(random, pattern, bindings)})`}`
   switch (pattern.kind) {
     case 'variable':
       return value(random, bound(random, pattern.name, bindings, depth), bindings, depth + 1)
     case 'decimal':
-      return node('v')`${random.pick(['1.5', '-0.05', '99.99', "DECIMAL '123456789012345678901.5'", '0.0', "DECIMAL '7'"])}`
+      return node(
+        'v',
+      )`${random.pick(['1.5', '-0.05', '99.99', "DECIMAL '123456789012345678901.5'", '0.0', "DECIMAL '7'"])}`
     case 'varchar':
       return node('v')`'${random.pick(TEXTS)}'`
     case 'char':
@@ -96,7 +168,9 @@ function value(random: Random, pattern: Pattern, bindings: Bindings, depth: numb
     case 'timestamp with time zone':
       return node('v')`TIMESTAMP '${random.pick(MOMENTS)} ${random.pick(ZONES)}'`
     case 'array': {
-      const items = Array.from({ length: random.below(4) }, () => value(random, pattern.element, bindings, depth + 1))
+      const items = Array.from({ length: random.below(4) }, () =>
+        value(random, pattern.element, bindings, depth + 1),
+      )
       const type = typeOf(random, pattern, bindings)
       const made = node('v')`ARRAY[${items.length === 0 ? '' : list(items)}]`
       return type === undefined ? made : node('v')`CAST(${made} AS ${type})`
@@ -109,7 +183,7 @@ function value(random: Random, pattern: Pattern, bindings: Bindings, depth: numb
     }
     case 'row':
       return node('v')`ROW(${list(pattern.fields.map((field) => value(random, field, bindings, depth + 1)))})`
-    case 'concrete':
+    default:
       return node('v')`${random.pick(VALUES[pattern.type.kind] ?? ['NULL'])}`
   }
 }
@@ -128,7 +202,8 @@ function simplePattern(random: Random, depth: number): Pattern {
   if (kind === 'decimal') return { kind, precision: 5, scale: 2 }
   if (kind === 'timestamp') return { kind, precision: 3 }
   if (kind === 'array') return { kind, element: simplePattern(random, depth + 2) }
-  if (kind === 'row') return { kind, fields: [simplePattern(random, depth + 2), simplePattern(random, depth + 2)] }
+  if (kind === 'row')
+    return { kind, fields: [simplePattern(random, depth + 2), simplePattern(random, depth + 2)] }
   return { kind: 'concrete', type: { kind } as never }
 }
 
@@ -157,8 +232,12 @@ function lambda(random: Random, pattern: Extract<Pattern, { kind: 'function' }>,
   const names = pattern.parameters.map((_, i) => `p${i}`)
   const head = names.length === 1 ? names[0]! : `(${names.join(', ')})`
   const { result } = pattern
-  const same = pattern.parameters.findIndex((parameter) => parameter.kind === 'variable' && result.kind === 'variable' && parameter.name === result.name)
+  const same = pattern.parameters.findIndex(
+    (parameter) =>
+      parameter.kind === 'variable' && result.kind === 'variable' && parameter.name === result.name,
+  )
   if (same !== -1 && random.chance(0.7)) return node('lambda')`${head} -> ${names[same]!}`
-  if (result.kind === 'concrete' && result.type.kind === 'boolean' && random.chance(0.6)) return node('lambda')`${head} -> ${random.pick(names)} IS NOT NULL`
+  if (result.kind === 'concrete' && result.type.kind === 'boolean' && random.chance(0.6))
+    return node('lambda')`${head} -> ${random.pick(names)} IS NOT NULL`
   return node('lambda')`${head} -> ${value(random, result, bindings, 1)}`
 }

@@ -13,7 +13,9 @@ export function withTables(query: Node): Node {
   const text = render(query, 'trino')
   const needed = TABLES.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(text))
   if (needed.length === 0) return query
-  const named = needed.map((table, i) => node('table')`${i === 0 ? '' : ', '}${table.name} AS (${tableQuery(table)})`)
+  const named = needed.map(
+    (table, i) => node('table')`${i === 0 ? '' : ', '}${table.name} AS (${tableQuery(table)})`,
+  )
   return { type: 'text', parts: ['WITH ', ...named, ' SELECT * FROM (', query, ') q'] }
 }
 

@@ -1,4 +1,12 @@
-import { type Column, type CommonType, expression, literal, type Scope, TYPES, typeName } from './expressions.ts'
+import {
+  type Column,
+  type CommonType,
+  expression,
+  literal,
+  type Scope,
+  TYPES,
+  typeName,
+} from './expressions.ts'
 import type { Random } from './random.ts'
 import { list, type Node, node, type Part, spelled } from './tree.ts'
 
@@ -41,7 +49,11 @@ export function tableQuery({ columns, rows }: FuzzTable): Node {
   return node('query')`SELECT * FROM (VALUES ${list(lines)}) v(${names})`
 }
 
-type Source = { from: Node; columns: Column[]; /** Names that together tell the rows apart. */ keys: string[] }
+type Source = {
+  from: Node
+  columns: Column[] /** Names that together tell the rows apart. */
+  keys: string[]
+}
 
 export type QueryMaker = { random: Random; tables: FuzzTable[]; aliases: number; depth: number }
 
@@ -81,7 +93,8 @@ function joined(maker: QueryMaker, left: Source): Source {
   const columns = [...left.columns, ...right.columns]
   const keys = [...left.keys, ...right.keys]
   const kind = random.pick(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'CROSS JOIN'])
-  if (kind === 'CROSS JOIN') return { from: node('source')`${left.from} CROSS JOIN ${right.from}`, columns, keys }
+  if (kind === 'CROSS JOIN')
+    return { from: node('source')`${left.from} CROSS JOIN ${right.from}`, columns, keys }
   const type = random.pick(['integer', 'varchar', 'bigint', 'date'] as const)
   const of = (side: Source) => random.pick(side.columns.filter((column) => column.type === type)).name
   // PostgreSQL joins fully only on equalities of columns.
@@ -108,7 +121,9 @@ function subquery(maker: QueryMaker, kind: 'in' | 'exists' | 'scalar', type: Com
   const outerOf = (wanted: CommonType) => outer.columns.filter((column) => column.type === wanted)
   const correlated = random.chance(0.5) && outerOf('integer').length > 0
   const where = correlated
-    ? node('clause')` WHERE ${random.pick(columns.filter((column) => column.type === 'integer')).name} = ${random.pick(outerOf('integer')).name}`
+    ? node(
+        'clause',
+      )` WHERE ${random.pick(columns.filter((column) => column.type === 'integer')).name} = ${random.pick(outerOf('integer')).name}`
     : random.chance(0.5)
       ? node('clause')` WHERE ${expression(own, 'boolean', 1)}`
       : node('clause')``
@@ -134,7 +149,9 @@ function plainQuery(maker: QueryMaker): Node {
   const where = whereClause(maker, scope)
   if (random.chance(0.2)) return node('query')`SELECT DISTINCT ${named(items)} FROM ${from}${where}`
   const limit = random.chance(0.3)
-    ? node('clause')` ORDER BY ${list(keys.map((key) => node('item')`${key}${random.pick(['', ' DESC'])} NULLS LAST`))} ${offsetLimit(random)}`
+    ? node(
+        'clause',
+      )` ORDER BY ${list(keys.map((key) => node('item')`${key}${random.pick(['', ' DESC'])} NULLS LAST`))} ${offsetLimit(random)}`
     : node('clause')``
   return node('query')`SELECT ${named(items)} FROM ${from}${where}${limit}`
 }
@@ -160,8 +177,13 @@ const AGGREGATES: Aggregate[] = [
   (value, filter) => node('decimal(8,2)')`CAST(sum(${value('decimal(8,2)')})${filter} AS decimal(12,2))`,
   (value, filter) => node('boolean')`bool_and(${value('boolean')})${filter}`,
   (value, filter) => node('boolean')`bool_or(${value('boolean')})${filter}`,
-  ...(['integer', 'bigint', 'varchar', 'date', 'timestamp(3)', 'decimal(8,2)', 'double'] as const).flatMap((type) =>
-    ['min', 'max'].map((name): Aggregate => (value, filter) => node(type)`${name}(${value(type)})${filter}`),
+  ...(['integer', 'bigint', 'varchar', 'date', 'timestamp(3)', 'decimal(8,2)', 'double'] as const).flatMap(
+    (type) =>
+      ['min', 'max'].map(
+        (name): Aggregate =>
+          (value, filter) =>
+            node(type)`${name}(${value(type)})${filter}`,
+      ),
   ),
 ]
 
@@ -206,7 +228,9 @@ function windowQuery(maker: QueryMaker): Node {
   const { from, columns, keys } = tableSource(maker)
   const scope: Scope = { random, columns }
   const items = Array.from({ length: 1 + random.below(3) }, () => windowCall(scope, keys))
-  return node('query')`SELECT ${named([node('integer')`${keys[0]!}`, ...items])} FROM ${from}${whereClause(maker, scope)}`
+  return node(
+    'query',
+  )`SELECT ${named([node('integer')`${keys[0]!}`, ...items])} FROM ${from}${whereClause(maker, scope)}`
 }
 
 const FRAMES = [
@@ -222,25 +246,37 @@ const FRAMES = [
 function windowCall(scope: Scope, keys: string[]): Node {
   const { random } = scope
   const value = (type: CommonType) => expression(scope, type, 2)
-  const partition = random.chance(0.6) ? node('clause')`PARTITION BY ${value(random.pick(TYPES))} ` : node('clause')``
+  const partition = random.chance(0.6)
+    ? node('clause')`PARTITION BY ${value(random.pick(TYPES))} `
+    : node('clause')``
   const order = `ORDER BY ${keys[0]}${random.pick(['', ' DESC'])}`
   const type = random.pick(TYPES)
   switch (random.below(7)) {
     case 0:
-      return node('bigint')`${random.pick(['row_number()', 'rank()', 'dense_rank()', 'ntile(3)'])} OVER (${partition}${order})`
+      return node(
+        'bigint',
+      )`${random.pick(['row_number()', 'rank()', 'dense_rank()', 'ntile(3)'])} OVER (${partition}${order})`
     case 1:
       return node('double')`${random.pick(['percent_rank()', 'cume_dist()'])} OVER (${partition}${order})`
     case 2:
-      return node(type)`${random.pick(['lag', 'lead'])}(${value(type)}, ${String(random.below(3))}) OVER (${partition}${order})`
+      return node(
+        type,
+      )`${random.pick(['lag', 'lead'])}(${value(type)}, ${String(random.below(3))}) OVER (${partition}${order})`
     case 3:
-      return node(type)`${random.pick(['first_value', 'last_value'])}(${value(type)}) OVER (${partition}${order}${random.pick(FRAMES)})`
+      return node(
+        type,
+      )`${random.pick(['first_value', 'last_value'])}(${value(type)}) OVER (${partition}${order}${random.pick(FRAMES)})`
     case 4:
       return node(type)`nth_value(${value(type)}, 2) OVER (${partition}${order}${random.pick(FRAMES)})`
     case 5:
-      return node('bigint')`rank() OVER (${partition}ORDER BY ${value(type)} ${random.pick(['ASC', 'DESC'])} NULLS ${random.pick(['FIRST', 'LAST'])})`
+      return node(
+        'bigint',
+      )`rank() OVER (${partition}ORDER BY ${value(type)} ${random.pick(['ASC', 'DESC'])} NULLS ${random.pick(['FIRST', 'LAST'])})`
     default: {
       const call = random.pick(WINDOWED)(value)
-      return node(call.type)`CAST(${call} OVER (${partition}${order}${random.pick(FRAMES)}) AS ${typeName(call.type as CommonType)})`
+      return node(
+        call.type,
+      )`CAST(${call} OVER (${partition}${order}${random.pick(FRAMES)}) AS ${typeName(call.type as CommonType)})`
     }
   }
 }
@@ -263,7 +299,8 @@ function setQuery(maker: QueryMaker): Node {
     const values = types.map((type) => node(type)`CAST(${expression(scope, type, 2)} AS ${typeName(type)})`)
     return node('query')`SELECT ${named(values)} FROM ${from}${whereClause(maker, scope)}`
   }
-  const operation = () => `${random.pick(['UNION', 'INTERSECT', 'EXCEPT'])}${random.pick(['', ' ALL', ' DISTINCT'])}`
+  const operation = () =>
+    `${random.pick(['UNION', 'INTERSECT', 'EXCEPT'])}${random.pick(['', ' ALL', ' DISTINCT'])}`
   if (random.chance(0.3)) return node('query')`WITH w AS (${part()}) SELECT * FROM w ${operation()} ${part()}`
   return node('query')`${part()} ${operation()} ${part()}`
 }

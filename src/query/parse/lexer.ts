@@ -21,8 +21,9 @@ export type Lexed = { tokens: Token[]; comments: Comment[] }
 export const MAX_QUERY_CHARACTERS = 1_000_000
 
 const WORD = /[A-Za-z_][A-Za-z0-9_@:]*/y
+/** An underscore stands between two digits. */
 const NUMBER =
-  /(?:0[xX][0-9A-Fa-f_]+|0[oO][0-7_]+|0[bB][01_]+)|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?/y
+  /(?:0[xX](?:_?[0-9A-Fa-f])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)|(?:[0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?/y
 const OPERATOR = /<>|!=|<=|>=|\|\||->|=>|[-+*/%=<>()[\],.;?:]/y
 const BLANK = /[ \t\r\n\f\u00a0\ufeff]+/y
 const LINE_COMMENT = /--[^\r\n]*/y

@@ -7,6 +7,7 @@ import {
   isOperator,
   isWord,
   list,
+  nested,
   oneOf,
   option,
   type Parser,
@@ -62,7 +63,8 @@ export function statement(p: Parser): Statement {
     return { kind: 'query', query: p.query(p), at: token.at }
   }
   const rule = token.kind === 'word' && Object.hasOwn(RULES, token.value) ? RULES[token.value] : undefined
-  if (rule !== undefined) return rule(p)
+  // EXPLAIN and PREPARE hold statements.
+  if (rule !== undefined) return nested(p, () => rule(p))
   throw unexpected(p, ...Object.keys(RULES).map((word) => `'${word}'`), "'WITH'", '<query>')
 }
 

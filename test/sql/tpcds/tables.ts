@@ -6,7 +6,8 @@ const DAYS = 3 * 365
 /** A foreign key that is NULL once in 25. */
 const key = (salt: string, count: number) => `unless(i, '${salt}?', 25, 1 + draw(i, '${salt}', ${count}))`
 /** One for all lines of an order. */
-const orderKey = (salt: string, count: number) => `unless(o, '${salt}?', 40, 1 + draw(o, '${salt}', ${count}))`
+const orderKey = (salt: string, count: number) =>
+  `unless(o, '${salt}?', 40, 1 + draw(o, '${salt}', ${count}))`
 const day = (salt: string) => `unless(o, '${salt}?', 50, ${DAY_1999} + draw(o, '${salt}', ${DAYS}))`
 const second = (salt: string) => `300 * (72 + draw(o, '${salt}', 168))`
 
@@ -14,9 +15,22 @@ const second = (salt: string) => `300 * (72 + draw(o, '${salt}', 168))`
 const lines = (orders: number, most: number, salt: string) =>
   `(SELECT *, o * 20 + n AS i, 1 + (draw(o, '${salt}item', ${COUNTS.items}) + n * 7) % ${COUNTS.items} AS item_sk FROM (SELECT i AS o, unnest(range(1, 2 + draw(i, '${salt}n', ${most}))) AS n FROM range(1, ${orders} + 1) r(i)))`
 
-const PRICES = ['quantity', 'wholesale_cost', 'list_price', 'sales_price', 'ext_discount_amt', 'ext_sales_price', 'ext_wholesale_cost', 'ext_list_price', 'ext_tax', 'coupon_amt']
+const PRICES = [
+  'quantity',
+  'wholesale_cost',
+  'list_price',
+  'sales_price',
+  'ext_discount_amt',
+  'ext_sales_price',
+  'ext_wholesale_cost',
+  'ext_list_price',
+  'ext_tax',
+  'coupon_amt',
+]
 const priceColumns = (p: string, more: string[]) =>
-  Object.fromEntries([...PRICES, ...more].map((name) => [`${p}_${name}`, name === 'quantity' ? 'integer' : 'decimal(7,2)']))
+  Object.fromEntries(
+    [...PRICES, ...more].map((name) => [`${p}_${name}`, name === 'quantity' ? 'integer' : 'decimal(7,2)']),
+  )
 
 /** What a line costs follows from its quantity, wholesale cost, margin and discount. */
 const priced = (from: string, salt: string) =>
@@ -26,7 +40,17 @@ const sale = (p: string) =>
 const shipped = (p: string) =>
   `ext_ship_cost AS ${p}_ext_ship_cost, ext_sales_price - coupon_amt + ext_ship_cost AS ${p}_net_paid_inc_ship, round((ext_sales_price - coupon_amt) * 1.05, 2) + ext_ship_cost AS ${p}_net_paid_inc_ship_tax`
 
-const AMOUNTS = ['return_amt', 'return_tax', 'return_amt_inc_tax', 'fee', 'return_ship_cost', 'refunded_cash', 'reversed_charge', 'store_credit', 'net_loss']
+const AMOUNTS = [
+  'return_amt',
+  'return_tax',
+  'return_amt_inc_tax',
+  'fee',
+  'return_ship_cost',
+  'refunded_cash',
+  'reversed_charge',
+  'store_credit',
+  'net_loss',
+]
 const amountColumns = (p: string, names: Record<string, string> = {}) =>
   Object.fromEntries(AMOUNTS.map((name) => [`${p}_${names[name] ?? name}`, 'decimal(7,2)']))
 /** Of the sale with that price and number `i`, about every eighth. */
@@ -48,38 +72,159 @@ export function tpcdsTables(scale: number): BenchmarkTable[] {
     ...dimensions,
     {
       name: 'inventory',
-      columns: { inv_date_sk: 'bigint', inv_item_sk: 'bigint', inv_warehouse_sk: 'bigint', inv_quantity_on_hand: 'integer' },
+      columns: {
+        inv_date_sk: 'bigint',
+        inv_item_sk: 'bigint',
+        inv_warehouse_sk: 'bigint',
+        inv_quantity_on_hand: 'integer',
+      },
       // Every second week of two years; some items rarely lie there.
       sql: `SELECT ${DAY_1999} + 365 + (i // ${COUNTS.items * COUNTS.warehouses}) * 14 AS inv_date_sk, 1 + i % ${COUNTS.items} AS inv_item_sk, 1 + i // ${COUNTS.items} % ${COUNTS.warehouses} AS inv_warehouse_sk, CASE WHEN draw(i, 'inv_much', 4) = 0 THEN draw(i, 'inv_much2', 2000) ELSE draw(i, 'inv', 300) END AS inv_quantity_on_hand FROM range(0, ${COUNTS.items * COUNTS.warehouses * 52}) r(i)`,
     },
     {
       name: 'store_sales',
-      columns: { ss_sold_date_sk: 'bigint', ss_sold_time_sk: 'bigint', ss_item_sk: 'bigint', ss_customer_sk: 'bigint', ss_cdemo_sk: 'bigint', ss_hdemo_sk: 'bigint', ss_addr_sk: 'bigint', ss_store_sk: 'bigint', ss_promo_sk: 'bigint', ss_ticket_number: 'bigint', ...priceColumns('ss', ['net_paid', 'net_paid_inc_tax', 'net_profit']) },
+      columns: {
+        ss_sold_date_sk: 'bigint',
+        ss_sold_time_sk: 'bigint',
+        ss_item_sk: 'bigint',
+        ss_customer_sk: 'bigint',
+        ss_cdemo_sk: 'bigint',
+        ss_hdemo_sk: 'bigint',
+        ss_addr_sk: 'bigint',
+        ss_store_sk: 'bigint',
+        ss_promo_sk: 'bigint',
+        ss_ticket_number: 'bigint',
+        ...priceColumns('ss', ['net_paid', 'net_paid_inc_tax', 'net_profit']),
+      },
       sql: storeSales,
     },
     {
       name: 'store_returns',
-      columns: { sr_returned_date_sk: 'bigint', sr_return_time_sk: 'bigint', sr_item_sk: 'bigint', sr_customer_sk: 'bigint', sr_cdemo_sk: 'bigint', sr_hdemo_sk: 'bigint', sr_addr_sk: 'bigint', sr_store_sk: 'bigint', sr_reason_sk: 'bigint', sr_ticket_number: 'bigint', sr_return_quantity: 'integer', ...amountColumns('sr') },
+      columns: {
+        sr_returned_date_sk: 'bigint',
+        sr_return_time_sk: 'bigint',
+        sr_item_sk: 'bigint',
+        sr_customer_sk: 'bigint',
+        sr_cdemo_sk: 'bigint',
+        sr_hdemo_sk: 'bigint',
+        sr_addr_sk: 'bigint',
+        sr_store_sk: 'bigint',
+        sr_reason_sk: 'bigint',
+        sr_ticket_number: 'bigint',
+        sr_return_quantity: 'integer',
+        ...amountColumns('sr'),
+      },
       sql: `SELECT ss_sold_date_sk + 1 + draw(i, 'sr_days', 60) AS sr_returned_date_sk, 300 * draw(i, 'sr_time', 288) AS sr_return_time_sk, ss_item_sk AS sr_item_sk, ss_customer_sk AS sr_customer_sk, ss_cdemo_sk AS sr_cdemo_sk, ss_hdemo_sk AS sr_hdemo_sk, ss_addr_sk AS sr_addr_sk, ss_store_sk AS sr_store_sk, ${key('sr_reason', COUNTS.reasons)} AS sr_reason_sk, ss_ticket_number AS sr_ticket_number, ${returned('sr', 'ss')} FROM ${returnedOf(storeSales, 'ss', 'ss_ticket_number')}`,
     },
     {
       name: 'catalog_sales',
-      columns: { cs_sold_date_sk: 'bigint', cs_sold_time_sk: 'bigint', cs_ship_date_sk: 'bigint', cs_bill_customer_sk: 'bigint', cs_bill_cdemo_sk: 'bigint', cs_bill_hdemo_sk: 'bigint', cs_bill_addr_sk: 'bigint', cs_ship_customer_sk: 'bigint', cs_ship_cdemo_sk: 'bigint', cs_ship_hdemo_sk: 'bigint', cs_ship_addr_sk: 'bigint', cs_call_center_sk: 'bigint', cs_catalog_page_sk: 'bigint', cs_ship_mode_sk: 'bigint', cs_warehouse_sk: 'bigint', cs_item_sk: 'bigint', cs_promo_sk: 'bigint', cs_order_number: 'bigint', ...priceColumns('cs', ['ext_ship_cost', 'net_paid', 'net_paid_inc_tax', 'net_paid_inc_ship', 'net_paid_inc_ship_tax', 'net_profit']) },
+      columns: {
+        cs_sold_date_sk: 'bigint',
+        cs_sold_time_sk: 'bigint',
+        cs_ship_date_sk: 'bigint',
+        cs_bill_customer_sk: 'bigint',
+        cs_bill_cdemo_sk: 'bigint',
+        cs_bill_hdemo_sk: 'bigint',
+        cs_bill_addr_sk: 'bigint',
+        cs_ship_customer_sk: 'bigint',
+        cs_ship_cdemo_sk: 'bigint',
+        cs_ship_hdemo_sk: 'bigint',
+        cs_ship_addr_sk: 'bigint',
+        cs_call_center_sk: 'bigint',
+        cs_catalog_page_sk: 'bigint',
+        cs_ship_mode_sk: 'bigint',
+        cs_warehouse_sk: 'bigint',
+        cs_item_sk: 'bigint',
+        cs_promo_sk: 'bigint',
+        cs_order_number: 'bigint',
+        ...priceColumns('cs', [
+          'ext_ship_cost',
+          'net_paid',
+          'net_paid_inc_tax',
+          'net_paid_inc_ship',
+          'net_paid_inc_ship_tax',
+          'net_profit',
+        ]),
+      },
       sql: catalogSales,
     },
     {
       name: 'catalog_returns',
-      columns: { cr_returned_date_sk: 'bigint', cr_returned_time_sk: 'bigint', cr_item_sk: 'bigint', cr_refunded_customer_sk: 'bigint', cr_refunded_cdemo_sk: 'bigint', cr_refunded_hdemo_sk: 'bigint', cr_refunded_addr_sk: 'bigint', cr_returning_customer_sk: 'bigint', cr_returning_cdemo_sk: 'bigint', cr_returning_hdemo_sk: 'bigint', cr_returning_addr_sk: 'bigint', cr_call_center_sk: 'bigint', cr_catalog_page_sk: 'bigint', cr_ship_mode_sk: 'bigint', cr_warehouse_sk: 'bigint', cr_reason_sk: 'bigint', cr_order_number: 'bigint', cr_return_quantity: 'integer', ...amountColumns('cr', { return_amt: 'return_amount' }) },
+      columns: {
+        cr_returned_date_sk: 'bigint',
+        cr_returned_time_sk: 'bigint',
+        cr_item_sk: 'bigint',
+        cr_refunded_customer_sk: 'bigint',
+        cr_refunded_cdemo_sk: 'bigint',
+        cr_refunded_hdemo_sk: 'bigint',
+        cr_refunded_addr_sk: 'bigint',
+        cr_returning_customer_sk: 'bigint',
+        cr_returning_cdemo_sk: 'bigint',
+        cr_returning_hdemo_sk: 'bigint',
+        cr_returning_addr_sk: 'bigint',
+        cr_call_center_sk: 'bigint',
+        cr_catalog_page_sk: 'bigint',
+        cr_ship_mode_sk: 'bigint',
+        cr_warehouse_sk: 'bigint',
+        cr_reason_sk: 'bigint',
+        cr_order_number: 'bigint',
+        cr_return_quantity: 'integer',
+        ...amountColumns('cr', { return_amt: 'return_amount' }),
+      },
       sql: `SELECT cs_ship_date_sk + 1 + draw(i, 'cr_days', 60) AS cr_returned_date_sk, 300 * draw(i, 'cr_time', 288) AS cr_returned_time_sk, cs_item_sk AS cr_item_sk, cs_bill_customer_sk AS cr_refunded_customer_sk, cs_bill_cdemo_sk AS cr_refunded_cdemo_sk, cs_bill_hdemo_sk AS cr_refunded_hdemo_sk, cs_bill_addr_sk AS cr_refunded_addr_sk, cs_ship_customer_sk AS cr_returning_customer_sk, cs_ship_cdemo_sk AS cr_returning_cdemo_sk, cs_ship_hdemo_sk AS cr_returning_hdemo_sk, cs_ship_addr_sk AS cr_returning_addr_sk, cs_call_center_sk AS cr_call_center_sk, cs_catalog_page_sk AS cr_catalog_page_sk, cs_ship_mode_sk AS cr_ship_mode_sk, cs_warehouse_sk AS cr_warehouse_sk, ${key('cr_reason', COUNTS.reasons)} AS cr_reason_sk, cs_order_number AS cr_order_number, ${returned('cr', 'cs', { return_amt: 'return_amount' })} FROM ${returnedOf(catalogSales, 'cs', 'cs_order_number')}`,
     },
     {
       name: 'web_sales',
-      columns: { ws_sold_date_sk: 'bigint', ws_sold_time_sk: 'bigint', ws_ship_date_sk: 'bigint', ws_item_sk: 'bigint', ws_bill_customer_sk: 'bigint', ws_bill_cdemo_sk: 'bigint', ws_bill_hdemo_sk: 'bigint', ws_bill_addr_sk: 'bigint', ws_ship_customer_sk: 'bigint', ws_ship_cdemo_sk: 'bigint', ws_ship_hdemo_sk: 'bigint', ws_ship_addr_sk: 'bigint', ws_web_page_sk: 'bigint', ws_web_site_sk: 'bigint', ws_ship_mode_sk: 'bigint', ws_warehouse_sk: 'bigint', ws_promo_sk: 'bigint', ws_order_number: 'bigint', ...priceColumns('ws', ['ext_ship_cost', 'net_paid', 'net_paid_inc_tax', 'net_paid_inc_ship', 'net_paid_inc_ship_tax', 'net_profit']) },
+      columns: {
+        ws_sold_date_sk: 'bigint',
+        ws_sold_time_sk: 'bigint',
+        ws_ship_date_sk: 'bigint',
+        ws_item_sk: 'bigint',
+        ws_bill_customer_sk: 'bigint',
+        ws_bill_cdemo_sk: 'bigint',
+        ws_bill_hdemo_sk: 'bigint',
+        ws_bill_addr_sk: 'bigint',
+        ws_ship_customer_sk: 'bigint',
+        ws_ship_cdemo_sk: 'bigint',
+        ws_ship_hdemo_sk: 'bigint',
+        ws_ship_addr_sk: 'bigint',
+        ws_web_page_sk: 'bigint',
+        ws_web_site_sk: 'bigint',
+        ws_ship_mode_sk: 'bigint',
+        ws_warehouse_sk: 'bigint',
+        ws_promo_sk: 'bigint',
+        ws_order_number: 'bigint',
+        ...priceColumns('ws', [
+          'ext_ship_cost',
+          'net_paid',
+          'net_paid_inc_tax',
+          'net_paid_inc_ship',
+          'net_paid_inc_ship_tax',
+          'net_profit',
+        ]),
+      },
       sql: webSales,
     },
     {
       name: 'web_returns',
-      columns: { wr_returned_date_sk: 'bigint', wr_returned_time_sk: 'bigint', wr_item_sk: 'bigint', wr_refunded_customer_sk: 'bigint', wr_refunded_cdemo_sk: 'bigint', wr_refunded_hdemo_sk: 'bigint', wr_refunded_addr_sk: 'bigint', wr_returning_customer_sk: 'bigint', wr_returning_cdemo_sk: 'bigint', wr_returning_hdemo_sk: 'bigint', wr_returning_addr_sk: 'bigint', wr_web_page_sk: 'bigint', wr_reason_sk: 'bigint', wr_order_number: 'bigint', wr_return_quantity: 'integer', ...amountColumns('wr', { store_credit: 'account_credit' }) },
+      columns: {
+        wr_returned_date_sk: 'bigint',
+        wr_returned_time_sk: 'bigint',
+        wr_item_sk: 'bigint',
+        wr_refunded_customer_sk: 'bigint',
+        wr_refunded_cdemo_sk: 'bigint',
+        wr_refunded_hdemo_sk: 'bigint',
+        wr_refunded_addr_sk: 'bigint',
+        wr_returning_customer_sk: 'bigint',
+        wr_returning_cdemo_sk: 'bigint',
+        wr_returning_hdemo_sk: 'bigint',
+        wr_returning_addr_sk: 'bigint',
+        wr_web_page_sk: 'bigint',
+        wr_reason_sk: 'bigint',
+        wr_order_number: 'bigint',
+        wr_return_quantity: 'integer',
+        ...amountColumns('wr', { store_credit: 'account_credit' }),
+      },
       sql: `SELECT ws_ship_date_sk + 1 + draw(i, 'wr_days', 60) AS wr_returned_date_sk, 300 * draw(i, 'wr_time', 288) AS wr_returned_time_sk, ws_item_sk AS wr_item_sk, ws_bill_customer_sk AS wr_refunded_customer_sk, ws_bill_cdemo_sk AS wr_refunded_cdemo_sk, ws_bill_hdemo_sk AS wr_refunded_hdemo_sk, ws_bill_addr_sk AS wr_refunded_addr_sk, ws_ship_customer_sk AS wr_returning_customer_sk, CASE WHEN draw(i, 'wr_same', 2) = 0 THEN ws_bill_cdemo_sk ELSE ws_ship_cdemo_sk END AS wr_returning_cdemo_sk, ws_ship_hdemo_sk AS wr_returning_hdemo_sk, ws_ship_addr_sk AS wr_returning_addr_sk, ws_web_page_sk AS wr_web_page_sk, ${key('wr_reason', COUNTS.reasons)} AS wr_reason_sk, ws_order_number AS wr_order_number, ${returned('wr', 'ws', { store_credit: 'account_credit' })} FROM ${returnedOf(webSales, 'ws', 'ws_order_number')}`,
     },
   ]
