@@ -1,37 +1,43 @@
 import { fault } from './errors-in-engine.ts'
-import { compileRegExp, groupCount } from './regexp-syntax.ts'
+import { type Compiled, compilePattern, matchesOf } from './regexp-syntax.ts'
 import type { DuckList } from './text.ts'
 
 /** Presto's regular expression functions in JavaScript. */
 
-function checkGroup(pattern: string, group: bigint): number {
-  if (group < 0n) throw fault('INVALID_FUNCTION_ARGUMENT', 'Group cannot be negative')
-  const groups = groupCount(pattern)
-  if (group > BigInt(groups)) {
-    throw fault('INVALID_FUNCTION_ARGUMENT', `Pattern has ${groups} groups. Cannot access group ${group}`)
-  }
+const bad = (message: string): Error => fault('INVALID_FUNCTION_ARGUMENT', message)
+
+function checkGroup({ groupCount }: Compiled, group: bigint): number {
+  if (group < 0n) throw bad('Group cannot be negative')
+  if (group > BigInt(groupCount)) throw bad(`Pattern has ${groupCount} groups. Cannot access group ${group}`)
   return Number(group)
 }
 
-export const like = (text: string, pattern: string): boolean => compileRegExp(pattern).test(text)
+export function like(text: string, pattern: string): boolean {
+  const { expression } = compilePattern(pattern)
+  expression.lastIndex = 0
+  return expression.test(text)
+}
 
 export function extract(text: string, pattern: string, group: bigint): string | null {
-  const index = checkGroup(pattern, group)
-  return compileRegExp(pattern).exec(text)?.[index] ?? null
+  const compiled = compilePattern(pattern)
+  const number = checkGroup(compiled, group)
+  for (const match of matchesOf(compiled, text)) return compiled.group(match, number) ?? null
+  return null
 }
 
 export function extractAll(text: string, pattern: string, group: bigint): DuckList<string | null> {
-  const index = checkGroup(pattern, group)
-  return { items: [...text.matchAll(compileRegExp(pattern))].map((match) => match[index] ?? null) }
+  const compiled = compilePattern(pattern)
+  const number = checkGroup(compiled, group)
+  return { items: [...matchesOf(compiled, text)].map((match) => compiled.group(match, number) ?? null) }
 }
 
 export const count = (text: string, pattern: string): bigint =>
-  BigInt([...text.matchAll(compileRegExp(pattern))].length)
+  BigInt([...matchesOf(compilePattern(pattern), text)].length)
 
 export function split(text: string, pattern: string): DuckList<string> {
   const items: string[] = []
   let from = 0
-  for (const match of text.matchAll(compileRegExp(pattern))) {
+  for (const match of matchesOf(compilePattern(pattern), text)) {
     items.push(text.slice(from, match.index))
     from = match.index + match[0].length
   }
@@ -41,61 +47,64 @@ export function split(text: string, pattern: string): DuckList<string> {
 
 /** Position (from 1, in code points) of the nth match at or behind `start`; -1 when there is none. */
 export function position(text: string, pattern: string, start: bigint, occurrence: bigint): bigint {
-  if (start < 1n) throw fault('INVALID_FUNCTION_ARGUMENT', 'start position cannot be smaller than 1')
-  if (occurrence < 1n) throw fault('INVALID_FUNCTION_ARGUMENT', 'occurrence cannot be smaller than 1')
-  const before = [...text].slice(0, Number(start) - 1).join('').length
+  if (start < 1n) throw bad('start position cannot be smaller than 1')
+  if (occurrence < 1n) throw bad('occurrence cannot be smaller than 1')
+  const characters = [...text]
+  if (start > BigInt(characters.length)) return -1n
+  const before = characters.slice(0, Number(start) - 1).join('').length
   let left = occurrence
-  for (const match of text.matchAll(compileRegExp(pattern))) {
-    if (match.index < before) continue
+  for (const match of matchesOf(compilePattern(pattern), text, before)) {
     if (--left === 0n) return BigInt([...text.slice(0, match.index)].length + 1)
   }
   return -1n
 }
 
 export function replace(text: string, pattern: string, replacement: string): string {
-  const parts = replacementParts(replacement, pattern)
-  return text.replace(compileRegExp(pattern), (...match) => {
-    const named = typeof match.at(-1) === 'object' ? (match.at(-1) as Record<string, string | undefined>) : {}
-    return parts
-      .map((part) =>
-        typeof part === 'string'
-          ? part
-          : ((typeof part.group === 'number' ? match[part.group] : named[part.group]) ?? ''),
-      )
-      .join('')
-  })
+  const compiled = compilePattern(pattern)
+  let parts: ReplacementPart[] | undefined
+  let result = ''
+  let from = 0
+  for (const match of matchesOf(compiled, text)) {
+    // A replacement that is wrong is so only where something is to be replaced.
+    parts ??= replacementParts(replacement, compiled)
+    result += text.slice(from, match.index)
+    for (const part of parts)
+      result += typeof part === 'string' ? part : (compiled.group(match, part.group) ?? '')
+    from = match.index + match[0].length
+  }
+  return result + text.slice(from)
 }
 
-type Part = string | { group: number | string }
+export type ReplacementPart = string | { group: number }
 
 /** `$1`, `${name}`, `\x` for x itself. As many digits belong to a group as name one. */
-export function replacementParts(replacement: string, pattern: string): Part[] {
-  const groups = groupCount(pattern)
-  const parts: Part[] = []
+export function replacementParts(replacement: string, { groupCount, names }: Compiled): ReplacementPart[] {
+  const illegal = (what: string): Error => bad(`Illegal replacement sequence: ${what}`)
+  const parts: ReplacementPart[] = []
   let at = 0
   while (at < replacement.length) {
     const rest = replacement.slice(at)
-    const name = /^\$\{(\w+)\}/.exec(rest)
-    if (name !== null) {
-      if (!new RegExp(`\\(\\?<${name[1]}>`).test(pattern))
-        throw badReplacement(`unknown group { ${name[1]} }`)
-      parts.push({ group: name[1]! })
-      at += name[0].length
+    const named = /^\$\{(\w*)\}?/.exec(rest)
+    const plain = /^[^$\\]+/.exec(rest)?.[0]
+    if (named !== null) {
+      const group = names.get(named[1]!)
+      if (group === undefined) throw illegal(`unknown group { ${named[1]} }`)
+      parts.push({ group })
+      at += named[0].length
     } else if (rest[0] === '$') {
       const digits = /^\$(\d+)/.exec(rest)?.[1]
-      if (digits === undefined) throw badReplacement('Illegal group reference')
-      let length = digits.length
-      while (length > 1 && Number(digits.slice(0, length)) > groups) length--
-      if (Number(digits.slice(0, length)) > groups)
-        throw badReplacement(`unknown group ${digits.slice(0, length)}`)
-      parts.push({ group: Number(digits.slice(0, length)) })
+      if (digits === undefined) throw illegal(replacement)
+      const length = digitsOfGroup(digits, groupCount)
+      const group = Number(digits.slice(0, length))
+      if (group > groupCount) throw illegal(`unknown group ${group}`)
+      parts.push({ group })
       at += 1 + length
-    } else if (rest[0] === '\\') {
-      if (rest.length === 1) throw badReplacement('character to be escaped is missing')
-      parts.push(rest[1]!)
-      at += 2
+    } else if (plain === undefined) {
+      if (rest.length === 1) throw illegal(replacement)
+      const escaped = String.fromCodePoint(rest.codePointAt(1)!)
+      parts.push(escaped)
+      at += 1 + escaped.length
     } else {
-      const plain = /^[^$\\]+/.exec(rest)![0]
       parts.push(plain)
       at += plain.length
     }
@@ -103,8 +112,11 @@ export function replacementParts(replacement: string, pattern: string): Part[] {
   return parts
 }
 
-const badReplacement = (what: string): Error =>
-  fault('INVALID_FUNCTION_ARGUMENT', `Illegal replacement sequence: ${what}`)
+function digitsOfGroup(digits: string, groupCount: number): number {
+  let { length } = digits
+  while (length > 1 && Number(digits.slice(0, length)) > groupCount) length--
+  return length
+}
 
 type Piece = { entries: { t: string; g: DuckList<string | null> | null } }
 
@@ -112,13 +124,11 @@ type Piece = { entries: { t: string; g: DuckList<string | null> | null } }
 export function pieces(text: string, pattern: string): DuckList<Piece> {
   const items: Piece[] = []
   let from = 0
-  for (const match of text.matchAll(compileRegExp(pattern))) {
-    items.push({
-      entries: {
-        t: text.slice(from, match.index),
-        g: { items: match.slice(1).map((group) => group ?? null) },
-      },
-    })
+  const compiled = compilePattern(pattern)
+  const numbers = Array.from({ length: compiled.groupCount }, (_, i) => i + 1)
+  for (const match of matchesOf(compiled, text)) {
+    const groups = numbers.map((number) => compiled.group(match, number) ?? null)
+    items.push({ entries: { t: text.slice(from, match.index), g: { items: groups } } })
     from = match.index + match[0].length
   }
   items.push({ entries: { t: text.slice(from), g: null } })

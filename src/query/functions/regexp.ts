@@ -4,7 +4,7 @@ import { atAnalysis } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda } from './lambda-sql.ts'
 import * as run from './regexp-run.ts'
-import { compileRegExp, groupCount, groupsAlwaysMatch, isNativePattern } from './regexp-syntax.ts'
+import { compilePattern, groupsAlwaysMatch, isNativePattern } from './regexp-syntax.ts'
 import type { JavaScriptFunction } from './types.ts'
 
 /** Regular expressions of Java: a constant pattern that RE2 reads alike runs in the engine, any other in JavaScript. */
@@ -14,7 +14,7 @@ function nativePattern(call: Call): string | undefined {
   const pattern = call.constants[1]
   if (typeof pattern !== 'string') return undefined
   return atAnalysis(() => {
-    compileRegExp(pattern)
+    compilePattern(pattern)
     return isNativePattern(pattern) ? pattern : undefined
   })
 }
@@ -24,7 +24,7 @@ function nativeGroup(call: Call, pattern: string | undefined): number | undefine
   if (pattern === undefined) return undefined
   const group = call.args.length < 3 ? 0n : call.constants[2]
   if (group !== 0n && (typeof group !== 'bigint' || !groupsAlwaysMatch(pattern))) return undefined
-  return group >= 0n && group <= BigInt(groupCount(pattern)) ? Number(group) : undefined
+  return group >= 0n && group <= BigInt(compilePattern(pattern).groupCount) ? Number(group) : undefined
 }
 
 function like(call: Call): string {
@@ -56,14 +56,15 @@ function replace(call: Call): string {
   return `regexp_replace(${text}, ${pattern}, ${textLiteral(rewritten)}, 'g')`
 }
 
-/** `$1` as RE2's `\1`, which has one digit only. */
+/** `$1` as RE2's `\1`, which has one digit only; undefined for one that is wrong, which matters where something matches. */
 function nativeReplacement(replacement: string, pattern: string): string | undefined {
-  const parts = atAnalysis(() => run.replacementParts(replacement, pattern))
+  if (!/^(?:[^$\\]|\$\d|\\.)*$/s.test(replacement)) return undefined
+  const { groupCount } = compilePattern(pattern)
   let text = ''
-  for (const part of parts) {
-    if (typeof part === 'string') text += part.replaceAll('\\', '\\\\')
-    else if (typeof part.group === 'number' && part.group <= 9) text += `\\${part.group}`
-    else return undefined
+  for (const [token] of replacement.matchAll(/\$\d+|\\.|[^$\\]+/gs)) {
+    if (token[0] !== '$') text += (token[0] === '\\' ? token.slice(1) : token).replaceAll('\\', '\\\\')
+    else if (token.length > 2 || Number(token[1]) > groupCount) return undefined
+    else text += `\\${token[1]}`
   }
   return text
 }
@@ -89,23 +90,23 @@ function count(call: Call): string {
 }
 
 export const definitions: FunctionDefinition[] = [
-  ...scalar('regexp_like(varchar, varchar) -> boolean', like),
+  ...scalar('regexp_like(varchar(x), joniregexp) -> boolean', like),
   ...scalar(
     [
-      'regexp_extract(varchar(x), varchar) -> varchar(x)',
-      'regexp_extract(varchar(x), varchar, bigint) -> varchar(x)',
+      'regexp_extract(varchar(x), joniregexp) -> varchar(x)',
+      'regexp_extract(varchar(x), joniregexp, bigint) -> varchar(x)',
     ],
     extract,
   ),
   ...scalar(
     [
-      'regexp_extract_all(varchar(x), varchar) -> array(varchar(x))',
-      'regexp_extract_all(varchar(x), varchar, bigint) -> array(varchar(x))',
+      'regexp_extract_all(varchar(x), joniregexp) -> array(varchar(x))',
+      'regexp_extract_all(varchar(x), joniregexp, bigint) -> array(varchar(x))',
     ],
     extractAll,
   ),
-  ...scalar(['regexp_replace(varchar(x), varchar) -> varchar(x)'], replace),
-  ...scalar('regexp_replace(varchar(x), varchar, varchar(y)) -> varchar', replace, {
+  ...scalar(['regexp_replace(varchar(x), joniregexp) -> varchar(x)'], replace),
+  ...scalar('regexp_replace(varchar(x), joniregexp, varchar(y)) -> varchar', replace, {
     result: ({ bindings: { numbers } }) => {
       const y = numbers.get('y')
       return y === undefined
@@ -114,21 +115,21 @@ export const definitions: FunctionDefinition[] = [
     },
   }),
   ...scalar(
-    'regexp_replace(varchar, varchar, function(array(varchar), varchar)) -> varchar',
+    'regexp_replace(varchar, joniregexp, function(array(varchar), varchar)) -> varchar',
     replaceByLambda,
   ),
-  ...scalar('regexp_split(varchar(x), varchar) -> array(varchar(x))', split),
-  ...scalar('regexp_count(varchar, varchar) -> bigint', count),
+  ...scalar('regexp_split(varchar(x), joniregexp) -> array(varchar(x))', split),
+  ...scalar('regexp_count(varchar(x), joniregexp) -> bigint', count),
   ...scalar(
-    'regexp_position(varchar, varchar) -> integer',
+    'regexp_position(varchar(x), joniregexp) -> integer',
     'CAST(p_regexp_position($1, $2, 1, 1) AS INTEGER)',
   ),
   ...scalar(
-    'regexp_position(varchar, varchar, bigint) -> integer',
+    'regexp_position(varchar(x), joniregexp, integer) -> integer',
     'CAST(p_regexp_position($1, $2, $3, 1) AS INTEGER)',
   ),
   ...scalar(
-    'regexp_position(varchar, varchar, bigint, bigint) -> integer',
+    'regexp_position(varchar(x), joniregexp, integer, integer) -> integer',
     'CAST(p_regexp_position($1, $2, $3, $4) AS INTEGER)',
   ),
 ]
