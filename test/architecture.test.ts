@@ -24,6 +24,7 @@ const LEVELS: Record<string, number> = {
   gateway: 5,
   console: 5,
   fsck: 5,
+  writes: 5,
   server: 6,
 }
 const SIDEWAYS = new Set(['database → gate', 'query → jobs'])

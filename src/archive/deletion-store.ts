@@ -21,9 +21,11 @@ export async function holdChunks(
     SELECT 1 FROM jobs WHERE id = ${job.id} AND attempt = ${job.attempt} AND status IN ('booting', 'running')`
   if (mine.length === 0) return 'fenced'
   const others = await sql`
-    SELECT 1 FROM chunk_holds h JOIN jobs j ON j.id = h.job_id AND j.attempt = h.attempt
-     WHERE h.table_id = ${tableId} AND h.job_id <> ${job.id} AND h.time_range && int8range(${from}, ${to})
-       AND j.status IN ('queued', 'booting', 'running') LIMIT 1`
+    SELECT 1 FROM (SELECT job_id, attempt FROM chunk_holds
+                    WHERE table_id = ${tableId} AND time_range && int8range(${from}, ${to})
+                   UNION ALL SELECT job_id, attempt FROM write_locks WHERE table_id = ${tableId}) h
+             JOIN jobs j ON j.id = h.job_id AND j.attempt = h.attempt
+     WHERE h.job_id <> ${job.id} AND j.status IN ('queued', 'booting', 'running') LIMIT 1`
   if (others.length > 0) return 'taken'
   await sql`
     INSERT INTO chunk_holds (job_id, attempt, table_id, time_range)

@@ -67,8 +67,11 @@ export async function findOrphanFiles(sql: Sql, files: readonly OwnedFile[]): Pr
   return rows.map(({ path }) => path)
 }
 
-/** Holds whose job does not run any more mean nothing. */
+/** Holds and locks whose job does not run any more mean nothing. */
 export async function dropEndedHolds(sql: Sql): Promise<void> {
+  await sql`
+    DELETE FROM write_locks h WHERE NOT EXISTS (
+      SELECT FROM jobs j WHERE j.id = h.job_id AND j.attempt = h.attempt AND j.status IN ('queued', 'booting', 'running'))`
   await sql`
     DELETE FROM chunk_holds h WHERE NOT EXISTS (
       SELECT FROM jobs j WHERE j.id = h.job_id AND j.attempt = h.attempt AND j.status IN ('queued', 'booting', 'running'))`

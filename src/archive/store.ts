@@ -157,9 +157,11 @@ export async function isHeld(
   { from, to }: { from: bigint | null; to: bigint | null },
 ): Promise<boolean> {
   const rows = await sql`
-    SELECT 1 FROM chunk_holds h JOIN jobs j ON j.id = h.job_id AND j.attempt = h.attempt
-     WHERE h.table_id = ${tableId} AND h.time_range && int8range(${from}, ${to})
-       AND j.status IN ('queued', 'booting', 'running') LIMIT 1`
+    SELECT 1 FROM (SELECT job_id, attempt FROM chunk_holds
+                    WHERE table_id = ${tableId} AND time_range && int8range(${from}, ${to})
+                   UNION ALL SELECT job_id, attempt FROM write_locks WHERE table_id = ${tableId}) h
+             JOIN jobs j ON j.id = h.job_id AND j.attempt = h.attempt
+     WHERE j.status IN ('queued', 'booting', 'running') LIMIT 1`
   return rows.length > 0
 }
 

@@ -8,7 +8,6 @@ import type { SnapshotExporter } from './exporter.ts'
  * transaction, to deny it first.
  */
 const TOPIC = 'catalog-denials'
-const CHANGED_TOPIC = 'catalog-changed'
 const TIMEOUT_MS = 5_000
 
 export type TakenAway = { kind: 'tables' | 'databases'; id: bigint }
@@ -20,8 +19,6 @@ export type Announcements = {
    * @throws catalog_away (503, retry) when core does not answer
    */
   deny(xid: bigint, taken: readonly TakenAway[]): Promise<void>
-  /** Something was committed. */
-  changed(): void
 }
 
 type Question = { xid: string; keys: string[] }
@@ -40,19 +37,17 @@ export function announceFor(channel: Channel): Announcements {
       }
       if ([answer].flat()[0] !== true) throw catalogErrors.catalog_away('what a job takes away')
     },
-    changed: () => channel.notify(CHANGED_TOPIC, undefined, 'core'),
   }
 }
 
 /** In core. */
 export function answerAnnouncements(
   channel: Channel,
-  exporter: Pick<SnapshotExporter, 'announceDenials' | 'poke'>,
+  exporter: Pick<SnapshotExporter, 'announceDenials'>,
 ): void {
   channel.on(TOPIC, async (body) => {
     const { xid, keys } = body as Question
     await exporter.announceDenials(BigInt(xid), keys, { untilKnown: true })
     return true
   })
-  channel.on(CHANGED_TOPIC, () => exporter.poke())
 }

@@ -35,7 +35,6 @@ export function changesSomething(text: string): boolean {
 function changes(statement: Statement): boolean {
   switch (statement.kind) {
     case 'prepare':
-    case 'explain-analyze':
       return changes(statement.statement)
     case 'execute-immediate':
       return changesSomething(statement.text)

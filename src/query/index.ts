@@ -26,8 +26,14 @@ export { parseScript } from './parse/index.ts'
 export { permittedLookup } from './permission.ts'
 export * from './presto-type.ts'
 export * from './refusals.ts'
-export { createQueryRunner, type QueryRunnerOptions, readsOnly } from './runner.ts'
-export { type BoundTables, type Rebind, resultPath, type ScriptChanges, type ScriptRun } from './script-run.ts'
+export { answerStatement, createQueryRunner, type QueryRunnerOptions, readsOnly } from './runner.ts'
+export {
+  type BoundTables,
+  type Rebind,
+  resultPath,
+  type ScriptChanges,
+  type ScriptRun,
+} from './script-run.ts'
 export { type Session, type SessionEffect, startSession } from './session.ts'
 export { explainAnalyzed, type Measurement } from './statements/explain.ts'
 export { measureTables } from './statements/plan-facts.ts'

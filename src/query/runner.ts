@@ -57,8 +57,7 @@ export function createQueryRunner(options: QueryRunnerOptions): Runner {
 async function runQuery(run: ScriptRun): Promise<RunOutcome> {
   const { job, report, context } = run
   const catalog = await run.catalog()
-  const measure: MeasureTables = async (tables) =>
-    measureTables(tables, await catalog.listing.chunks(tables.map(({ tableId }) => tableId)))
+  const measure = measureIn(catalog)
   const compiled = await compileQuery({
     text: job.query,
     defaultDatabase: job.database,
@@ -82,6 +81,20 @@ async function runQuery(run: ScriptRun): Promise<RunOutcome> {
   report.log(`${result.rows} rows, ${cpuMs} ms of processor time`)
   return { kind: 'success', result, cpuMs }
 }
+
+/** Runs a statement that changes nothing, and stores its answer as the job's result. */
+export function answerStatement(
+  run: ScriptRun,
+  statement: CompiledStatement,
+  tables: BoundTables,
+): ReturnType<ScriptRun['storeResult']> {
+  return answer(run, statement, tables, measureIn(tables.catalog))
+}
+
+const measureIn =
+  ({ listing }: QueryCatalog): MeasureTables =>
+  async (tables) =>
+    measureTables(tables, await listing.chunks(tables.map(({ tableId }) => tableId)))
 
 async function answer(
   run: ScriptRun,

@@ -55,8 +55,11 @@ describe('system tables', () => {
     dataDir = mkdtempSync(join(tmpdir(), 'millrace-system-'))
     drafts = mkdtempSync(join(dataDir, 'drafts-'))
     const connection = await openConnection()
+    const refused = () => Promise.reject(new Error('only reads'))
     engine = {
       discard: () => undefined,
+      writeFiles: refused,
+      cutFiles: refused,
       async runToFile({ sql, lists, columns, files }, path) {
         for (const file of files ?? []) assert.ok(file.startsWith(drafts) && existsSync(file), file)
         const result = await (await prepareSelect(connection, sql, lists)).stream()
@@ -115,6 +118,7 @@ describe('system tables', () => {
       drafts,
       catalogFor: (user) => catalogFor({ database: db.database, gate, snapshot: SNAPSHOT }, user),
       systemSources: systemSourcesOf(db.database),
+      changes: { run: () => Promise.reject(new Error('only reads')), commits: {} },
       settings: readQuerySettings({}),
       clock: systemClock,
       log: silentLog,

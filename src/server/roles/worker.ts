@@ -1,4 +1,6 @@
+import { readArchiveSettings } from '../../archive/index.ts'
 import { createPerformRunner, readBulkImportSettings } from '../../bulk-import/index.ts'
+import { announceFor } from '../../catalog/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import { followDisk } from '../../disk/index.ts'
 import { createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
@@ -13,6 +15,7 @@ import {
 } from '../../query/index.ts'
 import { attachSnapshotToChannel, openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore } from '../../storage/index.ts'
+import { createScriptChanges } from '../../writes/index.ts'
 import { runInBackground } from './background.ts'
 import { draftsIn } from './paths.ts'
 import { systemSourcesOf } from './system-tables.ts'
@@ -36,10 +39,21 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     env,
   })
   const objects = await createLocalStore(dataDir)
+  const drafts = await ownDirectory(draftsIn(dataDir))
   const queries = createQueryRunner({
     engines,
     objects,
-    drafts: await ownDirectory(draftsIn(dataDir)),
+    drafts,
+    changes: createScriptChanges({
+      database,
+      objects,
+      announcements: announceFor(channel),
+      drafts,
+      layout: readArchiveSettings(env),
+      hasRoom: () => !disk.sheds('results'),
+      clock,
+      faultPoint: () => undefined,
+    }),
     catalogFor: (user) => catalogFor({ database, gate, snapshot }, user),
     systemSources: systemSourcesOf(database),
     settings: {

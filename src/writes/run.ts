@@ -1,0 +1,187 @@
+import { findDatabaseAs } from '../catalog/index.ts'
+import type { RunOutcome, StoredResult } from '../jobs/index.ts'
+import {
+  answerStatement,
+  type BoundTables,
+  type Change,
+  type CompiledQuery,
+  QueryError,
+  type ScriptRun,
+} from '../query/index.ts'
+import { storageErrors } from '../storage/index.ts'
+import { storeAnswer } from './answer.ts'
+import { type ScriptChunks, scriptChunks } from './chunks.ts'
+import { CHANGES, type ChangesData, storeList } from './commit.ts'
+import { deleteRows } from './delete-rows.ts'
+import { columnsOfCreated, columnsOfInsert, insertRows, type Target } from './insert-rows.ts'
+import { letGo, planUnderLocks } from './locks.ts'
+import type { Plan, Planned } from './plan.ts'
+import type { ChangeList, TableAt, WriteDeps } from './types.ts'
+
+/**
+ * Runs a script that changes something, as one unit: in order, each statement sees what those before it did, all of them one version of
+ * everything else, and nobody sees anything before the job's end, with which all of it is committed.
+ */
+export async function runScript(deps: WriteDeps, run: ScriptRun): Promise<RunOutcome> {
+  const { report } = run
+  const plan = await planUnderLocks(deps, run)
+  // The snapshot can be read, not written.
+  if (plan.catalog.ageMs !== undefined) {
+    report.log('the main database is away: what changes something waits for it')
+    return { kind: 'needs-database' }
+  }
+  await deps.faultPoint('locked')
+  const state = await startState(deps, run, plan)
+  try {
+    let answer: Answer | undefined
+    for (const [i, planned] of plan.statements.entries())
+      answer = await runStatement(state, planned, i === plan.statements.length - 1)
+    for (const path of state.chunks.unused()) await deps.objects.remove(path)
+    const list = listOf(state)
+    const data: ChangesData = await storeList(deps, run.job, list)
+    await deps.faultPoint('listed')
+    const result = answer?.result ?? (await storeAnswer(deps, run, answer?.rows))
+    return { kind: 'success', result, cpuMs: state.cpuMs, commit: { kind: CHANGES, data } }
+  } catch (error) {
+    await giveUp(deps, run, state)
+    throw error
+  }
+}
+
+type State = {
+  deps: WriteDeps
+  run: ScriptRun
+  plan: Plan
+  chunks: ScriptChunks
+  /** Files that were written. */
+  paths: string[]
+  cpuMs: number
+}
+type Answer = { rows?: number; result?: StoredResult }
+
+/** All chunks that any statement reads, as of one moment. */
+async function startState(deps: WriteDeps, run: ScriptRun, plan: Plan): Promise<State> {
+  const base = await plan.catalog.chunksOf(plan.reads)
+  const rows = base.reduce((sum, chunk) => sum + chunk.rows, 0)
+  run.report.log(`reading ${base.length} chunks, ${rows} rows in ${plan.reads.length} tables`)
+  return { deps, run, plan, chunks: scriptChunks(base), paths: [], cpuMs: 0 }
+}
+
+async function runStatement(state: State, { statement, effect }: Planned, isLast: boolean): Promise<Answer> {
+  const { run, plan, chunks } = state
+  run.signal.throwIfAborted()
+  const tables: BoundTables = { chunks: chunks.live(), catalog: plan.catalog }
+  switch (statement.kind) {
+    case 'change':
+      return changeTable(state, statement.change, { effect, tables })
+    case 'session':
+      return {}
+    default: {
+      // Also one whose rows nobody sees may fail, and the script with it.
+      const { result, cpuMs } = await answerStatement(run, statement, tables)
+      state.cpuMs += cpuMs
+      if (isLast) return { result }
+      await state.deps.objects.remove(result.path)
+      return {}
+    }
+  }
+}
+
+async function changeTable(
+  state: State,
+  change: Change,
+  { effect, tables }: { effect: Planned['effect']; tables: BoundTables },
+): Promise<Answer> {
+  switch (change.kind) {
+    case 'insert': {
+      const columns = columnsOfInsert(change.columns)
+      const target = await targetOf(state, change.tableId, change.target)
+      return insert(state, { source: change.source, columns, target, tables })
+    }
+    case 'create-table-as': {
+      if (effect.kind !== 'table' || !change.withData) return { rows: 0 }
+      const columns = columnsOfCreated(change.columns)
+      const target = await targetOf(state, effect.id, change.target)
+      return insert(state, { source: change.source, columns, target, tables })
+    }
+    case 'delete': {
+      const target = await targetOf(state, change.tableId, change.target)
+      const { deps, run, chunks, paths } = state
+      requireRoom(deps)
+      const of = chunks.of(change.tableId)
+      const deletion = await deleteRows(deps, run, { change, target, chunks: of, tables, part: paths.length })
+      state.cpuMs += deletion.cpuMs
+      paths.push(...deletion.add.map(({ path }) => path))
+      chunks.retire(target, deletion.retire)
+      chunks.add(target, deletion.add)
+      run.report.log(`${deletion.rows} rows deleted from ${change.target.database}.${change.target.name}`)
+      return { rows: deletion.rows }
+    }
+    default:
+      return {}
+  }
+}
+
+async function insert(
+  state: State,
+  {
+    target,
+    ...work
+  }: {
+    source: CompiledQuery
+    columns: ReturnType<typeof columnsOfCreated>
+    target: Target
+    tables: BoundTables
+  },
+): Promise<Answer> {
+  const { deps, run, chunks, paths } = state
+  requireRoom(deps)
+  const written = await insertRows(deps, run, { ...work, target, part: paths.length })
+  state.cpuMs += written.cpuMs
+  paths.push(...written.chunks.map(({ path }) => path))
+  chunks.add(target, written.chunks)
+  run.report.log(`${written.rows} rows written to ${target.at.database}.${target.at.name}`)
+  return { rows: written.rows }
+}
+
+/** @throws storage_full (503, retry) */
+function requireRoom({ hasRoom }: WriteDeps): void {
+  if (!hasRoom()) throw storageErrors.storage_full('the rows of a statement: the disk is short')
+}
+
+async function targetOf(
+  { deps, run, plan }: State,
+  id: bigint,
+  { database, name }: TableAt,
+): Promise<Target> {
+  const at = { database, name }
+  const fresh = plan.overlay.newDatabase(database)
+  if (fresh !== undefined) return { id, databaseId: fresh, at }
+  const { accountId } = run.job
+  const databaseId = await deps.database.read({ class: 'read', deadlineMs: 5_000 }, (sql) =>
+    findDatabaseAs(sql, accountId, database),
+  )
+  if (databaseId === undefined)
+    throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${database}' does not exist`)
+  return { id, databaseId, at }
+}
+
+function listOf({ run, plan, chunks }: State): ChangeList {
+  const { overlay, locks } = plan
+  const { accountId, userId } = run.job
+  return {
+    accountId: String(accountId),
+    userId: String(userId),
+    steps: [...overlay.steps],
+    chunks: chunks.steps().filter(({ tableId }) => overlay.isThere(BigInt(tableId))),
+    locks: locks.length,
+  }
+}
+
+/** Files of a job that failed belong to nobody: if they cannot be removed now, the orphan sweep will. */
+async function giveUp(deps: WriteDeps, run: ScriptRun, { paths }: State): Promise<void> {
+  for (const path of paths) await deps.objects.remove(path)
+  await letGo(deps, run).catch((error: unknown) =>
+    run.report.log(`the locks of the job could not be given up: ${(error as Error).message}`),
+  )
+}
