@@ -1,4 +1,11 @@
-import { CATALOG, compileErrors, type ListLookup, requireTable, tableColumns } from './analyze/index.ts'
+import {
+  CATALOG,
+  compileErrors,
+  type ListLookup,
+  requireTable,
+  SYSTEM_CATALOG,
+  tableColumns,
+} from './analyze/index.ts'
 import type { CompiledQuery, StatementRequest } from './compiled.ts'
 import { constantQuery } from './constant-query.ts'
 import { QueryError } from './errors.ts'
@@ -11,19 +18,20 @@ import { showGrants } from './statements/show-grants.ts'
 import { likeTest } from './statements/show-like.ts'
 import { showSession } from './statements/show-session.ts'
 import { showStats } from './statements/show-stats.ts'
+import { CATALOG_SCHEMAS } from './system/tables.ts'
 import { lookUpName } from './table-names.ts'
 
 type Show = Extract<Statement, { kind: `show-${string}` }>
 const VARCHAR = { kind: 'varchar' } as const
+const SYSTEM_CATALOG_SCHEMAS = CATALOG_SCHEMAS.map((schema) => schema.slice(SYSTEM_CATALOG.length + 1)).sort()
 
 /** SHOW and DESCRIBE, answered from the catalog at once. */
 export async function showStatement(statement: Show, request: StatementRequest): Promise<CompiledQuery> {
   switch (statement.kind) {
     case 'show-catalogs':
-      return names('Catalog', [CATALOG, 'system'], statement)
+      return names('Catalog', [SYSTEM_CATALOG, CATALOG], statement)
     case 'show-schemas':
-      requireCatalog(statement)
-      return names('Schema', listed(await request.lookup.listDatabases(), statement), statement)
+      return names('Schema', await schemasIn(statement, request), statement)
     case 'show-tables':
       return names('Table', await tablesIn(statement, request), statement)
     case 'show-columns':
@@ -44,9 +52,14 @@ export async function showStatement(statement: Show, request: StatementRequest):
   }
 }
 
-function requireCatalog({ catalog, at }: StatementOf<'show-schemas'>): void {
-  const name = catalog?.text.toLowerCase() ?? CATALOG
-  if (name !== CATALOG) throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${name}' does not exist`, at)
+async function schemasIn(
+  statement: StatementOf<'show-schemas'>,
+  { lookup }: StatementRequest,
+): Promise<string[]> {
+  const name = statement.catalog?.text.toLowerCase() ?? CATALOG
+  if (name === SYSTEM_CATALOG) return SYSTEM_CATALOG_SCHEMAS
+  if (name === CATALOG) return listed(await lookup.listDatabases(), statement)
+  throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${name}' does not exist`, statement.at)
 }
 
 async function tablesIn(statement: StatementOf<'show-tables'>, request: StatementRequest): Promise<string[]> {

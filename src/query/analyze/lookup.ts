@@ -85,3 +85,5 @@ export const ROW_KEY = '\0row'
 
 /** The catalog under which every database stands. */
 export const CATALOG = 'td-presto'
+/** The catalog of what clients ask about the system itself. */
+export const SYSTEM_CATALOG = 'system'

@@ -4,7 +4,7 @@ import type { QualifiedName } from '../parse/ast.ts'
 import { parseType } from '../parse/index.ts'
 import { type Analyzer, nextRelation } from './analyzer.ts'
 import { BIGINT } from './coerce.ts'
-import { CATALOG, type ExpandedView, type KnownTable, TIME_KEY } from './lookup.ts'
+import { CATALOG, type ExpandedView, type KnownTable, SYSTEM_CATALOG, TIME_KEY } from './lookup.ts'
 import type { RelationPlan, TableReference } from './plan.ts'
 import type { Field } from './scope.ts'
 import { columnType, resolveType } from './types.ts'
@@ -25,9 +25,16 @@ export function tablePath(name: QualifiedName, defaultDatabase: string): { datab
   if (parts.length > 3)
     throw new QueryError('SYNTAX_ERROR', `Too many dots in table name: ${parts.join('.')}`, name.at)
   const [table, database = defaultDatabase.toLowerCase(), catalog = CATALOG] = parts.toReversed()
+  // The schemas of that catalog go by both names: no database can be called so.
+  if (catalog === SYSTEM_CATALOG) return { database: `${SYSTEM_CATALOG}.${database}`, table: table! }
   if (catalog !== CATALOG)
     throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${catalog}' does not exist`, name.at)
   return { database, table: table! }
+}
+
+/** As messages name it. */
+export function fullTableName(database: string, table: string): string {
+  return database.includes('.') ? `${database}.${table}` : `${CATALOG}.${database}.${table}`
 }
 
 export type FoundTable = Extract<KnownTable, { kind: 'found' | 'system' | 'view' }>
@@ -49,7 +56,11 @@ export function requireTable(
     throw new QueryError('SCHEMA_NOT_FOUND', `Schema '${database}' does not exist`, name.at)
   }
   if (answer.kind === 'no-table') {
-    throw new QueryError('TABLE_NOT_FOUND', `Table '${CATALOG}.${database}.${table}' does not exist`, name.at)
+    throw new QueryError(
+      'TABLE_NOT_FOUND',
+      `Table '${fullTableName(database, table)}' does not exist`,
+      name.at,
+    )
   }
   if (answer.kind === 'denied') throw accessDenied(database)
   return { database, table, found: answer }
@@ -99,7 +110,7 @@ export function tableRelation(
   const fields = reference.columns.map(
     (column, i): Field => ({
       name: column.name,
-      qualifier: [CATALOG, database, table],
+      qualifier: database.includes('.') ? [...database.split('.'), table] : [CATALOG, database, table],
       value: { kind: 'column', relation: id, column: i + 1, type: column.type, at: name.at },
     }),
   )

@@ -48,7 +48,9 @@ export function systemSql(
     const stored = identifier(key)
     const value = type.kind.startsWith('timestamp')
       ? `CAST(epoch_ms(${stored}) AS ${duckType(type)})`
-      : stored
+      : type.kind === 'boolean'
+        ? `(${stored} <> 0)`
+        : stored
     return `${value} AS c${number}`
   })
   return `(SELECT ${select.length === 0 ? 'true AS c0' : select.join(', ')} FROM read_parquet(${listed(paths)}, hive_partitioning = false))`

@@ -19,6 +19,8 @@ export function textsOf(condition: Typed, isColumn: (typed: Typed) => boolean): 
       if (condition.operator !== '=') return undefined
       if (isColumn(condition.left)) return constants([condition.right])
       return isColumn(condition.right) ? constants([condition.left]) : undefined
+    case 'like':
+      return isColumn(condition.value) ? likeText(condition.pattern, condition.escape) : undefined
     case 'in':
       return isColumn(condition.value) ? constants(condition.items) : undefined
     default:
@@ -46,4 +48,21 @@ function constants(items: readonly Typed[]): Texts {
     texts.push(item.value)
   }
   return texts
+}
+
+/** A pattern without wildcards is a text: how JDBC drivers name one table. */
+function likeText(pattern: Typed, marker: Typed | undefined): Texts {
+  if (pattern.kind !== 'constant' || pattern.type.kind !== 'varchar' || typeof pattern.value !== 'string')
+    return undefined
+  if (marker !== undefined && (marker.kind !== 'constant' || typeof marker.value !== 'string'))
+    return undefined
+  const escapes = marker === undefined ? undefined : String(marker.value)
+  let text = ''
+  for (let i = 0; i < pattern.value.length; i += 1) {
+    const character = pattern.value[i]!
+    if (character === escapes) text += pattern.value[++i] ?? ''
+    else if (character === '%' || character === '_') return undefined
+    else text += character
+  }
+  return [text]
 }

@@ -1,4 +1,4 @@
-import { CATALOG, compileErrors } from '../analyze/index.ts'
+import { CATALOG, compileErrors, SYSTEM_CATALOG } from '../analyze/index.ts'
 import type { CompiledStatement, StatementRequest } from '../compiled.ts'
 import { type Position, QueryError } from '../errors.ts'
 import type { QualifiedName, StatementOf } from '../parse/ast.ts'
@@ -49,6 +49,7 @@ export function schemaName(name: QualifiedName, at: Position): string {
   if (parts.length > 2)
     throw new QueryError('SYNTAX_ERROR', `Too many parts in schema name: ${parts.join('.')}`, at)
   const [schema, catalog = CATALOG] = parts.toReversed()
+  if (catalog === SYSTEM_CATALOG) return `${SYSTEM_CATALOG}.${schema}`
   if (catalog !== CATALOG)
     throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${catalog}' does not exist`, at)
   return schema!

@@ -1,10 +1,10 @@
-import { analyzeConstant, CATALOG } from '../analyze/index.ts'
+import { analyzeConstant } from '../analyze/index.ts'
 import type { CompiledStatement, StatementRequest } from '../compiled.ts'
 import { type Position, QueryError } from '../errors.ts'
 import { findZone } from '../functions/index.ts'
 import type { Expression, StatementOf } from '../parse/ast.ts'
 import type { SessionEffect } from '../session.ts'
-import { schemaExists } from './schemas.ts'
+import { schemaExists, schemaName } from './schemas.ts'
 import { noSchema } from './targets.ts'
 
 type SessionStatement = StatementOf<
@@ -50,9 +50,8 @@ async function use(
   { catalog, schema, at }: StatementOf<'use'>,
   request: StatementRequest,
 ): Promise<SessionEffect> {
-  const name = catalog?.text.toLowerCase() ?? CATALOG
-  if (name !== CATALOG) throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${name}' does not exist`, at)
-  const database = schema.text.toLowerCase()
+  const parts = catalog === undefined ? [schema] : [catalog, schema]
+  const database = schemaName({ parts, at }, at)
   if (!(await schemaExists(database, request))) throw noSchema(database, at)
   return { kind: 'use', database }
 }

@@ -2,7 +2,7 @@ import { type ParquetColumn, writeParquet } from '../../storage/parquet/index.ts
 import type { SystemColumn } from '../analyze/index.ts'
 import type { SystemRow, SystemValue } from './types.ts'
 
-/** Rows as a Parquet file: texts as they are, numbers and instants (milliseconds) as INT64. */
+/** Rows as a Parquet file: texts as they are, numbers, instants (milliseconds) and booleans (1 and 0) as INT64. */
 export function encodeRows(columns: readonly SystemColumn[], rows: readonly SystemRow[]): Buffer {
   return writeParquet(
     columns.map((column) => encodeColumn(column, rows)),

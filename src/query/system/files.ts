@@ -5,12 +5,24 @@ import { storageErrors } from '../../storage/index.ts'
 import type { SystemColumn } from '../analyze/index.ts'
 import type { SystemFiles } from '../bind.ts'
 import type { QueryCatalog } from '../catalog.ts'
-import type { CompiledQuery, CompiledStatement } from '../compile.ts'
+import { type CompiledQuery, type CompiledStatement, queriesOf } from '../compiled.ts'
 import { QueryError } from '../errors.ts'
 import { eitherTexts, union } from '../prune/index.ts'
 import { queryErrors } from '../refusals.ts'
 import { encodeRows } from './encode.ts'
-import { chunks, columns, schemata, tables } from './information-schema.ts'
+import {
+  chunks,
+  columns,
+  jdbcColumnRows,
+  jdbcSchemas,
+  jdbcTables,
+  schemata,
+  tableComments,
+  tablePrivileges,
+  tables,
+  views,
+} from './information-schema.ts'
+import { FIXED_ROWS } from './jdbc.ts'
 import { findSystemTable, type SystemTableEntry } from './tables.ts'
 import type { SystemRow, SystemSources, SystemWanted } from './types.ts'
 
@@ -40,8 +52,7 @@ export async function writeSystemTables(
   options: SystemFilesOptions,
 ): Promise<SystemFiles> {
   const files = new Map<string, string[]>()
-  if (statement?.kind !== 'query') return files
-  const reads = systemReads(statement)
+  const reads = systemReads(statement === undefined ? [] : queriesOf(statement))
   if (reads.length === 0) return files
   const sight = await options.catalog.listing.sight()
   const limits = options.limits ?? SYSTEM_LIMITS
@@ -83,8 +94,10 @@ type Read = {
 }
 
 /** What all mentions of each system table need together. */
-function systemReads({ references }: CompiledQuery): Read[] {
-  const mentions = references.filter(({ reference }) => reference.tableId === null)
+function systemReads(queries: readonly CompiledQuery[]): Read[] {
+  const mentions = queries
+    .flatMap(({ references }) => references)
+    .filter(({ reference }) => reference.tableId === null)
   const byTable = Map.groupBy(
     mentions,
     ({ reference }) => findSystemTable(reference.database, reference.table)!,
@@ -117,22 +130,41 @@ function pagesOf(
   const name = `${table.schema}.${table.name}`
   if (table.whileAway === 'waits' && catalog.ageMs !== undefined)
     throw queryErrors.snapshot_incomplete(`${name} is in the main database only`)
+  const asked = { ...wanted, seen }
   switch (name) {
     case 'information_schema.schemata':
-      return schemata({ ...wanted, seen })
+      return schemata(asked)
     case 'information_schema.tables':
-      return tables(listing, { ...wanted, seen })
+      return tables(listing, asked)
     case 'information_schema.columns':
-      return columns(listing, { ...wanted, seen })
+      return columns(listing, asked)
+    case 'information_schema.views':
+      return views(listing, asked)
+    case 'information_schema.table_privileges':
+      return tablePrivileges(catalog, asked)
+    case 'system.jdbc.schemas':
+      return jdbcSchemas(asked)
+    case 'system.jdbc.tables':
+      return jdbcTables(listing, asked)
+    case 'system.jdbc.columns':
+      return jdbcColumnRows(listing, asked)
+    case 'system.metadata.table_comments':
+      return tableComments(listing, asked)
     case 'system.chunks':
-      return chunks(listing, { ...wanted, seen })
+      return chunks(listing, asked)
     case 'system.import_errors':
       return sources.import_errors(wanted)
     case 'system.jobs':
       return sources.jobs(wanted)
     default:
-      throw new Error(`nothing is known of the system table ${name}`)
+      return fixedRows(name)
   }
+}
+
+async function* fixedRows(name: string): AsyncIterable<SystemRow[]> {
+  const rows = FIXED_ROWS[name]
+  if (rows === undefined) throw new Error(`nothing is known of the system table ${name}`)
+  yield rows()
 }
 
 function tooMany({ schema, name, narrowedBy }: SystemTableEntry, what: string): QueryError {

@@ -1,22 +1,7 @@
-import type { SystemColumn, SystemTable } from '../analyze/index.ts'
-import type { PrestoType } from '../presto-type.ts'
+import { instant, number, type SystemTableEntry, text } from './columns.ts'
+import { JDBC_TABLES } from './jdbc-tables.ts'
 
-/** A table of ours as the documents show it. */
-export type SystemTableEntry = SystemTable & {
-  about: string
-  /** Columns that keep rows from being read at all when they are compared with constants. */
-  narrowedBy: readonly string[]
-  /** What is kept in the main database only cannot be read while that is away: the job then waits. */
-  whileAway: 'snapshot' | 'waits'
-}
-
-const VARCHAR: PrestoType = { kind: 'varchar' }
-const BIGINT: PrestoType = { kind: 'bigint' }
-const INSTANT: PrestoType = { kind: 'timestamp with time zone', precision: 3, zone: 'UTC' }
-
-const text = (name: string, about: string): SystemColumn => ({ name, type: VARCHAR, about })
-const number = (name: string, about: string): SystemColumn => ({ name, type: BIGINT, about })
-const instant = (name: string, about: string): SystemColumn => ({ name, type: INSTANT, about })
+export type { SystemTableEntry } from './columns.ts'
 
 const LISTED = ['table_schema', 'table_name']
 
@@ -36,14 +21,14 @@ export const SYSTEM_TABLES: readonly SystemTableEntry[] = [
   {
     schema: 'information_schema',
     name: 'tables',
-    about: 'Tables of these, system tables among them.',
+    about: 'Tables and views of these, system tables among them.',
     narrowedBy: LISTED,
     whileAway: 'snapshot',
     columns: [
       text('table_catalog', 'always `td-presto`'),
       text('table_schema', 'the database'),
       text('table_name', 'the table'),
-      text('table_type', 'always `BASE TABLE`'),
+      text('table_type', '`BASE TABLE` or `VIEW`'),
     ],
   },
   {
@@ -61,6 +46,62 @@ export const SYSTEM_TABLES: readonly SystemTableEntry[] = [
       text('column_default', 'always NULL'),
       text('is_nullable', 'always `YES`'),
       text('data_type', 'the type as `DESCRIBE` shows it'),
+    ],
+  },
+  {
+    schema: 'information_schema',
+    name: 'views',
+    about: 'Views with their queries.',
+    narrowedBy: LISTED,
+    whileAway: 'snapshot',
+    columns: [
+      text('table_catalog', 'always `td-presto`'),
+      text('table_schema', 'the database'),
+      text('table_name', 'the view'),
+      text('view_definition', 'its query as it was written'),
+    ],
+  },
+  {
+    schema: 'information_schema',
+    name: 'table_privileges',
+    about:
+      'What you may do with each table: who may query a database may select from its tables, who may edit it may insert and delete.',
+    narrowedBy: LISTED,
+    whileAway: 'snapshot',
+    columns: [
+      text('grantor', 'always NULL'),
+      text('grantor_type', 'always NULL'),
+      text('grantee', 'your number'),
+      text('grantee_type', 'always `USER`'),
+      text('table_catalog', 'always `td-presto`'),
+      text('table_schema', 'the database'),
+      text('table_name', 'the table'),
+      text('privilege_type', '`SELECT`, `INSERT` or `DELETE`'),
+      text('is_grantable', 'always `NO`'),
+      text('with_hierarchy', 'always NULL'),
+    ],
+  },
+  ...['roles', 'enabled_roles'].map(
+    (name): SystemTableEntry => ({
+      schema: 'information_schema',
+      name,
+      about: 'Always empty: permissions are granted to users.',
+      narrowedBy: [],
+      whileAway: 'snapshot',
+      columns: [text('role_name', 'the role')],
+    }),
+  ),
+  {
+    schema: 'information_schema',
+    name: 'applicable_roles',
+    about: 'Always empty: permissions are granted to users.',
+    narrowedBy: [],
+    whileAway: 'snapshot',
+    columns: [
+      text('grantee', 'who has it'),
+      text('grantee_type', 'what that is'),
+      text('role_name', 'the role'),
+      text('is_grantable', 'whether it may be given on'),
     ],
   },
   {
@@ -130,11 +171,15 @@ export const SYSTEM_TABLES: readonly SystemTableEntry[] = [
       text('error_message', 'what the error says'),
     ],
   },
+  ...JDBC_TABLES,
 ]
 
 export const INFORMATION_SCHEMA = 'information_schema'
-/** Schemas that exist without being anybody's database. */
-export const SYSTEM_SCHEMAS = [...new Set(SYSTEM_TABLES.map(({ schema }) => schema))]
+const ALL_SCHEMAS = [...new Set(SYSTEM_TABLES.map(({ schema }) => schema))]
+/** Schemas of the catalog of databases that exist without being one. */
+export const SYSTEM_SCHEMAS = ALL_SCHEMAS.filter((schema) => !schema.includes('.'))
+/** Schemas of the catalog `system`: they go by both names, so that no database can be meant. */
+export const CATALOG_SCHEMAS = ALL_SCHEMAS.filter((schema) => schema.includes('.'))
 
 export function findSystemTable(schema: string, name: string): SystemTableEntry | undefined {
   return SYSTEM_TABLES.find((table) => table.schema === schema && table.name === name)

@@ -1,6 +1,6 @@
 import type { TimeRange } from '../../snapshot/index.ts'
 
-export type SystemValue = string | bigint | Date | null
+export type SystemValue = string | bigint | boolean | Date | null
 /** By column name. */
 export type SystemRow = Readonly<Record<string, SystemValue>>
 
