@@ -116,7 +116,7 @@ async function carryOutStep(
     case 'create-view':
     case 'rename-view':
     case 'drop-view':
-      return carryOutView(sql, step, { accountId, userId })
+      return unless(await carryOutView(sql, step, accountId), conflictOf(`View '${path(step.at)}'`))
     case 'create-schema': {
       const wanted = { accountId, name: step.database, ownerId: userId, id: BigInt(step.id) }
       return unless(await createDatabaseAs(sql, wanted), conflictOf(`database ${step.database}`))

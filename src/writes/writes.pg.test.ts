@@ -144,6 +144,46 @@ describe('scripts that change something', () => {
     assert.deepEqual(await rows(t), [])
   })
 
+  test('views are made, replaced, renamed and dropped, and later statements read them', async () => {
+    const answer = await room.sql(`
+      CREATE TABLE ${t} AS SELECT * FROM (VALUES 1, 2, 3) AS v (a);
+      CREATE VIEW ${t}_v AS SELECT a FROM ${t} WHERE a > 1;
+      CREATE OR REPLACE VIEW ${t}_v AS SELECT a FROM ${t} WHERE a > 2;
+      ALTER VIEW ${t}_v RENAME TO ${t}_w;
+      SELECT count(*) FROM ${t}_w`)
+    assert.deepEqual(answer, [[1]])
+    assert.deepEqual(await rows(`${t}_w`), [[3]])
+    await room.sql(`DROP VIEW ${t}_w`)
+    assert.equal((await room.job(`SELECT * FROM ${t}_w`)).error, 'TABLE_NOT_FOUND')
+  })
+
+  test('databases are made with what is in them, and dropped', async () => {
+    const schema = `schema_${t}`
+    await room.sql(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.inner_table AS SELECT 7 AS a`)
+    assert.deepEqual(await room.sql(`SELECT a FROM ${schema}.inner_table`), [[7]])
+    assert.equal((await room.job(`DROP SCHEMA ${schema}`)).error, 'SCHEMA_NOT_EMPTY')
+    const id = await idOf('inner_table')
+    await room.sql(`DROP SCHEMA ${schema} CASCADE`)
+    assert.equal((await room.job(`SELECT a FROM ${schema}.inner_table`)).error, 'SCHEMA_NOT_FOUND')
+    assert.deepEqual(
+      room.denied.map(({ kind, id: taken }) => [kind, kind === 'tables' ? taken === id : true]),
+      [
+        ['databases', true],
+        ['tables', true],
+      ],
+    )
+  })
+
+  test('a removed name that is taken again by a new column keeps both apart', async () => {
+    await room.sql(`CREATE TABLE ${t} AS SELECT 1 AS a`)
+    await room.sql(`ALTER TABLE ${t} RENAME COLUMN a TO b; ALTER TABLE ${t} ADD COLUMN a varchar`)
+    await room.sql(`INSERT INTO ${t} (a, b) VALUES ('x', 2)`)
+    assert.deepEqual(await rows(t, 'b, a'), [
+      [1, null],
+      [2, 'x'],
+    ])
+  })
+
   test('rows are laid out by hour where there are enough of them, sorted by time', async () => {
     await room.sql(`CREATE TABLE ${t} AS
       SELECT n AS a, ${HOUR} + CAST(n AS bigint) * 3 AS time FROM UNNEST(sequence(0, 2999)) AS u (n)
