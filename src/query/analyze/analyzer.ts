@@ -41,6 +41,8 @@ export type Environment = {
   clause: string
   allowAggregates: boolean
   allowWindows: boolean
+  /** The part of a window call that this belongs to: no window call may be inside it. */
+  inWindow?: string
   /** Among the arguments of an aggregate: names of outputs mean nothing there. */
   inAggregate: boolean
   /** What was met; tells a grouped select from a plain one. */

@@ -1,15 +1,17 @@
-import { type Position, QueryError } from '../errors.ts'
-import { resolveFunction } from '../functions/index.ts'
+import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
+import { isAggregate, resolveFunction } from '../functions/index.ts'
 import type { Argument, ResolvedCall } from '../functions/types.ts'
 import type { Expression, ExpressionOf, FunctionCall } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import type { Environment } from './analyzer.ts'
+import { notScalar } from './clauses.ts'
 import { requireBoolean, widen } from './coerce.ts'
+import { callText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
 import { constant } from './literals.ts'
-import type { CallClauses, Typed } from './plan.ts'
-import { dotted } from './scope.ts'
-import { some } from './walk.ts'
+import type { CallClauses, Typed, TypedOf } from './plan.ts'
+import { dotted, ownFields } from './scope.ts'
+import { columnsOf, keyOf, some } from './walk.ts'
 import { sortKeys, windowPlan } from './windows.ts'
 
 const NO_CLAUSES: CallClauses = { distinct: false, orderBy: [], nullTreatment: '' }
@@ -21,23 +23,20 @@ export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
   const form = specialForm(env, name, node)
   if (form !== undefined) return form
   const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
-  const args = node.call.args.map((arg) => argumentOf(env, arg))
+  const inner = argumentEnvironment(env, name, node.call)
+  const args = node.call.args.map((arg) => argumentOf(inner, arg))
   const resolved = resolve(
     env,
     name,
     args.map((arg) => arg.argument),
     node.at,
   )
-  checkClauses(name, node.call, resolved, node.at)
+  checkClauses(env, name, node.call, resolved, node.at)
   const clauses = clausesOf(env, node.call, name)
-  const typed = build(
-    name,
-    resolved,
-    args.map((arg, i) => arg.typed(resolved, i)),
-    clauses,
-    node.at,
-  )
-  if (typed.kind === 'call') recordUse(env, typed, before)
+  const typedArgs = args.map((arg, i) => arg.typed(resolved, i))
+  if (node.call.distinct) checkDistinctOrder(node.call, typedArgs, clauses)
+  const typed = build(name, resolved, typedArgs, clauses, node.at)
+  if (typed.kind === 'call') recordUse(env, typed, node, before)
   return typed
 }
 
@@ -47,6 +46,11 @@ function withItsWindow(node: ExpressionOf<'call'>): ExpressionOf<'call'> {
   if (node.call.over !== undefined || t === undefined || by === undefined) return node
   const orderBy = [{ value: t, descending: false, at: t.at }]
   return { ...node, call: { ...node.call, over: { partitionBy: [by], orderBy, at: node.at } } }
+}
+
+function argumentEnvironment(env: Environment, name: string, { over }: FunctionCall): Environment {
+  if (over !== undefined) return { ...env, inWindow: 'window function arguments' }
+  return isAggregate(name) ? { ...env, inAggregate: true } : env
 }
 
 /** A call that the analyzer itself makes, of plain arguments. */
@@ -138,15 +142,21 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
   }
 }
 
-function checkClauses(name: string, node: FunctionCall, { kind }: ResolvedCall, at: Position): void {
-  const fail = (
-    error: 'FUNCTION_NOT_AGGREGATE' | 'FUNCTION_NOT_WINDOW' | 'MISSING_OVER',
-    text: string,
-  ): never => {
-    throw new QueryError(error, text, at)
+function checkClauses(
+  env: Environment,
+  name: string,
+  node: FunctionCall,
+  { kind }: ResolvedCall,
+  at: Position,
+): void {
+  const fail = (error: QueryErrorName, text: string, place = at): never => {
+    throw new QueryError(error, text, place)
+  }
+  if (node.nullTreatment !== undefined && !TREATING_NULLS.includes(name)) {
+    fail('NULL_TREATMENT_NOT_ALLOWED', `Cannot specify null treatment clause for ${name} function`)
   }
   if (kind === 'scalar') {
-    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`)
+    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`, env.selectAt)
     if (node.filter !== undefined)
       fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
     if (node.distinct)
@@ -158,13 +168,18 @@ function checkClauses(name: string, node: FunctionCall, { kind }: ResolvedCall, 
     fail('MISSING_OVER', `Window function ${name} requires an OVER clause`)
   }
   if (node.over !== undefined && node.distinct) {
-    throw new QueryError(
+    fail(
       'NOT_SUPPORTED',
-      `DISTINCT in window function parameters not yet supported: ${name}`,
-      at,
+      `DISTINCT in window function parameters not yet supported: ${callText(node)}`,
+      env.selectAt,
     )
   }
+  if (node.over !== undefined && node.filter !== undefined) {
+    fail('NOT_SUPPORTED', 'FILTER is not yet supported for window functions', env.selectAt)
+  }
 }
+
+const TREATING_NULLS = ['first_value', 'last_value', 'nth_value', 'lag', 'lead']
 
 function clausesOf(env: Environment, node: FunctionCall, name: string): CallClauses {
   const inner: Environment = { ...env, allowWindows: false, clause: `Clause of ${name}` }
@@ -177,7 +192,7 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
         )
   return {
     distinct: node.distinct,
-    orderBy: sortKeys(inner, node.orderBy),
+    orderBy: sortKeys({ ...inner, inAggregate: node.over === undefined }, node.orderBy),
     ...(filter === undefined ? {} : { filter }),
     ...(node.over === undefined ? {} : { over: windowPlan(env, node.over, name) }),
     nullTreatment:
@@ -189,22 +204,36 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
   }
 }
 
+/** DISTINCT leaves nothing to sort by but the arguments. */
+function checkDistinctOrder({ orderBy }: FunctionCall, args: Typed[], clauses: CallClauses): void {
+  const keys = new Set(args.map((arg) => keyOf(arg.kind === 'cast' && arg.implicit ? arg.value : arg)))
+  const wrong = clauses.orderBy.findIndex(({ value }) => !keys.has(keyOf(value)))
+  if (wrong === -1) return
+  throw new QueryError(
+    'EXPRESSION_NOT_IN_DISTINCT',
+    'For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments',
+    orderBy[wrong]!.at,
+  )
+}
+
 /** Checks that an aggregate or window call may stand here and notes it for the select around it. */
 function recordUse(
   env: Environment,
-  typed: Extract<Typed, { kind: 'call' }>,
+  typed: TypedOf<'call'>,
+  node: ExpressionOf<'call'>,
   before: { aggregates: number; windows: number },
 ): void {
   const { name, at } = typed
   const windowed = typed.clauses.over !== undefined
   if (typed.call.kind === 'scalar') return
-  if (windowed ? !env.allowWindows : !env.allowAggregates) {
+  if (windowed && env.inWindow !== undefined) {
     throw new QueryError(
-      'EXPRESSION_NOT_SCALAR',
-      `${env.clause} cannot contain aggregations, window functions or grouping operations: [${name}]`,
+      'NESTED_WINDOW',
+      `Cannot nest window functions or row pattern measures inside ${env.inWindow}`,
       at,
     )
   }
+  if (windowed ? !env.allowWindows : !env.allowAggregates) throw notScalar(env.clause, [{ node }], node)
   if (env.met.windows.length > before.windows) {
     const what = windowed ? 'window function' : 'aggregation'
     throw new QueryError('NESTED_WINDOW', `Cannot nest window functions inside ${what} '${name}'`, at)
@@ -212,6 +241,20 @@ function recordUse(
   if (!windowed && env.met.aggregates.length > before.aggregates) {
     throw new QueryError('NESTED_AGGREGATION', `Cannot nest aggregations inside aggregation '${name}'`, at)
   }
-  if (windowed) env.met.windows.push(typed)
-  else env.met.aggregates.push(typed)
+  if (windowed) env.met.windows.push({ node, typed })
+  else {
+    refuseOuterAggregate(env, typed)
+    env.met.aggregates.push({ node, typed })
+  }
+}
+
+/** An aggregate of nothing but columns from outside: the engine would take it for one of the query around. */
+function refuseOuterAggregate(env: Environment, { args, at }: TypedOf<'call'>): void {
+  const columns = args.flatMap(columnsOf)
+  if (columns.length === 0) return
+  const own = new Set(
+    ownFields(env.scope).flatMap(({ value }) => columnsOf(value).map(({ relation }) => relation)),
+  )
+  if (columns.some(({ relation }) => own.has(relation))) return
+  throw new QueryError('NOT_SUPPORTED', 'Given correlated subquery is not supported', at)
 }

@@ -39,8 +39,11 @@ export function resolveName(
   at: Position,
   inAggregate = false,
 ): Field | undefined {
+  const name = parts.at(-1)!.text.toLowerCase()
+  const path = parts.slice(0, -1)
   for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
-    const found = level.fields.filter((field) => matches(field, parts))
+    const called = byName(level.fields).get(name) ?? []
+    const found = path.length === 0 ? called : called.filter(({ qualifier }) => endsWith(qualifier, path))
     if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${dotted(parts)}' is ambiguous`, at)
     if (found.length === 1) {
       const { refused } = found[0]!
@@ -60,9 +63,22 @@ export function resolveName(
   return undefined
 }
 
-function matches(field: Field, parts: Identifier[]): boolean {
-  if (field.name === undefined || field.name.toLowerCase() !== parts.at(-1)!.text.toLowerCase()) return false
-  return parts.length === 1 || endsWith(field.qualifier, parts.slice(0, -1))
+const indexes = new WeakMap<readonly Field[], ReadonlyMap<string, Field[]>>()
+
+/** The fields by their names in lower case. Lists of fields are never changed, and asked again for every name. */
+function byName(fields: readonly Field[]): ReadonlyMap<string, Field[]> {
+  const known = indexes.get(fields)
+  if (known !== undefined) return known
+  const index = new Map<string, Field[]>()
+  for (const field of fields) {
+    if (field.name === undefined) continue
+    const name = field.name.toLowerCase()
+    const same = index.get(name)
+    if (same === undefined) index.set(name, [field])
+    else same.push(field)
+  }
+  indexes.set(fields, index)
+  return index
 }
 
 /** True when the qualifier of a field ends with the given path. */

@@ -11,8 +11,8 @@ import type { BodyPlan, OrderKey, OutputColumn, SelectPlan, Typed } from './plan
 import { relation, relationIds } from './relation.ts'
 import { type Field, newScope, type Scope } from './scope.ts'
 import { type Item, selectItems } from './select-items.ts'
-import { keyOf } from './walk.ts'
-import { orderable } from './windows.ts'
+import { keyOf, some } from './walk.ts'
+import { namedWindows, orderable } from './windows.ts'
 
 /** A query's body with its order; `wrapper` is the relation over its output that the order refers to, if not a select. */
 export type Body = { plan: BodyPlan; columns: OutputColumn[]; orderBy: OrderKey[]; wrapper?: number }
@@ -41,12 +41,26 @@ export function select(analyzer: Analyzer, node: Select, around: Around, orderBy
     items: items.map(({ value }) => value),
     from: from.plans,
     ...(where === undefined ? {} : { where }),
-    ...(sets === undefined ? {} : { groupBy: { sets } }),
+    ...groupByOf(sets, env, [...items, ...order.written]),
     ...(having === undefined ? {} : { having }),
   }
   const columns = items.map(({ name, value }) => ({ name, type: value.type }))
   return { plan: { kind: 'select', select: plan }, columns, orderBy: order.keys }
 }
+
+/** An aggregate that only its type was asked of is in no expression any more, and still makes one row of all. */
+function groupByOf(
+  sets: Typed[][] | undefined,
+  { met }: Environment,
+  written: { value: Typed }[],
+): Pick<SelectPlan, 'groupBy'> {
+  if (sets !== undefined) return { groupBy: { sets } }
+  const isMet = met.aggregates.length > 0
+  const isLeft = written.some(({ value }) => some(value, isAggregateCall))
+  return isMet && !isLeft ? { groupBy: { sets: [[]] } } : {}
+}
+
+const isAggregateCall = (typed: Typed): boolean => typed.kind === 'call' && typed.call.kind === 'aggregate'
 
 function havingCondition(env: Environment, node: Expression): Typed {
   const windows = env.met.windows.length
@@ -83,15 +97,8 @@ function sources(analyzer: Analyzer, node: Select, around: Around): Sources {
 }
 
 function selectEnvironment(env: Environment, node: Select): Environment {
-  const windows = new Map(node.windows.map(({ name, window }) => [name.text.toLowerCase(), window]))
-  if (windows.size < node.windows.length) {
-    throw new QueryError(
-      'INVALID_ARGUMENTS',
-      'WINDOW name specified more than once',
-      node.windows[0]!.name.at,
-    )
-  }
-  return { ...env, windows, allowAggregates: true, allowWindows: true, selectAt: node.at }
+  const inner: Environment = { ...env, allowAggregates: true, allowWindows: true, selectAt: node.at }
+  return { ...inner, windows: namedWindows(inner, node) }
 }
 
 type Order = { keys: OrderKey[]; written: Output[] }

@@ -1,6 +1,6 @@
 import { QueryError } from '../errors.ts'
 import { isComparable, isOrderable } from '../functions/resolve.ts'
-import type { Expression, Identifier, SortItem, WindowSpecification } from '../parse/ast.ts'
+import type { Expression, Identifier, Select, SortItem, WindowSpecification } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { framePlan } from './frames.ts'
@@ -36,7 +36,7 @@ export function windowPlan(
   over: WindowSpecification | Identifier,
   name: string,
 ): WindowPlan {
-  const inner: Environment = { ...env, allowWindows: false, clause: 'Window specification' }
+  const inner: Environment = { ...env, inWindow: 'window specification' }
   const merged = mergeNamed(env, over)
   if (['lag', 'lead'].includes(name)) {
     if (merged.orderBy.length === 0) {
@@ -67,42 +67,65 @@ function partitionKey(env: Environment, node: Expression): Typed {
   )
 }
 
-/** The specification with what it takes from the named windows it refers to. */
+/** The specification with what it takes from the named window it refers to; `known` are those that may be named. */
 function mergeNamed(
   env: Environment,
   over: WindowSpecification | Identifier,
-  seen: string[] = [],
+  known: Environment['windows'] = env.windows,
 ): WindowSpecification {
   const name = 'text' in over ? over : over.existing
   if (name === undefined) return over as WindowSpecification
-  const key = name.text.toLowerCase()
-  const found = env.windows.get(key)
-  if (found === undefined || seen.includes(key)) {
+  const base = known.get(name.text.toLowerCase())
+  if (base === undefined) {
     throw new QueryError('INVALID_WINDOW_REFERENCE', `Cannot resolve WINDOW name ${name.text}`, name.at)
   }
-  const base = mergeNamed(env, found, [...seen, key])
   if ('text' in over) return base
   if (over.partitionBy.length > 0) {
     throw new QueryError(
-      'INVALID_ARGUMENTS',
+      'INVALID_PARTITION_BY',
       'WINDOW specification with named WINDOW reference cannot specify PARTITION BY',
-      over.at,
+      over.partitionBy[0]!.at,
     )
   }
   if (base.orderBy.length > 0 && over.orderBy.length > 0) {
     throw new QueryError(
-      'INVALID_ARGUMENTS',
+      'INVALID_ORDER_BY',
       'Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY',
-      over.at,
+      over.orderAt ?? over.at,
     )
   }
-  const frame = over.frame ?? base.frame
+  if (base.frame !== undefined) {
+    throw new QueryError(
+      'INVALID_WINDOW_REFERENCE',
+      'Cannot reference named WINDOW containing frame specification',
+      name.at,
+    )
+  }
   const orderAt = over.orderAt ?? base.orderAt
   return {
     partitionBy: base.partitionBy,
     orderBy: over.orderBy.length > 0 ? over.orderBy : base.orderBy,
-    ...(frame === undefined ? {} : { frame }),
+    ...(over.frame === undefined ? {} : { frame: over.frame }),
     ...(orderAt === undefined ? {} : { orderAt }),
     at: over.at,
   }
+}
+
+/** The windows that a select names, each with what it takes from those before it. Also those that nothing uses are checked. */
+export function namedWindows(env: Environment, { windows }: Select): Environment['windows'] {
+  const known = new Map<string, WindowSpecification>()
+  for (const { name, window } of windows) {
+    const key = name.text.toLowerCase()
+    if (known.has(key)) {
+      throw new QueryError(
+        'DUPLICATE_WINDOW_NAME',
+        `WINDOW name '${name.text}' specified more than once`,
+        name.at,
+      )
+    }
+    const merged = mergeNamed(env, window, known)
+    known.set(key, merged)
+    windowPlan({ ...env, windows: known }, merged, '')
+  }
+  return known
 }

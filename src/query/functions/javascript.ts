@@ -11,6 +11,7 @@ import * as json from './json.ts'
 import * as jsonPath from './json-path/index.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
+import * as sketch from './sketch.ts'
 import * as string from './string.ts'
 import * as tdAgent from './td-agent.ts'
 import * as tdGeo from './td-geo.ts'
@@ -36,6 +37,7 @@ export const javascriptFunctions: JavaScriptFunction[] = [
   ...datetime.javascript,
   ...array.javascript,
   ...aggregate.javascript,
+  ...sketch.javascript,
   ...tdTime.javascript,
   ...tdMisc.javascript,
   ...tdAgent.javascript,

@@ -1,12 +1,6 @@
 /** Functions of Presto and of TD that this registry does not have, and why; the reference page lists them. */
 export const notOffered: readonly { name: string; reason: string }[] = [
   ...because(
-    'approximate sketches are not kept',
-    'approx_set empty_approx_set merge qdigest_agg value_at_quantile values_at_quantiles quantile_at_value tdigest_agg make_set_digest merge_set_digest jaccard_index intersection_cardinality hash_counts',
-  ),
-  ...because('its value depends on the layout of the data in Presto', 'checksum'),
-  ...because('a fold over rows has no form in the engine', 'reduce_agg'),
-  ...because(
     'machine learning',
     'classify features learn_classifier learn_libsvm_classifier learn_libsvm_regressor learn_regressor regress evaluate_classifier_predictions',
   ),
@@ -17,9 +11,10 @@ export const notOffered: readonly { name: string; reason: string }[] = [
   ...because('the engine has no addresses', 'contains_ip'),
   ...because('terminal output', 'color rgb bar render'),
   ...because('Teradata compatibility', 'index char2hexint to_char to_date to_timestamp'),
+  ...because('not yet', 'word_stem uuid version json_query json_value json_exists json_object json_array'),
   ...because(
-    'not yet',
-    'word_stem from_unixtime_nanos uuid version set_agg set_union json_query json_value json_exists json_object json_array regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
+    'not in Presto of this age',
+    'set_agg set_union bitwise_xor_agg map_union_sum destructure_tdigest trimmed_mean regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',
   ),
   ...because('Hive only', 'td_x_rank td_numeric_range td_pivot td_unpivot'),
   ...because('its algorithm is not public', 'smart_digest'),

@@ -11,6 +11,7 @@ import * as json from './json.ts'
 import * as map from './map.ts'
 import * as math from './math.ts'
 import * as regexp from './regexp.ts'
+import * as sketch from './sketch.ts'
 import * as string from './string.ts'
 import * as tdAgent from './td-agent.ts'
 import * as tdGeo from './td-geo.ts'
@@ -42,6 +43,7 @@ const families: Record<string, Family> = {
   map,
   aggregate,
   window,
+  sketch,
   'td-time': tdTime,
   'td-misc': tdMisc,
   'td-agent': tdAgent,

@@ -18,7 +18,9 @@ const offset = (name: string) =>
   windowed([`${name}(T) -> T`, `${name}(T, bigint) -> T`, `${name}(T, bigint, T) -> T`], (call) => {
     const [, distance] = call.args
     if (distance === undefined) return plain(call)
-    return `CASE WHEN ${distance} < 0 THEN ${fail(call, 'INVALID_FUNCTION_ARGUMENT', 'Offset must be at least 0')} ELSE ${plain(call)} END`
+    if (typeof call.constants[1] === 'bigint' && call.constants[1] >= 0n) return plain(call)
+    const invalid = (message: string): string => fail(call, 'INVALID_FUNCTION_ARGUMENT', message)
+    return `CASE WHEN ${distance} IS NULL THEN ${invalid('Offset must not be null')} WHEN ${distance} < 0 THEN ${invalid('Offset must be at least 0')} ELSE ${plain(call)} END`
   })
 
 export const definitions: FunctionDefinition[] = [

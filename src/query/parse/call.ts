@@ -60,19 +60,23 @@ function plainCall(name: QualifiedName, args: Expression[] = []): FunctionCall {
 }
 
 function withClauses(p: Parser, call: FunctionCall): FunctionCall {
-  if (at(p, 'FILTER', '(')) {
-    next(p)
-    call.filter = parenthesised(p, () => {
-      expect(p, 'WHERE')
-      return p.expression(p)
-    })
-  }
+  const filter = filterClause(p)
+  if (filter !== undefined) call.filter = filter
   if (take(p, 'IGNORE', 'NULLS')) call.nullTreatment = 'ignore'
   else if (take(p, 'RESPECT', 'NULLS')) call.nullTreatment = 'respect'
   const over = overClause(p)
   if (over !== undefined) call.over = over
   else if (call.nullTreatment !== undefined) throw unexpected(p, "'OVER'")
   return call
+}
+
+function filterClause(p: Parser): Expression | undefined {
+  if (!at(p, 'FILTER', '(')) return undefined
+  next(p)
+  return parenthesised(p, () => {
+    expect(p, 'WHERE')
+    return p.expression(p)
+  })
 }
 
 export function overClause(p: Parser): FunctionCall['over'] {
@@ -167,7 +171,7 @@ function normalize(p: Parser): Expression {
   })
 }
 
-/** LISTAGG(x, ',' ON OVERFLOW …) WITHIN GROUP (ORDER BY …): an aggregate with an order. Our text has no limit to overflow. */
+/** LISTAGG(x, ',' ON OVERFLOW …) WITHIN GROUP (ORDER BY …): an aggregate with an order, and no window. */
 function listagg(p: Parser): Expression {
   const start = p.index
   next(p)
@@ -177,8 +181,7 @@ function listagg(p: Parser): Expression {
     const value = p.expression(p)
     const at = peek(p).at
     const separator: Expression = { kind: 'string', value: take(p, ',') ? stringValue(p) : '', at }
-    overflow(p)
-    const result = called(p, start, 'listagg', [value, separator])
+    const result = called(p, start, 'listagg', [value, separator, ...overflow(p)])
     if (result.kind === 'call') result.call.distinct = distinct
     return result
   })
@@ -188,14 +191,22 @@ function listagg(p: Parser): Expression {
     return sortItems(p)
   })
   if (call.kind !== 'call') return call
-  return { ...call, call: withClauses(p, { ...call.call, orderBy }) }
+  const filter = filterClause(p)
+  return { ...call, call: { ...call.call, orderBy, ...(filter === undefined ? {} : { filter }) } }
 }
 
-function overflow(p: Parser): void {
-  if (!take(p, 'ON', 'OVERFLOW')) return
-  if (take(p, 'ERROR')) return
+/** What stands for the rest of a text too long, and whether to say how many that is; nothing when it is an error. */
+function overflow(p: Parser): Expression[] {
+  if (!take(p, 'ON', 'OVERFLOW')) return []
+  if (take(p, 'ERROR')) return []
   expect(p, 'TRUNCATE')
-  if (peek(p).kind === 'string') stringValue(p)
-  if (!take(p, 'WITH')) expect(p, 'WITHOUT')
+  const { at } = peek(p)
+  const filler = peek(p).kind === 'string' ? stringValue(p) : '...'
+  const counted = take(p, 'WITH')
+  if (!counted) expect(p, 'WITHOUT')
   expect(p, 'COUNT')
+  return [
+    { kind: 'string', value: filler, at },
+    { kind: 'boolean', value: counted, at },
+  ]
 }

@@ -23,9 +23,9 @@ export function expression(p: Parser): Expression {
 }
 
 function chain(p: Parser, word: 'AND' | 'OR', term: () => Expression): Expression {
+  const position = peek(p).at
   const first = term()
   if (!at(p, word)) return first
-  const position = peek(p).at
   const terms = [first]
   while (take(p, word)) terms.push(term())
   return { kind: word === 'AND' ? 'and' : 'or', terms, at: position }
