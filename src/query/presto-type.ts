@@ -41,6 +41,9 @@ export type SimpleKind =
 export type OpaqueKind = (typeof OPAQUE_KINDS)[number]
 const OPAQUE_KINDS = ['hyperloglog', 'p4hyperloglog', 'setdigest', 'tdigest'] as const
 
+/** Of char(n); a varchar without length is widened to this. */
+export const MAX_CHAR_LENGTH = 65_536
+
 /** Whether values are sketches: they cannot be compared, ordered or written as text. */
 export function isOpaque(type: PrestoType): boolean {
   return type.kind === 'qdigest' || (OPAQUE_KINDS as readonly string[]).includes(type.kind)

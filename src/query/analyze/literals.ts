@@ -1,5 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import { instantOf, localSecondsOf, offsetName, zoneOf } from '../functions/index.ts'
+import { readAddress } from '../ip-address.ts'
 import type { ExpressionOf, IntervalField, TypeName } from '../parse/ast.ts'
 import { INTERVAL_FIELDS } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
@@ -34,12 +35,12 @@ export function numberLiteral(node: ExpressionOf<'number'>): Typed {
   const value = BigInt(node.text)
   if (fits('integer', value)) return constant({ kind: 'integer' }, value, node.at)
   if (fits('bigint', value)) return constant({ kind: 'bigint' }, value, node.at)
-  throw new QueryError('INVALID_LITERAL', `Invalid numeric literal: ${node.text}`, node.at)
+  throw new QueryError('SYNTAX_ERROR', `Invalid numeric literal: ${node.text}`, node.at)
 }
 
 /** Precision and scale as Presto reads them off the digits: `1.50` is decimal(3,2), `0.05` decimal(2,2). */
 function decimalConstant(text: string, at: Position): Typed {
-  const found = /^\s*([+-]?)0*(\d*)(?:\.(\d*))?\s*$/.exec(text)
+  const found = /^([+-]?)0*(\d*)(?:\.(\d*))?$/.exec(text.replace(/(?<=\d)_(?=\d)/g, ''))
   if (found === null || !/\d/.test(text)) {
     throw new QueryError('INVALID_LITERAL', `Invalid decimal literal '${text}'`, at)
   }
@@ -73,7 +74,21 @@ export function typedLiteral(node: ExpressionOf<'typed-literal'>): Typed | undef
     case 'json':
       return jsonLiteral(value, at)
     case 'varchar':
-      return textConstant(value, at)
+      return constant({ kind: 'varchar' }, value, at)
+    case 'char':
+      return charLiteral(value, at)
+    case 'varbinary':
+      return constant(type, Buffer.from(value).toString('hex'), at)
+    case 'boolean':
+      return booleanLiteral(value, at)
+    case 'uuid':
+      if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) throw invalid('uuid', value, at)
+      return constant(type, value.toLowerCase(), at)
+    case 'ipaddress': {
+      const bytes = readAddress(value)
+      if (bytes === undefined) throw invalid('ipaddress', value, at)
+      return constant(type, bytes.toString('hex'), at)
+    }
     default:
       return undefined
   }
@@ -149,8 +164,20 @@ function timeLiteral(value: string, at: Position): Typed {
   return constant({ kind: 'time with time zone', precision, zone: offsetName(offsetSeconds) }, time.time, at)
 }
 
+/** Blanks at the end are none of its characters. */
+function charLiteral(value: string, at: Position): Typed {
+  const text = value.replace(/ +$/, '')
+  return constant({ kind: 'char', length: [...text].length }, text, at)
+}
+
+function booleanLiteral(value: string, at: Position): Typed {
+  if (/^(true|t|1)$/i.test(value)) return constant({ kind: 'boolean' }, true, at)
+  if (/^(false|f|0)$/i.test(value)) return constant({ kind: 'boolean' }, false, at)
+  throw invalid('boolean', value, at)
+}
+
 function integerLiteral(type: PrestoType, value: string, at: Position): Typed {
-  if (!/^\s*[+-]?\d+\s*$/.test(value) || !fits(type.kind, BigInt(value.trim().replace(/^\+/, '')))) {
+  if (!/^[+-]?\d+$/.test(value) || !fits(type.kind, BigInt(value.trim().replace(/^\+/, '')))) {
     throw invalid(type.kind, value, at)
   }
   return constant(type, BigInt(value.trim().replace(/^\+/, '')), at)
@@ -181,12 +208,17 @@ function jsonLiteral(value: string, at: Position): Typed {
 
 const MILLISECONDS = { day: 86_400_000n, hour: 3_600_000n, minute: 60_000n, second: 1000n }
 
+/** What the engine's intervals hold. */
+const MAX_MONTHS = 2n ** 31n - 1n
+const MAX_MILLISECONDS = (2n ** 63n - 1n) / 1000n
+
 /** Months of a year-month interval, milliseconds of a day-second one. */
 export function intervalLiteral(node: ExpressionOf<'interval'>): Typed {
   const type = intervalType(node.from)
   const amount = type.kind === 'interval year to month' ? months(node) : milliseconds(node)
-  if (amount === undefined)
-    throw new QueryError('INVALID_LITERAL', `Invalid INTERVAL value: ${node.value}`, node.at)
+  const largest = type.kind === 'interval year to month' ? MAX_MONTHS : MAX_MILLISECONDS
+  if (amount === undefined || amount > largest || amount < -largest)
+    throw new QueryError('INVALID_LITERAL', `'${node.value}' is not a valid INTERVAL literal`, node.at)
   return constant(type, node.negative ? -amount : amount, node.at)
 }
 
@@ -205,18 +237,28 @@ function milliseconds({ value, from, to }: ExpressionOf<'interval'>): bigint | u
   const fields = fieldsBetween(from, to)
   if (fields.length === 0) return undefined
   const separators: Record<string, string> = { day: ' +', hour: ':', minute: ':' }
+  // Fields at the end may be left out.
   const pattern = fields
-    .map((f): string => (f === 'second' ? '(\\d+(?:\\.\\d{1,3})?)' : '(\\d+)'))
-    .reduce((text, part, i) => text + separators[fields[i - 1]!] + part)
+    .map((field): string => (field === 'second' ? '(\\d+(?:\\.\\d{1,9})?)' : '(\\d+)'))
+    .reduceRight(
+      (rest, part, i) => (i === 0 ? part + rest : `(?:${separators[fields[i - 1]!]}${part}${rest})?`),
+      '',
+    )
   const found = new RegExp(`^\\s*([+-]?)${pattern}\\s*$`).exec(value)
   if (found === null) return undefined
   let total = 0n
   for (const [i, field] of fields.entries()) {
-    const text = found[i + 2]!
+    const text = found[i + 2] ?? '0'
     const unit = MILLISECONDS[field as keyof typeof MILLISECONDS]
-    total += field === 'second' ? BigInt(Math.round(Number(text) * 1000)) : BigInt(text) * unit
+    total += field === 'second' ? wholeMilliseconds(text) : BigInt(text) * unit
   }
   return found[1] === '-' ? -total : total
+}
+
+/** Digits beyond the third are cut. */
+function wholeMilliseconds(seconds: string): bigint {
+  const [whole = '0', fraction = ''] = seconds.split('.')
+  return BigInt(whole) * 1000n + BigInt(fraction.slice(0, 3).padEnd(3, '0'))
 }
 
 function fieldsBetween(from: IntervalField, to: IntervalField): IntervalField[] {

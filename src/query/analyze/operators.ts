@@ -1,4 +1,4 @@
-import type { Position, QueryError } from '../errors.ts'
+import { type Position, QueryError } from '../errors.ts'
 import { asDecimal, commonType, isInteger, isNumeric } from '../functions/coercion.ts'
 import { isMoment } from '../functions/index.ts'
 import { isComparable, isOrderable } from '../functions/resolve.ts'
@@ -99,13 +99,18 @@ function numberResult(operator: ArithmeticOperator, a: PrestoType, b: PrestoType
     case '-':
       return decimal(1 + max + Math.max(p1 - s1, p2 - s2), max)
     case '*':
-      if (s1 + s2 > 38) throw mismatch(`DECIMAL scale must be in range [0, precision (38)]: ${s1 + s2}`, at)
+      if (s1 + s2 > 38) throw scaleOutOfRange(s1 + s2, at)
       return decimal(p1 + p2, s1 + s2)
     case '/':
       return decimal(p1 + s2 + Math.max(0, s2 - s1), max)
     case '%':
       return decimal(Math.min(p1 - s1, p2 - s2) + max, max)
   }
+}
+
+function scaleOutOfRange(scale: number, at: Position): QueryError {
+  const message = `DECIMAL scale must be in range [0, precision (38)]: ${scale}`
+  return new QueryError('INVALID_FUNCTION_ARGUMENT', message, at)
 }
 
 const DAYS = 'interval day to second'
@@ -155,6 +160,9 @@ function fold(node: Extract<Typed, { kind: 'arithmetic' }>): Typed {
 export function sign(negative: boolean, value: Typed, at: Position): Typed {
   if (!isNumeric(value.type) && !isInterval(value.type) && value.type.kind !== 'unknown') {
     throw mismatch(`Cannot negate ${typeText(value.type)}`, at)
+  }
+  if (!negative && value.type.kind === 'decimal') {
+    throw mismatch(`Unary '+' operator cannot by applied to ${typeText(value.type)} type`, at)
   }
   if (!negative) return value
   if (value.kind === 'constant' && typeof value.value === 'bigint') {

@@ -1,6 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import type { TypeName } from '../parse/ast.ts'
-import { type PrestoType, type SimpleKind, typeText } from '../presto-type.ts'
+import { MAX_CHAR_LENGTH, type PrestoType, type SimpleKind, typeText } from '../presto-type.ts'
 
 const SIMPLE: Record<string, SimpleKind> = {
   boolean: 'boolean',
@@ -78,11 +78,15 @@ function genericType(name: Extract<TypeName, { kind: 'generic' }>): PrestoType {
         ? { kind: 'varchar', length: numbers[0]! }
         : fail(name)
     case 'char':
-      return numbers.length === parameters.length ? { kind: 'char', length: numbers[0] ?? 1 } : fail(name)
+      return numbers.length === parameters.length && (numbers[0] ?? 1) <= MAX_CHAR_LENGTH
+        ? { kind: 'char', length: numbers[0] ?? 1 }
+        : fail(name)
     case 'decimal':
     case 'dec':
     case 'numeric':
-      return decimalType(numbers[0] ?? 38, numbers[1] ?? 0, at)
+      return numbers.length === parameters.length
+        ? decimalType(numbers[0] ?? 38, numbers[1] ?? 0, at)
+        : fail(name)
     case 'timestamp':
     case 'time':
       return dateTimeType(name.name, numbers[0], false, at)
@@ -99,11 +103,15 @@ function genericType(name: Extract<TypeName, { kind: 'generic' }>): PrestoType {
 
 function decimalType(precision: number, scale: number, at: Position): PrestoType {
   if (precision < 1 || precision > 38) {
-    throw new QueryError('TYPE_MISMATCH', `DECIMAL precision must be in range [1, 38]: ${precision}`, at)
+    throw new QueryError(
+      'INVALID_FUNCTION_ARGUMENT',
+      `DECIMAL precision must be in range [1, 38]: ${precision}`,
+      at,
+    )
   }
   if (scale > precision) {
     throw new QueryError(
-      'TYPE_MISMATCH',
+      'INVALID_FUNCTION_ARGUMENT',
       `DECIMAL scale must be in range [0, precision (${precision})]: ${scale}`,
       at,
     )

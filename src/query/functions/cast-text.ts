@@ -1,4 +1,4 @@
-import { addressText } from '../ip-address.ts'
+import { addressText, readAddress } from '../ip-address.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { textLiteral } from './duck-type.ts'
 import {
@@ -13,6 +13,7 @@ import {
   zoneNameSql,
   zoneOfValue,
 } from './held-moments.ts'
+import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { doubleText, realText } from './text.ts'
 import type { CallContext, JavaScriptFunction } from './types.ts'
@@ -52,13 +53,27 @@ export function castText(sql: string, type: PrestoType, context: Pick<CallContex
       return timeText(sql, type.precision, type.precision)
     case 'ipaddress':
       return `p_address_text(${sql})`
+    case 'decimal':
+      return decimalText(sql, type)
     case 'interval day to second':
       return `p_day_interval_text(CAST(epoch_us(${sql}) AS BIGINT))`
     case 'interval year to month':
-      return `(CAST(datepart('year', ${sql}) AS VARCHAR) || '-' || CAST(datepart('month', ${sql}) AS VARCHAR))`
+      return monthIntervalText(sql)
     default:
       return `CAST(${sql} AS VARCHAR)`
   }
+}
+
+/** DuckDB writes no zero before the point of a decimal that has only places behind it. */
+function decimalText(sql: string, { precision, scale }: { precision: number; scale: number }): string {
+  if (scale < precision) return `CAST(${sql} AS VARCHAR)`
+  if (precision < 38) return `CAST(CAST(${sql} AS DECIMAL(${precision + 1},${scale})) AS VARCHAR)`
+  return `replace(CAST(${sql} AS VARCHAR), '.', '0.')`
+}
+
+function monthIntervalText(sql: string): string {
+  const months = `(datepart('year', ${sql}) * 12 + datepart('month', ${sql}))`
+  return `(CASE WHEN ${months} < 0 THEN '-' ELSE '' END || CAST(abs(${months}) // 12 AS VARCHAR) || '-' || CAST(abs(${months}) % 12 AS VARCHAR))`
 }
 
 /** A time held with `held` digits; more than six: picoseconds of the day. */
@@ -99,6 +114,11 @@ export function dayIntervalText(micros: bigint): string {
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_double_text(DOUBLE) -> VARCHAR', doubleText),
   pureFunction('p_real_text(FLOAT) -> VARCHAR', realText),
+  pureFunction('p_read_address(VARCHAR) -> BLOB', (text: string) => {
+    const bytes = readAddress(text)
+    if (bytes === undefined) throw fault('INVALID_CAST_ARGUMENT', `Cannot cast value to IPADDRESS: ${text}`)
+    return bytes
+  }),
   pureFunction('p_address_text(BLOB) -> VARCHAR', ({ bytes }: { bytes: Uint8Array }) => addressText(bytes)),
   pureFunction('p_day_interval_text(BIGINT) -> VARCHAR', dayIntervalText),
 ]

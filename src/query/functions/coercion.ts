@@ -1,4 +1,4 @@
-import { type PrestoType, typeText } from '../presto-type.ts'
+import { MAX_CHAR_LENGTH, type PrestoType, typeText } from '../presto-type.ts'
 
 /**
  * Presto's implicit coercions: only widening. Everything else needs a CAST in the text.
@@ -108,7 +108,7 @@ function commonText(a: PrestoType, b: PrestoType): PrestoType {
   const lengths = [a, b].map((type) => ('length' in type ? type.length : undefined))
   const length = lengths.includes(undefined) ? undefined : Math.max(...(lengths as number[]))
   if (a.kind === 'char' || b.kind === 'char') {
-    return length === undefined ? { kind: 'varchar' } : { kind: 'char', length }
+    return { kind: 'char', length: Math.min(length ?? MAX_CHAR_LENGTH, MAX_CHAR_LENGTH) }
   }
   return length === undefined ? { kind: 'varchar' } : { kind: 'varchar', length }
 }

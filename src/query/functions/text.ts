@@ -232,10 +232,17 @@ function codePointAt(bytes: Uint8Array, at: number, length: number): number {
 }
 
 /** Java's Double.toString: plain between 1e-3 and 1e7, else `1.0E10`. */
-export const doubleText = (value: number): string => javaNumber(value, String(Math.abs(value)))
+export const doubleText = (value: number): string =>
+  javaNumber(value, twoDigits(value, 1e-323) ?? String(Math.abs(value)))
+
+/** Java never writes fewer than two digits: of the smallest values there are, the second is not a zero. */
+const twoDigits = (value: number, smallest: number): string | undefined =>
+  value !== 0 && Math.abs(value) < smallest ? Math.abs(value).toPrecision(2) : undefined
 
 /** Java's Float.toString of a value that is a float. */
 export function realText(value: number): string {
+  const smallest = twoDigits(value, 2e-45)
+  if (smallest !== undefined) return javaNumber(value, smallest)
   for (let digits = 1; digits <= 9; digits++) {
     const text = value.toPrecision(digits)
     if (Math.fround(Number(text)) === value) return javaNumber(value, String(Math.abs(Number(text))))

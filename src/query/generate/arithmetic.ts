@@ -19,6 +19,7 @@ import {
   zoneNameSql,
   zoneOfValue,
 } from '../functions/index.ts'
+import type { PrestoType } from '../presto-type.ts'
 import type { Generator } from './generator.ts'
 import { once } from './once.ts'
 
@@ -48,7 +49,12 @@ function numberSql({ type, operator, right: divisor }: Arithmetic, left: string,
   if (divisor.kind === 'constant' && divisor.value !== null && divisor.value !== 0n)
     return divide(left, right)
   const error = raise('DIVISION_BY_ZERO', 'Division by zero', type)
-  return once([left, right] as const, (l, r) => `CASE WHEN ${r} = 0 THEN ${error} ELSE ${divide(l, r)} END`)
+  // DuckDB takes the remainder of the smallest number by -1 for an overflow.
+  const byMinusOne = (r: string): string => (operator === '%' ? ` WHEN ${r} = -1 THEN CAST(0 AS ${duck})` : '')
+  return once(
+    [left, right] as const,
+    (l, r) => `CASE WHEN ${r} = 0 THEN ${error}${byMinusOne(r)} ELSE ${divide(l, r)} END`,
+  )
 }
 
 /** Division and remainder are exact and round half up: by BigInt in JavaScript, never by DOUBLE. */
@@ -157,11 +163,19 @@ function wholeDays(value: unknown): boolean {
   return value === null || (typeof value === 'bigint' && value % 86_400_000n === 0n)
 }
 
+/** What is left of a month, or of a millisecond, is cut. */
 function scaledSql({ type, operator, left: a }: Arithmetic, left: string, right: string): string {
-  const [interval, factor] = isNumeric(a.type) ? [right, left] : [left, right]
+  const [interval, number] = isNumeric(a.type) ? [right, left] : [left, right]
+  const factor = `CAST(${number} AS DOUBLE)`
+  if (operator === '*') return scaledBy(type, interval, `* ${factor}`)
+  const error = raise('INVALID_FUNCTION_ARGUMENT', 'Cannot divide by double 0.0', type)
+  return `CASE WHEN ${factor} = 0 THEN ${error} ELSE ${scaledBy(type, interval, `/ ${factor}`)} END`
+}
+
+function scaledBy(type: PrestoType, interval: string, by: string): string {
   if (type.kind === 'interval year to month') {
     const months = `(datepart('year', ${interval}) * 12 + datepart('month', ${interval}))`
-    return `to_months(CAST(round(${months} ${operator} ${factor}) AS INTEGER))`
+    return `to_months(CAST(trunc(${months} ${by}) AS INTEGER))`
   }
-  return `to_microseconds(CAST(round(epoch_us(${interval}) ${operator} ${factor}) AS BIGINT))`
+  return `to_milliseconds(CAST(trunc(epoch_us(${interval}) // 1000 ${by}) AS BIGINT))`
 }

@@ -1,20 +1,12 @@
 import { type Position, QueryError } from '../errors.ts'
-import {
-  castText,
-  duckType,
-  isInteger,
-  isMoment,
-  isNumeric,
-  type MomentType,
-  raiseSql,
-  rowField,
-  sameType,
-} from '../functions/index.ts'
+import { duckType, isMoment, type MomentType, rowField, sameType } from '../functions/index.ts'
 import type { CallContext } from '../functions/types.ts'
 import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
 import { momentCast, momentFromText } from './moment-casts.ts'
+import { toBoolean, toDecimal, toFloat, toInteger } from './number-casts.ts'
 import { once } from './once.ts'
+import { toAddress, toBytes, toChar, toUuid, toVarchar } from './text-casts.ts'
 
 export type CastPlace = {
   /** A widening: never truncates, never fails. */
@@ -47,23 +39,27 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
   if (from.kind === 'json' && to.kind !== 'varchar' && to.kind !== 'char') return fromJson(sql, to)
   switch (to.kind) {
     case 'varchar':
-      return toText(sql, from, to.length, place)
+      return toVarchar(sql, from, to.length, place.implicit, place.context)
     case 'char':
-      return from.kind === 'varchar' || from.kind === 'char'
-        ? `rpad(left(${sql}, ${to.length}), ${to.length}, ' ')`
-        : undefined
+      return toChar(sql, from, to.length)
+    case 'varbinary':
+      return toBytes(sql, from)
+    case 'uuid':
+      return toUuid(sql, from)
+    case 'ipaddress':
+      return toAddress(sql, from)
     case 'boolean':
       return toBoolean(sql, from)
     case 'tinyint':
     case 'smallint':
     case 'integer':
     case 'bigint':
-      return toInteger(sql, from, to)
+      return toInteger(sql, from, to, place.context)
     case 'real':
     case 'double':
       return toFloat(sql, from, to)
     case 'decimal':
-      return toDecimal(sql, from, to)
+      return toDecimal(sql, from, to, place.context)
     case 'date':
     case 'time':
     case 'time with time zone':
@@ -82,87 +78,11 @@ function sketchCast(sql: string, from: PrestoType, to: PrestoType): string | und
   return alike ? sql : undefined
 }
 
-const isText = (type: PrestoType): boolean => type.kind === 'varchar' || type.kind === 'char'
-
-/** Text that becomes longer than varchar(n) is cut when it was text before; a number that does not fit is an error. */
-function toText(
-  sql: string,
-  from: PrestoType,
-  length: number | undefined,
-  place: CastPlace,
-): string | undefined {
-  if (['varbinary', 'array', 'map', 'row'].includes(from.kind)) return undefined
-  const text = castText(sql, from, place.context)
-  if (length === undefined || place.implicit) return text
-  if (isText(from)) {
-    const own = 'length' in from ? from.length : undefined
-    return own !== undefined && own <= length ? text : `left(${text}, ${length})`
-  }
-  const error = raiseSql(
-    'INVALID_CAST_ARGUMENT',
-    `'Value ' || ${text} || ' cannot be represented as varchar(${length})'`,
-    { kind: 'varchar' },
-  )
-  return `CASE WHEN length(${text}) > ${length} THEN ${error} ELSE ${text} END`
-}
-
-function cannotCast(sql: string, to: PrestoType): string {
-  const names: Record<string, string> = {
-    integer: 'INT',
-    bigint: 'BIGINT',
-    smallint: 'SMALLINT',
-    tinyint: 'TINYINT',
-  }
-  const name = names[to.kind] ?? typeText(to).toUpperCase()
-  return raiseSql('INVALID_CAST_ARGUMENT', `'Cannot cast ''' || ${sql} || ''' to ${name}'`, to)
-}
-
-/** Text must match a pattern before DuckDB, which takes more than Presto does, may read it. */
-function fromText(sql: string, pattern: string, to: PrestoType, read = `trim(${sql})`): string {
-  const error = cannotCast(sql, to)
-  const value = `coalesce(TRY_CAST(${read} AS ${duckType(to)}), ${error})`
-  return `CASE WHEN NOT regexp_full_match(${sql}, '${pattern}') THEN ${error} WHEN ${sql} IS NOT NULL THEN ${value} END`
-}
-
-function toBoolean(sql: string, from: PrestoType): string | undefined {
-  if (isNumeric(from)) return `(${sql} <> 0)`
-  if (!isText(from)) return undefined
-  const error = cannotCast(sql, { kind: 'boolean' })
-  return `CASE lower(${sql}) WHEN 't' THEN true WHEN 'true' THEN true WHEN '1' THEN true WHEN 'f' THEN false WHEN 'false' THEN false WHEN '0' THEN false ELSE CASE WHEN ${sql} IS NOT NULL THEN ${error} END END`
-}
-
-function toInteger(sql: string, from: PrestoType, to: PrestoType): string | undefined {
-  const duck = duckType(to)
-  if (isText(from)) return fromText(sql, '\\s*[+-]?[0-9]+\\s*', to)
-  if (from.kind === 'boolean' || isInteger(from) || from.kind === 'decimal') return `CAST(${sql} AS ${duck})`
-  if (from.kind !== 'double' && from.kind !== 'real') return undefined
-  const error = raiseSql(
-    'INVALID_CAST_ARGUMENT',
-    `'Cannot cast ' || p_double_text(CAST(${sql} AS DOUBLE)) || ' to ${to.kind}'`,
-    to,
-  )
-  return `CASE WHEN isnan(${sql}) OR isinf(${sql}) THEN ${error} ELSE CAST(round(${sql}) AS ${duck}) END`
-}
-
-const FLOAT = '\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?\\s*|\\s*[+-]?(NaN|Infinity)\\s*'
-
-function toFloat(sql: string, from: PrestoType, to: PrestoType): string | undefined {
-  const duck = duckType(to)
-  if (isText(from)) return fromText(sql, FLOAT, to, `rtrim(trim(${sql}), 'dDfF')`)
-  return from.kind === 'boolean' || isNumeric(from) ? `CAST(${sql} AS ${duck})` : undefined
-}
-
-function toDecimal(sql: string, from: PrestoType, to: PrestoType): string | undefined {
-  const duck = duckType(to)
-  if (isText(from)) return fromText(sql, '\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)\\s*', to)
-  return from.kind === 'boolean' || isNumeric(from) ? `CAST(${sql} AS ${duck})` : undefined
-}
-
 const YEARS_OF_FOUR_DIGITS = '\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*'
 
 function toMoment(sql: string, from: PrestoType, to: MomentType, context: CallContext): string | undefined {
   if (isMoment(from)) return momentCast(sql, from, to, context)
-  if (!isText(from)) return undefined
+  if (from.kind !== 'varchar') return undefined
   if (to.kind !== 'date') return momentFromText(sql, to, context)
   const careful = `make_date(CAST(p_read_date(${sql}) AS INTEGER))`
   const quick = `TRY_CAST(trim(${sql}) AS DATE)`

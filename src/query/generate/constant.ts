@@ -31,6 +31,9 @@ export function constantSql({ type, value }: TypedOf<'constant'>, sessionZone: s
       return `unhex(${textLiteral(text)})`
     case 'ipaddress':
       return `unhex(${textLiteral(text)})`
+    case 'real':
+    case 'double':
+      return `CAST('${Object.is(value, -0) ? '-0.0' : text}' AS ${duckType(type)})`
     case 'date':
       return /^\d{4}-/.test(text) ? `CAST(${textLiteral(text)} AS DATE)` : `make_date(${dayNumber(text)})`
     case 'time':

@@ -7,6 +7,7 @@ import { castSql } from './casts.ts'
 import { comparisonSql, distinctSql, inSql, quantifiedSql } from './comparison.ts'
 import { constantSql } from './constant.ts'
 import type { Generator } from './generator.ts'
+import { betweenWithNaN, inWithNaN, withNaN } from './nan.ts'
 import { bounded, once } from './once.ts'
 import { tryCastSql, trySql } from './try.ts'
 
@@ -33,7 +34,7 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'negate':
       return `(-${of(typed.value)})`
     case 'comparison':
-      return comparisonSql(typed.operator, of(typed.left), of(typed.right), typed.left.type)
+      return comparisonOf(g, typed)
     case 'distinct-from':
       return distinctSql(of(typed.left), of(typed.right), typed.left.type)
     case 'and':
@@ -44,9 +45,9 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'is-null':
       return `(${of(typed.value)} IS NULL)`
     case 'between':
-      return `(${of(typed.value)} BETWEEN ${of(typed.low)} AND ${of(typed.high)})`
+      return betweenOf(g, typed)
     case 'in':
-      return inSql(of(typed.value), typed.items.map(of), typed.value.type)
+      return inWithNaN(typed, inSql(of(typed.value), typed.items.map(of), typed.value.type), of(typed.value))
     case 'like':
       return likeSql(g, typed)
     case 'concat':
@@ -82,6 +83,27 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'quantified':
       return quantifiedSql(typed, of(typed.value), comparedQuery(g, typed))
   }
+}
+
+function comparisonOf(g: Generator, typed: TypedOf<'comparison'>): string {
+  const [left, right] = [expressionSql(g, typed.left), expressionSql(g, typed.right)]
+  return withNaN(typed, comparisonSql(typed.operator, left, right, typed.left.type), left, right)
+}
+
+/** Values that are compared member by member are compared twice. */
+function betweenOf(g: Generator, typed: TypedOf<'between'>): string {
+  const [value, low, high] = [typed.value, typed.low, typed.high].map((part) => expressionSql(g, part)) as [
+    string,
+    string,
+    string,
+  ]
+  const { type } = typed.value
+  if (type.kind !== 'array' && type.kind !== 'row')
+    return betweenWithNaN(typed, `(${value} BETWEEN ${low} AND ${high})`, value)
+  return once(
+    [value, low, high] as const,
+    (v, l, h) => `(${comparisonSql('>=', v, l, type)} AND ${comparisonSql('<=', v, h, type)})`,
+  )
 }
 
 function columnSql(g: Generator, { relation, column }: TypedOf<'column'>): string {

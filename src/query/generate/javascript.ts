@@ -1,6 +1,6 @@
 import { QueryError } from '../errors.ts'
 import type { JavaScriptFunction } from '../functions/types.ts'
-import { divide, modulo, multiply } from './decimals.ts'
+import { divide, modulo, multiply, readDecimal } from './decimals.ts'
 import type { Shape } from './json-casts.ts'
 import { jsonShape } from './json-shape.ts'
 import * as read from './read-moments.ts'
@@ -49,6 +49,7 @@ export const generatorFunctions: JavaScriptFunction[] = [
   reader('p_read_time', ['VARCHAR', 'INTEGER'], 'BIGINT', read.readTimeOfDay),
   reader('p_read_zoned_time', ['VARCHAR', 'VARCHAR', 'INTEGER'], 'BIGINT', read.readZonedTime),
   reader('p_offset_in', ['VARCHAR', 'VARCHAR'], 'VARCHAR', read.offsetIn),
+  reader('p_read_decimal', ['VARCHAR', 'INTEGER', 'INTEGER'], 'VARCHAR', readDecimal),
   { name: 'p_decimal_divide', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(divide) },
   { name: 'p_decimal_modulo', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(modulo) },
   { name: 'p_decimal_multiply', parameters: DECIMAL, returns: 'VARCHAR', pure: true, run: carried(multiply) },

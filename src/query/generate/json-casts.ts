@@ -18,18 +18,18 @@ function jsonText(sql: string, type: PrestoType, context: CallContext, depth: nu
     case 'smallint':
     case 'integer':
     case 'bigint':
-    case 'decimal':
       return `CAST(${sql} AS VARCHAR)`
-    case 'real':
-    case 'double':
+    case 'decimal':
       return castText(sql, type, context)
+    case 'real':
+    case 'double': {
+      const text = castText(sql, type, context)
+      return `CASE WHEN isfinite(${sql}) THEN ${text} ELSE '"' || ${text} || '"' END`
+    }
     case 'varchar':
-    case 'char':
       return `CAST(to_json(${sql}) AS VARCHAR)`
     case 'date':
-    case 'time':
     case 'timestamp':
-    case 'timestamp with time zone':
       return `CAST(to_json(${castText(sql, type, context)}) AS VARCHAR)`
     case 'array':
       return listText(sql, type.element, context, depth)
