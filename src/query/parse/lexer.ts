@@ -58,16 +58,17 @@ function readOne(lexer: Lexer, into: Lexed): void {
     return
   }
   const at = positionOf(lexer)
-  into.tokens.push({ ...readToken(lexer, at), at })
+  const { kind, text, value } = readToken(lexer, at)
+  into.tokens.push({ kind, text, value, at })
 }
 
 /** Takes the text that a sticky expression matches at the present place. */
 function match(lexer: Lexer, expression: RegExp): string | undefined {
-  expression.lastIndex = lexer.offset
-  const found = expression.exec(lexer.text)
-  if (found === null) return undefined
-  advance(lexer, lexer.offset + found[0].length)
-  return found[0]
+  const { offset } = lexer
+  expression.lastIndex = offset
+  if (!expression.test(lexer.text)) return undefined
+  advance(lexer, expression.lastIndex)
+  return lexer.text.slice(offset, lexer.offset)
 }
 
 function advance(lexer: Lexer, to: number): void {
@@ -110,7 +111,7 @@ function readToken(lexer: Lexer, at: Position): Content {
       at,
     )
   }
-  if (/[0-9]/.test(first) || (first === '.' && /[0-9]/.test(next ?? ''))) return number(lexer, at)
+  if (isDigit(first) || (first === '.' && isDigit(next))) return number(lexer, at)
   const word = match(lexer, WORD)
   if (word !== undefined) return { kind: 'word', text: word, value: word.toUpperCase() }
   const operator = match(lexer, OPERATOR)
@@ -119,6 +120,9 @@ function readToken(lexer: Lexer, at: Position): Content {
   const character = String.fromCodePoint(text.codePointAt(offset)!)
   throw new QueryError('SYNTAX_ERROR', `mismatched input '${character}'. Expecting: <token>`, at)
 }
+
+const isDigit = (character: string | undefined) =>
+  character !== undefined && character >= '0' && character <= '9'
 
 /** Text between quotes; a doubled quote stands for one. `prefix` characters come before the first quote. */
 function quoted(lexer: Lexer, quote: string, kind: TokenKind, prefix: number, at: Position): Content {

@@ -61,12 +61,10 @@ function binary(p: Parser): Expression {
 
 /** A plain or Unicode string; the latter with its UESCAPE character. */
 export function stringValue(p: Parser): string {
-  const token = next(p)
+  const token = peek(p)
+  if (token.kind !== 'string' && token.kind !== 'unicode-string') throw unexpected(p, '<string>')
+  next(p)
   if (token.kind === 'string') return token.value
-  if (token.kind !== 'unicode-string') {
-    p.index -= 1
-    throw unexpected(p, '<string>')
-  }
   let marker = '\\'
   if (take(p, 'UESCAPE')) {
     const character = next(p)

@@ -9,10 +9,10 @@ export function parametersIn(node: unknown): Position[] {
 }
 
 function visit(node: unknown, found: Position[]): void {
+  if (typeof node !== 'object' || node === null) return
   if (Array.isArray(node)) for (const item of node) visit(item, found)
   else if (isParameter(node)) found.push(node.at)
-  else if (typeof node === 'object' && node !== null)
-    for (const value of Object.values(node)) visit(value, found)
+  else for (const key in node) if (key !== 'at') visit((node as Record<string, unknown>)[key], found)
 }
 
 /** The same tree with what `valueFor` gives in the place of each `?`. */

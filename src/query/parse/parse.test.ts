@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import type { QueryError } from '../errors.ts'
 import { parseScript } from './index.ts'
@@ -12,11 +13,24 @@ const messageOf = (text: string): string => {
   return assert.fail('parsed')
 }
 
+describe('the facts of parse/messages.cases.json', async () => {
+  type Fact = { sql: string; message: string }
+  const text = await readFile(new URL('messages.cases.json', import.meta.url), 'utf8')
+  for (const { sql, message } of JSON.parse(text) as Fact[])
+    test(sql, () => assert.equal(messageOf(sql), message))
+})
+
 describe('the parser', () => {
   test('says what stands where something else was due, as Presto does', () => {
-    assert.equal(messageOf('select * frm t'), "line 1:10: mismatched input 'frm'. Expecting: <EOF>")
-    assert.equal(messageOf('select a\nfrom'), "line 2:5: mismatched input '<EOF>'. Expecting: <identifier>")
-    assert.equal(messageOf('select cast(a bigint)'), "line 1:15: mismatched input 'bigint'. Expecting: 'AS'")
+    assert.match(
+      messageOf('select * frm t'),
+      /^line 1:10: mismatched input 'frm'. Expecting: ',', .*, <EOF>$/,
+    )
+    assert.match(
+      messageOf('select a\nfrom'),
+      /^line 2:5: mismatched input '<EOF>'. Expecting: .*<identifier>$/,
+    )
+    assert.match(messageOf('select cast(a bigint)'), /^line 1:15: mismatched input 'bigint'. Expecting: .*'AS'/)
   })
 
   test('counts columns in UTF-16 units and lines by newlines of either kind', () => {

@@ -178,7 +178,7 @@ export function matchOpenings(tokens: Token[]): Int32Array {
 
 export function list<T>(p: Parser, item: () => T): T[] {
   const items = [item()]
-  while (take(p, ',')) items.push(item())
+  while (option(p, ',')) items.push(item())
   return items
 }
 

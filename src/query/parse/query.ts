@@ -10,6 +10,7 @@ import type {
 } from './ast.ts'
 import {
   at,
+  could,
   expect,
   holdsQuery,
   identifier,
@@ -18,6 +19,7 @@ import {
   list,
   nested,
   next,
+  option,
   type Parser,
   parenthesised,
   peek,
@@ -51,18 +53,24 @@ function queryNoWith(p: Parser): Omit<Query, 'with'> {
   const position = peek(p).at
   const body = unions(p)
   const orderAt = peek(p).at
-  const orderBy = take(p, 'ORDER', 'BY') ? sortItems(p) : []
+  const orderBy = ordered(p) ? sortItems(p) : []
   const result: Omit<Query, 'with'> = { body, orderBy, at: position }
   if (orderBy.length > 0) result.orderAt = orderAt
-  if (take(p, 'OFFSET')) {
+  if (option(p, 'OFFSET')) {
     result.offset = rowCount(p)
     if (!take(p, 'ROWS')) take(p, 'ROW')
   }
   const limitAt = peek(p).at
-  if (take(p, 'LIMIT')) {
+  if (option(p, 'LIMIT')) {
     if (!take(p, 'ALL')) result.limit = { count: rowCount(p), withTies: false, at: limitAt }
-  } else if (take(p, 'FETCH')) result.limit = { ...fetchFirst(p), isFetch: true, at: limitAt }
+  } else if (option(p, 'FETCH')) result.limit = { ...fetchFirst(p), isFetch: true, at: limitAt }
   return result
+}
+
+function ordered(p: Parser): boolean {
+  if (!option(p, 'ORDER')) return false
+  expect(p, 'BY')
+  return true
 }
 
 function fetchFirst(p: Parser): { count?: Expression; withTies: boolean } {
@@ -94,7 +102,7 @@ function setOperations(p: Parser, words: string[], input: () => QueryBody): Quer
     const token = next(p)
     const operation = token.value.toLowerCase() as 'union' | 'intersect' | 'except'
     const all = take(p, 'ALL')
-    if (!all) take(p, 'DISTINCT')
+    if (!all && !take(p, 'DISTINCT')) could(p, "'ALL'", "'DISTINCT'")
     const right = input()
     if (chained && left.kind === 'set' && left.operation === operation && left.all === all) {
       left.inputs.push(right)
@@ -106,6 +114,7 @@ function setOperations(p: Parser, words: string[], input: () => QueryBody): Quer
     p.depth += 1
   }
   p.depth = depth
+  could(p, ...words.map((word) => `'${word}'`))
   return left
 }
 
@@ -127,15 +136,16 @@ function queryNoWithOrWith(p: Parser): Query {
 
 function select(p: Parser): Select {
   const position = expect(p, 'SELECT')
-  const distinct = take(p, 'DISTINCT')
-  if (!distinct) take(p, 'ALL')
+  const distinct = option(p, 'DISTINCT')
+  if (!distinct) option(p, 'ALL')
   const items = list(p, () => selectItem(p))
   const result: Select = { distinct, items, from: [], windows: [], at: position }
-  if (take(p, 'FROM')) result.from = list(p, () => relation(p))
-  if (take(p, 'WHERE')) result.where = p.expression(p)
-  if (at(p, 'GROUP', 'BY')) result.groupBy = groupBy(p)
-  if (take(p, 'HAVING')) result.having = p.expression(p)
-  if (take(p, 'WINDOW')) result.windows = list(p, () => windowDefinition(p))
+  if (option(p, 'FROM')) result.from = list(p, () => relation(p))
+  if (option(p, 'WHERE')) result.where = p.expression(p)
+  if (at(p, 'GROUP')) result.groupBy = groupBy(p)
+  else could(p, "'GROUP'")
+  if (option(p, 'HAVING')) result.having = p.expression(p)
+  if (option(p, 'WINDOW')) result.windows = list(p, () => windowDefinition(p))
   return result
 }
 
@@ -147,7 +157,7 @@ function windowDefinition(p: Parser): Select['windows'][number] {
 
 function selectItem(p: Parser): SelectItem {
   const token = peek(p)
-  if (take(p, '*')) return { kind: 'all', at: token.at }
+  if (option(p, '*')) return { kind: 'all', at: token.at }
   const value = p.expression(p)
   if (take(p, '.', '*')) {
     const aliases =
@@ -155,14 +165,18 @@ function selectItem(p: Parser): SelectItem {
     return { kind: 'all-of', base: value, ...(aliases === undefined ? {} : { aliases }), at: token.at }
   }
   const explicit = take(p, 'AS')
-  if (!explicit && !aliasFollows(p)) return { kind: 'expression', value, at: token.at }
+  if (!explicit && !aliasFollows(p)) {
+    could(p, "'AS'", '<identifier>')
+    return { kind: 'expression', value, at: token.at }
+  }
   return { kind: 'expression', value, alias: identifier(p), at: token.at }
 }
 
 function groupBy(p: Parser): GroupBy {
   const position = expect(p, 'GROUP', 'BY')
   const distinct = take(p, 'DISTINCT')
-  if (!distinct && !isOperator(peek(p, 1), ',', '.')) take(p, 'ALL')
+  if (!distinct && !isOperator(peek(p, 1), ',', '.') && !take(p, 'ALL'))
+    could(p, "'('", "'ALL'", "'CUBE'", "'DISTINCT'", "'GROUPING'", "'ROLLUP'")
   return { distinct, elements: list(p, () => groupingElement(p)), at: position }
 }
 

@@ -2,6 +2,7 @@ import { QueryError } from '../errors.ts'
 import type { Identifier, JoinType, Relation } from './ast.ts'
 import {
   at,
+  could,
   expect,
   holdsQuery,
   identifier,
@@ -10,6 +11,7 @@ import {
   isWord,
   list,
   nested,
+  option,
   type Parser,
   parenthesised,
   peek,
@@ -24,6 +26,7 @@ export function relation(p: Parser): Relation {
     let left = sampled(p)
     const { depth } = p
     for (;;) {
+      could(p, ...JOINS)
       const joined = join(p, left)
       if (joined === undefined) break
       left = joined
@@ -34,9 +37,12 @@ export function relation(p: Parser): Relation {
   })
 }
 
+const JOINS = ["'CROSS'", "'FULL'", "'INNER'", "'JOIN'", "'LEFT'", "'NATURAL'", "'RIGHT'"]
+
 function join(p: Parser, left: Relation): Relation | undefined {
   const position = left.at
-  if (take(p, 'CROSS', 'JOIN')) {
+  if (at(p, 'CROSS')) {
+    expect(p, 'CROSS', 'JOIN')
     return { kind: 'join', type: 'cross', left, right: sampled(p), criteria: { kind: 'none' }, at: position }
   }
   const natural = at(p, 'NATURAL')
@@ -56,19 +62,7 @@ function join(p: Parser, left: Relation): Relation | undefined {
       at: position,
     }
   }
-  if (!take(p, 'USING'))
-    throw unexpected(
-      p,
-      "'ON'",
-      "'USING'",
-      "'CROSS'",
-      "'INNER'",
-      "'JOIN'",
-      "'LEFT'",
-      "'NATURAL'",
-      "'RIGHT'",
-      "'FULL'",
-    )
+  if (!take(p, 'USING')) throw unexpected(p, "'ON'", "'USING'")
   const columns = parenthesised(p, () => list(p, () => identifier(p)))
   return { kind: 'join', type, left, right, criteria: { kind: 'using', columns }, at: position }
 }
@@ -80,14 +74,14 @@ function joinType(p: Parser, ahead: number): JoinType | undefined {
   p.index += ahead
   if (take(p, 'JOIN')) return 'inner'
   p.index += 1
-  if (word.value !== 'INNER') take(p, 'OUTER')
+  if (word.value !== 'INNER') option(p, 'OUTER')
   expect(p, 'JOIN')
   return word.value.toLowerCase() as JoinType
 }
 
 function sampled(p: Parser): Relation {
   const relation = aliased(p)
-  if (!take(p, 'TABLESAMPLE')) return relation
+  if (!option(p, 'TABLESAMPLE')) return relation
   const method = take(p, 'BERNOULLI') ? 'bernoulli' : 'system'
   if (method === 'system') expect(p, 'SYSTEM')
   const percentage = parenthesised(p, () => p.expression(p))
@@ -100,8 +94,12 @@ function aliased(p: Parser): Relation {
     throw new QueryError('NOT_SUPPORTED', 'MATCH_RECOGNIZE is not supported', peek(p).at)
   }
   const explicit = take(p, 'AS')
-  if (!explicit && !aliasFollows(p)) return inner
+  if (!explicit && !aliasFollows(p)) {
+    could(p, "'AS'", "'MATCH_RECOGNIZE'", '<identifier>')
+    return inner
+  }
   const alias = identifier(p)
+  if (!at(p, '(')) could(p, "'('", "'MATCH_RECOGNIZE'")
   const columns: Identifier[] | undefined = at(p, '(')
     ? parenthesised(p, () => list(p, () => identifier(p)))
     : undefined
@@ -141,6 +139,7 @@ function relationPrimary(p: Parser): Relation {
     return { kind: 'subquery', query: parenthesised(p, () => p.query(p)), at: token.at }
   }
   if (isOperator(token, '(')) return parenthesised(p, () => relation(p))
+  could(p, "'('", "'JSON_TABLE'", "'LATERAL'", "'TABLE'", "'UNNEST'")
   const name = qualifiedName(p)
   if (at(p, 'FOR')) throw new QueryError('NOT_SUPPORTED', 'Versioned tables are not supported', peek(p).at)
   return { kind: 'table', name, at: name.at }

@@ -2,6 +2,7 @@ import type { Identifier, LikePattern, QualifiedName, Statement } from './ast.ts
 import { stringValue } from './literal.ts'
 import {
   at,
+  could,
   expect,
   holdsQuery,
   identifier,
@@ -64,6 +65,7 @@ export function show(p: Parser): Statement {
     SESSION: () => ({ kind: 'show-session', ...like(p), at: position }),
     STATS: () => {
       expect(p, 'FOR')
+      could(p, "'('")
       if (!at(p, '(')) return { kind: 'show-stats', of: { table: qualifiedName(p) }, at: position }
       if (!holdsQuery(p, p.index)) {
         expect(p, '(')
