@@ -56,6 +56,8 @@ function localText(atMs: number, zone: string): { text: string; milliseconds: nu
   return { text, milliseconds: new Date(atMs).getUTCMilliseconds() }
 }
 
+const DAYS = ['date', 'timestamp', 'timestamp with time zone']
+const CLOCKS = ['time', 'time with time zone', 'timestamp', 'timestamp with time zone']
 const EXTRACTED: Record<string, string> = {
   year: 'year',
   quarter: 'quarter',
@@ -76,11 +78,25 @@ const EXTRACTED: Record<string, string> = {
   timezone_hour: 'timezone_hour',
 }
 
+/** What the fields of EXTRACT may be taken from; every other field from days and timestamps. */
+const EXTRACTED_FROM: Record<string, string[]> = {
+  year: [...DAYS, 'interval year to month'],
+  month: [...DAYS, 'interval year to month'],
+  day: [...DAYS, 'interval day to second'],
+  hour: [...CLOCKS, 'interval day to second'],
+  minute: [...CLOCKS, 'interval day to second'],
+  second: [...CLOCKS, 'interval day to second'],
+  timezone_minute: ['timestamp with time zone', 'time with time zone'],
+  timezone_hour: ['timestamp with time zone', 'time with time zone'],
+}
+
 /** EXTRACT(field FROM x) is the function of that name. */
 export function extract(env: Environment, node: ExpressionOf<'extract'>, value: Typed): Typed {
   const name = Object.hasOwn(EXTRACTED, node.field) ? EXTRACTED[node.field]! : undefined
   if (name === undefined)
     throw new QueryError('SYNTAX_ERROR', `Invalid EXTRACT field: ${node.field}`, node.at)
+  if (!(EXTRACTED_FROM[node.field] ?? DAYS).includes(value.type.kind))
+    throw mismatch(`Cannot extract ${node.field.toUpperCase()} from ${typeText(value.type)}`, value.at)
   return plainCall(env, name, [value], node.at)
 }
 

@@ -3,7 +3,7 @@ import { fault } from './errors-in-engine.ts'
 import { daysFromCivil, daysInMonth, firstWeek } from './local-time.ts'
 import { parsePattern } from './parse-pattern.ts'
 import { formatInstant, knownZone } from './td-moments.ts'
-import { findZone, instantOf, localSecondsOf, offsetAt, offsetText } from './zones.ts'
+import { findZone, instantOf, localSecondsOf, offsetAt, offsetText, offsetZone } from './zones.ts'
 
 /** Presto's functions of time in plain JavaScript. Instants are microseconds since 1970 unless named otherwise. */
 
@@ -41,10 +41,10 @@ export function parse(text: string, pattern: string, dialect: Dialect, zone: str
 const millisecondsOnly = (micros: number): bigint => BigInt(micros - (micros % 1000))
 
 const ISO_DATE = /^([+-]?\d{4,})(?:-?W(\d{2})(?:-?([1-7]))?|-(\d{3})|-(\d{1,2})(?:-(\d{1,2}))?)?$/
-const ISO_TIME = /^(\d{1,2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/
+const ISO_TIME = /^(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?(?:[.,](\d{1,9}))?(Z|[+-]\d{2}(?::?\d{2})?)?$/
 
 /** Days since 1970 of a calendar, week or ordinal date. */
-function isoDays(text: string): number | undefined {
+function isoDays(text: string, whole = text): number | undefined {
   const found = ISO_DATE.exec(text)
   if (found === null) return undefined
   const [, year, week, weekday, ordinal, month, day] = found
@@ -59,25 +59,64 @@ function isoDays(text: string): number | undefined {
     return Number(ordinal) >= 1 && days < daysFromCivil({ year: y + 1, month: 1, day: 1 }) ? days : undefined
   }
   const [m, d] = [Number(month ?? 1), Number(day ?? 1)]
-  return m >= 1 && m <= 12 && d >= 1 && d <= daysInMonth(y, m)
-    ? daysFromCivil({ year: y, month: m, day: d })
-    : undefined
+  inRange(whole, 'monthOfYear', m, 1, 12)
+  inRange(whole, 'dayOfMonth', d, 1, daysInMonth(y, m))
+  return daysFromCivil({ year: y, month: m, day: d })
 }
 
+/** A fraction is of the last unit given: hours, minutes or seconds. Presto keeps milliseconds here. */
 export function fromIso(text: string, zone: string): bigint {
   const [date = '', time] = text.trim().split('T')
-  const days = isoDays(date)
+  const days = date === '' && time !== undefined && time !== '' ? 0 : isoDays(date, text)
   const found = time === undefined || time === '' ? undefined : ISO_TIME.exec(time)
-  if (days === undefined || found === null) throw invalid(`Invalid format: "${text}"`)
-  const [, hour = '0', minute = '0', second = '0', fraction = '', own] = found ?? []
-  if (Number(hour) > 24 || Number(minute) > 59 || Number(second) > 59)
-    throw invalid(`Invalid format: "${text}"`)
-  const local = days * 86_400 + Number(hour) * 3600 + Number(minute) * 60 + Number(second)
-  // Presto keeps milliseconds here.
-  const millis = BigInt(fraction.slice(0, 3).padEnd(3, '0'))
-  return (
-    BigInt(instantOf(own === undefined ? knownZone(zone) : findZone(own)!, local)) * MICROS + millis * 1000n
-  )
+  if (days === undefined || found === null) throw malformed(text)
+  const [, hour = '0', minute, second, fraction = '', own] = found ?? []
+  inRange(text, 'hourOfDay', Number(hour), 0, 23)
+  inRange(text, 'minuteOfHour', Number(minute ?? 0), 0, 59)
+  inRange(text, 'secondOfMinute', Number(second ?? 0), 0, 59)
+  const local = days * 86_400 + Number(hour) * 3600 + Number(minute ?? 0) * 60 + Number(second ?? 0)
+  const unitMillis = second !== undefined ? 1000 : minute !== undefined ? 60_000 : 3_600_000
+  const millis = Math.floor(Number(`0.${fraction || '0'}`) * unitMillis + 1e-6)
+  const instant = instantOf(own === undefined ? knownZone(zone) : findZone(own)!, local)
+  if (Math.abs(instant) > MAX_SECONDS) throw malformed(text)
+  return BigInt(instant) * MICROS + BigInt(millis) * 1000n
+}
+
+/** What 64 bits of microseconds reach. */
+const MAX_SECONDS = 9_223_372_036_853
+
+const malformed = (text: string): Error => invalid(`Invalid format: "${text}"`)
+
+function inRange(text: string, field: string, value: number, least: number, most: number): void {
+  if (value >= least && value <= most) return
+  throw invalid(`Cannot parse "${text}": Value ${value} for ${field} must be in the range [${least},${most}]`)
+}
+
+const ISO_MOMENT =
+  /^([+-]?\d{4,9})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2}(?::\d{2})?)?(?:\[([^\]]+)\])?$/i
+
+/** Nanoseconds since 1970 and the zone of a date and time as java.time writes them. */
+export function isoNanos(text: string, sessionZone: string): { nanos: bigint; zone: string } {
+  const found = ISO_MOMENT.exec(text)
+  if (found === null) throw invalid(`Text '${text}' could not be parsed`)
+  const [, year, month, day, hour, minute, second = '0', fraction = '', offset, region] = found
+  const date = { year: Number(year), month: Number(month), day: Number(day) }
+  const zone = findZone(region ?? offset ?? sessionZone)
+  const exists =
+    date.month >= 1 && date.month <= 12 && date.day >= 1 && date.day <= daysInMonth(date.year, date.month)
+  if (!exists || zone === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59)
+    throw invalid(`Text '${text}' could not be parsed`)
+  const local = daysFromCivil(date) * 86_400 + Number(hour) * 3600 + Number(minute) * 60 + Number(second)
+  const nanos = BigInt(instantOf(zone, local)) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
+  if (nanos !== BigInt.asIntN(64, nanos)) throw invalid(`Text '${text}' could not be parsed`)
+  return { nanos, zone: zone.name }
+}
+
+/** Name of the zone so many hours and minutes from UTC. */
+export function offsetZoneName(hours: bigint, minutes: bigint): string {
+  const total = hours * 60n + minutes
+  if (total < -840n || total > 840n) throw invalid(`Invalid offset minutes ${total}`)
+  return offsetZone(Number(total) * 60).name
 }
 
 /** Name of the zone that the text ends with, or of the given one. */
@@ -143,7 +182,7 @@ export function humanReadableSeconds(value: number): string {
     left -= count * size
   }
   if (left > 0 || parts.length === 0) say(left, 'second')
-  return (value < 0 && parts.length > 0 ? '-' : '') + parts.join(', ')
+  return parts.join(', ')
 }
 
 const DURATION_MILLIS: Record<string, number> = {
@@ -158,7 +197,10 @@ const DURATION_MILLIS: Record<string, number> = {
 
 /** Milliseconds of `3.81d`, `5m`. */
 export function parseDuration(text: string): bigint {
-  const found = /^\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h|d)\s*$/.exec(text)
+  if (text === '') throw invalid('duration is empty')
+  const found = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$/.exec(text)
   if (found === null) throw invalid(`duration is not a valid data duration string: ${text}`)
-  return BigInt(Math.round(Number(found[1]) * DURATION_MILLIS[found[2]!]!))
+  const [, count, unit] = found
+  if (!Object.hasOwn(DURATION_MILLIS, unit!)) throw invalid(`Unknown time unit: ${unit}`)
+  return BigInt(Math.round(Number(count) * DURATION_MILLIS[unit!]!))
 }

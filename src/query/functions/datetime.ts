@@ -1,8 +1,9 @@
-import { QueryError } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
 import { compilePattern } from './date-patterns.ts'
+import { local, ZONED, zoneOfArgument, zoneText } from './datetime-local.ts'
 import * as clock from './datetime-run.ts'
+import { add, clockDifference, difference, truncate } from './datetime-units.ts'
 import { alias, type Call, type FunctionDefinition, scalar, type TypedCall } from './define.ts'
 import { choose, raise, raiseSql, textLiteral } from './duck-type.ts'
 import { atAnalysis } from './errors-in-engine.ts'
@@ -10,52 +11,27 @@ import {
   hasOwnZones,
   instantIn,
   isLong,
-  localIn,
   longOfMicros,
   microsOfLong,
+  offsetPicos,
   withoutZone,
   withZone,
+  type ZonedType,
 } from './held-moments.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { strftimePattern } from './strftime.ts'
 import { knownZone } from './td-moments.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { zoneOf } from './zone-sql.ts'
-import { offsetText } from './zones.ts'
+
+export { help } from './datetime.help.ts'
 
 /** Dates and times. A timestamp with time zone is read on the clocks of its own zone, or of the session's. */
 
-const ZONED = 'timestamp with time zone'
 const DAYS = 'interval day to second'
 const MONTHS = 'interval year to month'
 /** The three types a moment may have, nearest first. */
 const MOMENTS = ['date', 'timestamp(p)', 'timestamp(p) with time zone']
-
-type ZoneOf = { name: string } | { sql: string }
-
-/** The zone an argument is shown in: by name, or by SQL where each value has its own. */
-function zoneOfArgument(call: Call, index: number): ZoneOf {
-  const own = call.zones?.[index]
-  return own === undefined ? { name: zoneOfType(call.types[index]!, call) } : { sql: own }
-}
-
-const zoneText = (zone: ZoneOf): string => ('sql' in zone ? zone.sql : textLiteral(zone.name))
-
-const zoneOfType = (type: PrestoType, call: TypedCall): string =>
-  (type.kind === ZONED ? type.zone : undefined) ?? call.context.zone
-
-/** The argument as a local TIMESTAMP or DATE. */
-function local(call: Call, index: number): string {
-  const type = call.types[index]!
-  return type.kind === ZONED ? localIn(call.args[index]!, zoneOfArgument(call, index)) : call.args[index]!
-}
-
-/** The local time back as what the argument was. */
-function asArgument(call: Call, index: number, sql: string): string {
-  const type = call.types[index]!
-  if (type.kind === ZONED) return instantIn(sql, zoneOfArgument(call, index))
-  return type.kind === 'date' ? `CAST(${sql} AS DATE)` : sql
-}
 
 // ---- fields
 
@@ -71,7 +47,8 @@ const intervalField = (name: string, per: number, modulo: number | undefined) =>
     return modulo === undefined ? units : `(${units} % ${modulo})`
   })
 
-const TIMES = ['timestamp(p)', 'timestamp(p) with time zone', 'time(p)']
+const CLOCKS = ['time(p)', 'time(p) with time zone']
+const TIMES = ['timestamp(p)', 'timestamp(p) with time zone', ...CLOCKS]
 const dayOfWeek = field('day_of_week', 'isodow')
 const dayOfYear = field('day_of_year', 'doy')
 const week = field('week', 'week')
@@ -79,7 +56,7 @@ const yearOfWeek = field('year_of_week', 'isoyear')
 const day = [...field('day', 'day'), ...intervalField('day', 86_400_000_000, undefined)]
 
 const millisecond = [
-  ...['timestamp(p)', 'timestamp(p) with time zone', 'time(p)'].flatMap((type) =>
+  ...TIMES.flatMap((type) =>
     scalar(
       `millisecond(${type}) -> bigint`,
       (call) => `(CAST(datepart('millisecond', ${local(call, 0)}) AS BIGINT) % 1000)`,
@@ -113,57 +90,16 @@ const fields = [
   ...millisecond,
 ]
 
-// ---- arithmetic by unit
-
-const DATE_UNITS = ['day', 'week', 'month', 'quarter', 'year']
-const TIME_UNITS = ['millisecond', 'second', 'minute', 'hour']
-
-/** The constant unit in lower case. @throws QueryError when it is not constant or does not exist for the type. */
-function unitOf(call: Call): string {
-  const given = call.constants[0]
-  if (typeof given !== 'string') throw new QueryError('NOT_SUPPORTED', `${call.name} needs a constant unit`)
-  const unit = given.toLowerCase()
-  const type = call.types.at(-1)!
-  const units =
-    type.kind === 'date' ? DATE_UNITS : type.kind === 'time' ? TIME_UNITS : [...TIME_UNITS, ...DATE_UNITS]
-  if (units.includes(unit)) return unit
-  const what = type.kind === 'date' ? 'DATE' : type.kind === 'time' ? 'TIME' : 'TIMESTAMP'
-  throw new QueryError('INVALID_FUNCTION_ARGUMENT', `'${given}' is not a valid ${what} field`)
-}
-
-function truncate(call: Call): string {
-  const unit = unitOf(call)
-  if (call.types[1]!.kind === 'time')
-    return `(CAST(date_trunc('${unit}', CAST('1970-01-01' AS DATE) + ${call.args[1]}) AS TIME))`
-  const at = local(call, 1)
-  const start = `date_trunc('${unit}', ${at})`
-  // The local hour comes twice when clocks go back: within it the instant is moved, not read anew.
-  if (call.types[1]!.kind === ZONED && TIME_UNITS.includes(unit))
-    return `(${call.args[1]} - (${at} - ${start}))`
-  return asArgument(call, 1, start)
-}
-
-function add(call: Call): string {
-  const unit = unitOf(call)
-  const [, count, moment] = call.args
-  const size =
-    unit === 'millisecond'
-      ? `to_milliseconds(${count})`
-      : `to_${unit}s(CAST(${count} AS ${unit === 'second' || unit === 'minute' || unit === 'hour' ? 'BIGINT' : 'INTEGER'}))`
-  if (call.types[2]!.kind === 'time') return `(${moment} + ${size})`
-  // Hours and less are added to the instant: a change of clocks in between shows.
-  if (TIME_UNITS.includes(unit)) return `(${moment} + ${size})`
-  return asArgument(call, 2, `(${local(call, 2)} + ${size})`)
-}
-
-function difference(call: Call): string {
-  const unit = unitOf(call)
-  const [, from, to] = call.args
-  const [a, b] = TIME_UNITS.includes(unit) ? [from, to] : [local(call, 1), local(call, 2)]
-  return `date_sub('${unit}', ${a}, ${b})`
-}
-
 // ---- text
+
+/** The local time as far as the original's formatters look at it: to milliseconds. */
+function formatted(call: Call): string {
+  const [type] = call.types
+  const at = local(call, 0)
+  return type !== undefined && 'precision' in type && type.precision > 3
+    ? `date_trunc('millisecond', ${at})`
+    : at
+}
 
 /** date_format: the engine's strftime where every code has an equal there. */
 function mysqlFormat(call: Call): string {
@@ -172,9 +108,8 @@ function mysqlFormat(call: Call): string {
     typeof pattern === 'string'
       ? atAnalysis(() => strftimePattern(compilePattern(pattern, 'mysql')))
       : undefined
-  const at = local(call, 0)
-  if (native !== undefined) return `strftime(${at}, ${textLiteral(native)})`
-  return `p_date_format(CAST(${at} AS TIMESTAMP), ${call.args[1]})`
+  if (native !== undefined) return `strftime(${formatted(call)}, ${textLiteral(native)})`
+  return `p_date_format(CAST(${formatted(call)} AS TIMESTAMP), ${call.args[1]})`
 }
 
 function jodaFormat(call: Call): string {
@@ -182,20 +117,23 @@ function jodaFormat(call: Call): string {
   const pattern = call.constants[1]
   if (typeof pattern === 'string') {
     const native = atAnalysis(() => strftimePattern(compilePattern(pattern, 'joda')))
-    if (native !== undefined) return `strftime(${local(call, 0)}, ${textLiteral(native)})`
+    if (native !== undefined) return `strftime(${formatted(call)}, ${textLiteral(native)})`
   }
   const instant =
     call.types[0]!.kind === ZONED ? call.args[0]! : instantIn(`CAST(${call.args[0]} AS TIMESTAMP)`, zone)
-  return `p_format_datetime(epoch_us(${instant}), ${call.args[1]}, ${zoneText(zone)})`
+  return `p_format_datetime(epoch_ms(${instant}) * 1000, ${call.args[1]}, ${zoneText(zone)})`
 }
 
 function isoText(call: Call): string {
   const type = call.types[0]!
-  if (type.kind === 'date') return `CAST(${call.args[0]} AS VARCHAR)`
+  if (type.kind === 'date') return castText(call.args[0]!, type, call.context)
   const precision = 'precision' in type ? type.precision : 3
   const zone = zoneOfArgument(call, 0)
   const text = castText(local(call, 0), { kind: 'timestamp', precision } as PrestoType, call.context)
-  const iso = `replace(${text}, ' ', 'T')`
+  const finer = call.finer?.[0]
+  const tail =
+    finer === undefined ? '' : ` || left(lpad(CAST(${finer.picos} AS VARCHAR), 6, '0'), ${finer.digits})`
+  const iso = `replace(${text}, ' ', 'T')${tail}`
   if (type.kind !== ZONED) return iso
   return `(${iso} || p_iso_offset(epoch_us(${call.args[0]}), ${zoneText(zone)}))`
 }
@@ -221,7 +159,9 @@ function namedZone(call: TypedCall, index: number): string | null {
 
 /** An instant with the zone that an argument names. */
 function inArgumentZone(call: Call, instant: string, index: number): string {
-  return hasOwnZones(call.result) ? withZone(instant, `p_zone_name(${call.args[index]})`) : instant
+  if (!hasOwnZones(call.result)) return instant
+  const known = `CASE WHEN ${call.args[index]} IS NOT NULL THEN ${instant} END`
+  return withZone(instant, `p_zone_name(${call.args[index]})`, `(${known})`)
 }
 
 function atTimezone(call: Call): string {
@@ -254,6 +194,14 @@ function fromIsoTimestamp(call: Call): string {
   return hasOwnZones(call.result)
     ? withZone(instant, `p_iso_zone(${call.args[0]}, ${session})`, call.args[0])
     : instant
+}
+
+const isoNanosZone = zoneInText((text, call) => clock.isoNanos(text, call.context.zone).zone)
+
+function fromIsoNanos(call: Call): string {
+  const args = `${call.args[0]}, ${textLiteral(call.context.zone)}`
+  const instant = nanos(`p_iso_nanos(${args})`)
+  return hasOwnZones(call.result) ? withZone(instant, `p_iso_nanos_zone(${args})`, call.args[0]) : instant
 }
 
 /** Only a pattern with a letter of zones reads one. */
@@ -299,14 +247,24 @@ function fromUnixtime(call: Call): string {
   )
 }
 
+/** The zone of constant hours and minutes; null when each value has its own. */
 function offsetResult(call: TypedCall): PrestoType {
   const [hours, minutes] = [call.constants[1], call.constants[2]]
-  if (typeof hours !== 'bigint' || typeof minutes !== 'bigint') {
-    throw new QueryError('NOT_SUPPORTED', 'from_unixtime needs a constant offset')
-  }
-  const seconds = Number(hours) * 3600 + Number(minutes) * 60 * (hours < 0n ? -1 : 1)
-  return { kind: ZONED, precision: 3, zone: seconds === 0 ? 'UTC' : zoneOf(offsetText(seconds)).name }
+  const known = typeof hours === 'bigint' && typeof minutes === 'bigint'
+  const zone = known ? atAnalysis(() => clock.offsetZoneName(hours, minutes)) : null
+  return { kind: ZONED, precision: 3, zone }
 }
+
+function fromUnixtimeAt(call: Call): string {
+  const instant = fromUnixtime(call)
+  if (!hasOwnZones(call.result)) return instant
+  const [, hours, minutes] = call.args
+  const known = `CASE WHEN ${hours} + ${minutes} IS NOT NULL THEN ${instant} END`
+  return withZone(instant, `p_offset_zone(${hours}, ${minutes})`, `(${known})`)
+}
+
+/** Whole nanoseconds, held as picoseconds. */
+const nanos = (sql: string): string => `(CAST(${sql} AS HUGEINT) * 1000)`
 
 /** The current time as the constant it is in one statement: the local text in the session's zone. */
 const now = scalar(
@@ -320,7 +278,12 @@ const now = scalar(
 
 function offsetPart(unit: 'hour' | 'minute') {
   return (call: Call): string =>
-    `p_zone_${unit}(epoch_us(${call.args[0]}), ${zoneText(zoneOfArgument(call, 0))})`
+    `p_zone_${unit}(CAST(epoch_us(${call.args[0]}) AS BIGINT), ${zoneText(zoneOfArgument(call, 0))})`
+}
+
+/** Of a time with time zone. */
+function offsetMinutes({ args: [sql], types: [type], context }: Call): string {
+  return `CAST(${offsetPicos(sql!, type as ZonedType, context.zone)} // 60000000000000 AS BIGINT)`
 }
 
 const invalidCast = (type: string, call: Call): string =>
@@ -332,11 +295,16 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('current_timezone() -> varchar', (call) => textLiteral(zoneOf(call.context.zone).name), {
     fold: (_values, { context }) => zoneOf(context.zone).name,
   }),
-  ...[...MOMENTS, 'time(p)'].flatMap((type) => scalar(`date_trunc(varchar, ${type}) -> ${type}`, truncate)),
-  ...[...MOMENTS, 'time(p)'].flatMap((type) => scalar(`date_add(varchar, bigint, ${type}) -> ${type}`, add)),
+  ...[...MOMENTS, ...CLOCKS].flatMap((type) => scalar(`date_trunc(varchar, ${type}) -> ${type}`, truncate)),
+  ...[...MOMENTS, ...CLOCKS].flatMap((type) =>
+    scalar(`date_add(varchar, bigint, ${type}) -> ${type}`, add, { keepsFractionOf: 2 }),
+  ),
   ...[...MOMENTS, 'time(p)'].flatMap((type) =>
     scalar(`date_diff(varchar, ${type}, ${type}) -> bigint`, difference),
   ),
+  ...scalar('date_diff(varchar, time(p) with time zone, time(p) with time zone) -> bigint', clockDifference, {
+    holdsMoments: true,
+  }),
   ...['timestamp(p)', 'timestamp(p) with time zone'].flatMap((type) =>
     scalar(`date_format(${type}, varchar) -> varchar`, mysqlFormat),
   ),
@@ -357,9 +325,19 @@ export const definitions: FunctionDefinition[] = [
       holdsMoments: true,
     },
   ),
-  ...scalar('from_unixtime(double, bigint, bigint) -> timestamp(3) with time zone', fromUnixtime, {
+  ...scalar('from_unixtime(double, bigint, bigint) -> timestamp(3) with time zone', fromUnixtimeAt, {
     result: offsetResult,
+    holdsMoments: true,
   }),
+  ...scalar('from_unixtime_nanos(bigint) -> timestamp(9) with time zone', (call) => nanos(call.args[0]!), {
+    result: inSession(9),
+    holdsMoments: true,
+  }),
+  ...scalar(
+    'from_unixtime_nanos(decimal(p,s)) -> timestamp(9) with time zone',
+    (call) => nanos(`round(${call.args[0]})`),
+    { result: inSession(9), holdsMoments: true },
+  ),
   ...scalar('to_unixtime(timestamp(p)) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE'),
   ...scalar('to_unixtime(timestamp(p) with time zone) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE', {
     fold: ([value], { types: [type], context }) =>
@@ -369,6 +347,10 @@ export const definitions: FunctionDefinition[] = [
   }),
   ...scalar('from_iso8601_timestamp(varchar) -> timestamp(3) with time zone', fromIsoTimestamp, {
     result: isoZone,
+    holdsMoments: true,
+  }),
+  ...scalar('from_iso8601_timestamp_nanos(varchar) -> timestamp(9) with time zone', fromIsoNanos, {
+    result: (call) => ({ ...isoNanosZone(call), precision: 9 }) as PrestoType,
     holdsMoments: true,
   }),
   ...scalar('from_iso8601_date(varchar) -> date', 'make_date(CAST(p_from_iso8601_date($1) AS INTEGER))'),
@@ -383,6 +365,12 @@ export const definitions: FunctionDefinition[] = [
   }),
   ...scalar('timezone_hour(timestamp(p) with time zone) -> bigint', offsetPart('hour')),
   ...scalar('timezone_minute(timestamp(p) with time zone) -> bigint', offsetPart('minute')),
+  ...scalar('timezone_hour(time(p) with time zone) -> bigint', (call) => `(${offsetMinutes(call)} // 60)`, {
+    holdsMoments: true,
+  }),
+  ...scalar('timezone_minute(time(p) with time zone) -> bigint', (call) => `(${offsetMinutes(call)} % 60)`, {
+    holdsMoments: true,
+  }),
   ...MOMENTS.flatMap((type) =>
     scalar(`last_day_of_month(${type}) -> date`, (call) => `last_day(${local(call, 0)})`),
   ),
@@ -422,6 +410,15 @@ export const javascript: JavaScriptFunction[] = [
   pureFunction(
     'p_parse_datetime(VARCHAR, VARCHAR, VARCHAR) -> BIGINT',
     (text: string, pattern: string, zone: string) => clock.parse(text, pattern, 'joda', zone),
+  ),
+  pureFunction('p_offset_zone(BIGINT, BIGINT) -> VARCHAR', clock.offsetZoneName),
+  pureFunction(
+    'p_iso_nanos(VARCHAR, VARCHAR) -> BIGINT',
+    (text: string, zone: string) => clock.isoNanos(text, zone).nanos,
+  ),
+  pureFunction(
+    'p_iso_nanos_zone(VARCHAR, VARCHAR) -> VARCHAR',
+    (text: string, zone: string) => clock.isoNanos(text, zone).zone,
   ),
   pureFunction('p_zone_name(VARCHAR) -> VARCHAR', (name: string) => knownZone(name).name),
   pureFunction('p_iso_zone(VARCHAR, VARCHAR) -> VARCHAR', clock.zoneInIso),

@@ -26,6 +26,8 @@ export type Call = {
   clauses: AggregateClauses
   /** SQL of the name of the zone of each argument whose values have one each; the argument itself is the instant. */
   zones?: (string | undefined)[]
+  /** Of each argument that came with more than six digits of a second: SQL of the picoseconds cut off, and how many digits they are. */
+  finer?: ({ picos: string; digits: number } | undefined)[]
 }
 
 /** What is known before emission: enough to decide types and to fold. */
@@ -42,6 +44,8 @@ export type Options = {
   orderable?: string[]
   comparable?: string[]
   volatile?: boolean
+  /** The argument, a moment, of which the digits finer than a microsecond are to be in the result unchanged. */
+  keepsFractionOf?: number
   /** Takes and gives moments as they are held (`held-moments.ts`); else they come as TIME, TIMESTAMP or TIMESTAMPTZ and go so. */
   holdsMoments?: boolean
 }

@@ -109,13 +109,20 @@ export function plainMoment(sql: string, type: PrestoType, sessionZone: string):
   return type.kind === 'time' ? timeOfPicos(value) : microsOfLong(value, type.kind)
 }
 
-/** The way back. `zone` says whose zone the result shows. */
-export function fromPlain(sql: string, type: PrestoType, zoneSql: string | undefined, offset = '0'): string {
+/** The way back. `zone` says whose zone the result shows; `rest` is SQL of picoseconds to be added. */
+export function fromPlain(
+  sql: string,
+  type: PrestoType,
+  zoneSql: string | undefined,
+  offset = '0',
+  rest?: string,
+): string {
+  const whole = (picos: string): string => (rest === undefined ? picos : `(${picos} + ${rest})`)
   if (type.kind === 'time with time zone') {
-    const held = utcTimePicos(picosOfTime(sql), offset)
+    const held = utcTimePicos(whole(picosOfTime(sql)), offset)
     return type.zone === null ? withZone(held, zoneSql!) : held
   }
-  const held = !isLong(type) ? sql : type.kind === 'time' ? picosOfTime(sql) : longOfMicros(sql)
+  const held = !isLong(type) ? sql : whole(type.kind === 'time' ? picosOfTime(sql) : longOfMicros(sql))
   return hasOwnZones(type) ? withZone(held, zoneSql!) : held
 }
 

@@ -3,11 +3,13 @@ import type { Call, FunctionDefinition } from './define.ts'
 import {
   fromPlain,
   hasOwnZones,
+  isLong,
   isPlain,
   isZoned,
   LARGEST_MICRO_PRECISION,
   offsetPicos,
   plainMoment,
+  withoutZone,
   zoneNameSql,
 } from './held-moments.ts'
 import type { Pattern } from './signature.ts'
@@ -36,12 +38,23 @@ export function emitWithPlainMoments(
   const args = call.args.map((sql, i) => (held[i] ? plainMoment(sql, call.types[i]!, session) : sql))
   const types = call.types.map((type, i) => (held[i] ? plainType(type) : type))
   const result = madeHeld ? plainType(call.result) : call.result
-  const sql = definition.emit({ ...call, args, types, zones, result })
+  const finer = call.types.map((type, i) => (held[i] ? finerDigits(call.args[i]!, type) : undefined))
+  const sql = definition.emit({ ...call, args, types, zones, finer, result })
   if (!madeHeld) return sql
   const source = call.types.findIndex(isZoned)
   const zoned = call.types[source]
   const offset = zoned !== undefined && isZoned(zoned) ? offsetPicos(call.args[source]!, zoned, session) : '0'
-  return fromPlain(sql, call.result, zones.find((zone) => zone !== undefined) ?? `'${session}'`, offset)
+  const rest = definition.keepsFractionOf === undefined ? undefined : finer[definition.keepsFractionOf]?.picos
+  return fromPlain(sql, call.result, zones.find((zone) => zone !== undefined) ?? `'${session}'`, offset, rest)
+}
+
+/** What of a picosecond value the engine's type does not take. */
+function finerDigits(sql: string, type: PrestoType): { picos: string; digits: number } | undefined {
+  if (!isLong(type) || !('precision' in type)) return undefined
+  return {
+    picos: `p_long_picos(${withoutZone(sql, type)})`,
+    digits: Math.max(0, type.precision - LARGEST_MICRO_PRECISION),
+  }
 }
 
 /** The type as its function sees it: as many digits as the engine keeps; a time with time zone is the time its clock shows. */
