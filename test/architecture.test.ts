@@ -35,6 +35,7 @@ const DOORS: Record<string, string> = {
   'kernel/http/index.ts': 'brings the HTTP framework, which the edge must not load',
   'kernel/http/errors.ts': 'the v3 error body without the framework, for the edge',
   'database/testing.ts': 'test support',
+  'kernel/errors.ts': 'tables of errors without log and metrics, for what is to be loaded quickly',
   'load/routes.ts': 'the REST side of loading, for core: a loader does without the framework',
   'query/results/index.ts': 'rendering of stored results, a port of jobs',
   'query/engine/process.ts': 'entry of the engine process',
@@ -44,6 +45,7 @@ const DOORS: Record<string, string> = {
 const PROCESSES: Record<string, string[]> = {
   'src/server/roles/ingest.ts': ['pg', 'fastify', '@duckdb/node-api'],
   'src/query/engine/process.ts': ['pg', 'fastify', 'pino', 'prom-client'],
+  'src/query/compile.ts': ['pg', 'fastify', 'pino', 'prom-client', '@duckdb/node-api'],
   'src/query/engine-functions.ts': ['pg', 'fastify', 'pino', 'prom-client', '@duckdb/node-api'],
 }
 const LONGEST_FILE_LINES = 500

@@ -71,12 +71,12 @@ function namesIn(query: Query): QualifiedName[] {
 }
 
 function collect(node: unknown, names: QualifiedName[]): void {
+  if (node === null || typeof node !== 'object') return
   if (Array.isArray(node)) {
     for (const item of node) collect(item, names)
     return
   }
-  if (node === null || typeof node !== 'object') return
   const { kind, name } = node as { kind?: string; name?: QualifiedName }
   if (kind === 'table' && name !== undefined) names.push(name)
-  for (const value of Object.values(node)) collect(value, names)
+  for (const key in node) if (key !== 'at') collect((node as Record<string, unknown>)[key], names)
 }

@@ -1,4 +1,4 @@
-import { errorTable } from '../../kernel/index.ts'
+import { errorTable } from '../../kernel/errors.ts'
 import { QueryError } from '../errors.ts'
 import type { QualifiedName } from '../parse/ast.ts'
 import { parseType } from '../parse/index.ts'

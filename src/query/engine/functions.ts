@@ -1,4 +1,5 @@
 import {
+  DuckDBBlobValue,
   type DuckDBConnection,
   DuckDBScalarFunction,
   type DuckDBType,
@@ -42,9 +43,14 @@ function scalarFunction(
       for (let row = 0; row < input.rowCount; row++) {
         const values = vectors.map((vector) => vector.getItem(row))
         const skip = !handlesNull && values.includes(null)
-        output.setItem(row, skip ? null : (run(...values) as DuckDBValue))
+        output.setItem(row, skip ? null : engineValue(run(...values)))
       }
       output.flush()
     },
   })
+}
+
+/** Functions know nothing of the engine's classes: bytes are a Uint8Array to them. */
+function engineValue(value: unknown): DuckDBValue {
+  return value instanceof Uint8Array ? new DuckDBBlobValue(value) : (value as DuckDBValue)
 }

@@ -4,13 +4,13 @@ type Run = (...args: never[]) => unknown
 
 /** A pure JavaScript function of the engine: `signature` is `name(TYPE, TYPE) -> TYPE` in DuckDB types. */
 export function pureFunction(signature: string, run: Run, handlesNull = false): JavaScriptFunction {
-  const head = /^(\w+)\((.*)\) -> (.+)$/.exec(signature)
-  if (head === null) throw new SyntaxError(`signature ${signature}`)
-  const [, name, parameters, returns] = head
+  const opening = signature.indexOf('(')
+  const closing = signature.lastIndexOf(') -> ')
+  if (opening <= 0 || closing < opening) throw new SyntaxError(`signature ${signature}`)
   return {
-    name: name!,
-    parameters: splitTypes(parameters!),
-    returns: returns!,
+    name: signature.slice(0, opening),
+    parameters: splitTypes(signature.slice(opening + 1, closing)),
+    returns: signature.slice(closing + ') -> '.length),
     handlesNull,
     pure: true,
     run: run as (...args: unknown[]) => unknown,
@@ -19,6 +19,8 @@ export function pureFunction(signature: string, run: Run, handlesNull = false): 
 
 /** Splits `VARCHAR, MAP(VARCHAR, DOUBLE)` at its outer commas. */
 function splitTypes(text: string): string[] {
+  if (text === '') return []
+  if (!text.includes('(')) return text.split(', ')
   const parts: string[] = []
   let depth = 0
   let from = 0

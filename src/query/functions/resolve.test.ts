@@ -6,6 +6,7 @@ import { canCoerce, commonType } from './coercion.ts'
 import { functionList, isAggregate, isWindow, javascriptFunctions, resolveFunction } from './index.ts'
 import { applyLambda } from './lambda-sql.ts'
 import { notOffered } from './not-offered.ts'
+import { definitionsOf } from './registry.ts'
 import { splitLambda } from './resolve.ts'
 import { parseSignature } from './signature.ts'
 import { partitionKeys } from './td-misc.ts'
@@ -218,8 +219,14 @@ describe('the registry', () => {
 
 describe('signatures and lambdas as text', () => {
   test('a faulty signature is found when it is read', () => {
-    assert.throws(() => parseSignature('f(array(T) -> T'), SyntaxError)
+    assert.throws(() => parseSignature('f(array(T) -> T').result, SyntaxError)
     assert.equal(parseSignature('f(T, varchar...) -> array(T)').text, 'f(T, varchar...)')
+  })
+
+  test('none of the registry is faulty', () => {
+    const names = new Set(functionList().map(({ name }) => name))
+    for (const name of names)
+      for (const { signature } of definitionsOf(name)) assert.ok(signature.result && signature.parameters)
   })
 
   test('a lambda is taken apart even when its names hold colons', () => {

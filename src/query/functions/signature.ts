@@ -36,10 +36,36 @@ export type Pattern =
 const TEXT_READINGS = ['joniregexp', 'jsonpath', 'codepoints'] as const
 export type TextReading = (typeof TEXT_READINGS)[number]
 
-/** @throws SyntaxError on a signature that does not follow the language: a fault of the registry, found at import. */
+/**
+ * The signature in the text. Only its name is read now, the rest when it is asked for: there are over a thousand, of which a process may need a
+ * few. One that does not follow the language throws SyntaxError then, which a test does for all of them.
+ */
 export function parseSignature(text: string): Signature {
+  let shape: Shape | undefined
+  const read = () => {
+    shape ??= readShape(text)
+    return shape
+  }
+  return {
+    name: text.slice(0, text.indexOf('(')),
+    get parameters() {
+      return read().parameters
+    },
+    get variadic() {
+      return read().variadic
+    },
+    get result() {
+      return read().result
+    },
+    text: text.slice(0, text.lastIndexOf('->')).trim(),
+  }
+}
+
+type Shape = Pick<Signature, 'parameters' | 'variadic' | 'result'>
+
+function readShape(text: string): Shape {
   const reader = readerOf(text)
-  const name = reader.word()
+  reader.word()
   const parameters: Pattern[] = []
   let variadic = false
   reader.expect('(')
@@ -53,7 +79,7 @@ export function parseSignature(text: string): Signature {
   reader.expect('->')
   const result = readPattern(reader)
   reader.end()
-  return { name, parameters, variadic, result, text: text.slice(0, text.lastIndexOf('->')).trim() }
+  return { parameters, variadic, result }
 }
 
 type Reader = ReturnType<typeof readerOf>
