@@ -1,5 +1,6 @@
 export { bindTables } from './bind.ts'
 
+import type { Change } from './changes.ts'
 import { analyzed, compilePlan } from './compile-query.ts'
 import {
   type Compiled,
@@ -148,14 +149,14 @@ function notPreparable({ kind, at }: Statement): QueryError {
   return new QueryError('NOT_SUPPORTED', `Invalid statement type for prepared statement: ${kind}`, at)
 }
 
+const writesRows = ({ kind }: Change) => kind === 'insert' || kind === 'delete' || kind === 'create-table-as'
+
 async function explainAnalyze(
   { statement, verbose, at }: StatementOf<'explain-analyze'>,
   request: StatementRequest,
 ): Promise<CompiledStatement> {
   const compiled = await compileStatement(statement, request)
-  const runs =
-    compiled.kind === 'query' ||
-    (compiled.kind === 'change' && ['insert', 'delete', 'create-table-as'].includes(compiled.change.kind))
-  if (runs) return { kind: 'explain-analyze', verbose, statement: compiled }
+  if (compiled.kind === 'query') return { kind: 'explain-analyze', verbose, statement: compiled }
+  if (compiled.kind === 'change' && writesRows(compiled.change)) return { ...compiled, analyze: { verbose } }
   throw new QueryError('NOT_SUPPORTED', `EXPLAIN ANALYZE doesn't support this statement`, at)
 }

@@ -50,14 +50,11 @@ export type CompiledQuery = {
 
 export type CompiledStatement =
   | CompiledQuery
-  | { kind: 'change'; change: Change }
+  /** `analyze`: of an EXPLAIN ANALYZE. It is carried out, and the answer is `explainAnalyzed` of what was measured. */
+  | { kind: 'change'; change: Change; analyze?: { verbose: boolean } }
   | { kind: 'session'; effect: SessionEffect }
-  /** The statement is to be run; the answer is `explainAnalyzed` of what was measured. */
-  | {
-      kind: 'explain-analyze'
-      verbose: boolean
-      statement: CompiledQuery | { kind: 'change'; change: Change }
-    }
+  /** The query is to be run; the answer is `explainAnalyzed` of what was measured. */
+  | { kind: 'explain-analyze'; verbose: boolean; statement: CompiledQuery }
 
 export type Compiled = {
   /** To be run in order; the last one's rows are the result. */

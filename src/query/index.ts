@@ -26,7 +26,13 @@ export { parseScript } from './parse/index.ts'
 export { permittedLookup } from './permission.ts'
 export * from './presto-type.ts'
 export * from './refusals.ts'
-export { answerStatement, createQueryRunner, type QueryRunnerOptions, readsOnly } from './runner.ts'
+export {
+  answerStatement,
+  createQueryRunner,
+  measureIn,
+  type QueryRunnerOptions,
+  readsOnly,
+} from './runner.ts'
 export {
   type BoundTables,
   type Rebind,

@@ -91,7 +91,8 @@ export function answerStatement(
   return answer(run, statement, tables, measureIn(tables.catalog))
 }
 
-const measureIn =
+/** What EXPLAIN tells of tables, as the catalog has them. */
+export const measureIn =
   ({ listing }: QueryCatalog): MeasureTables =>
   async (tables) =>
     measureTables(tables, await listing.chunks(tables.map(({ tableId }) => tableId)))

@@ -3,6 +3,7 @@ import {
   type CompiledQuery,
   type CompiledStatement,
   compileStatement,
+  measureIn,
   parseScript,
   permittedLookup,
   type QueryCatalog,
@@ -40,7 +41,11 @@ export async function planScript(
   const statements: Planned[] = []
   let session = startSession({ defaultDatabase: job.database, context })
   for (const parsed of parseScript(job.query).statements) {
-    const statement = await compileStatement(parsed, { ...session, lookup: overlay.lookup })
+    const statement = await compileStatement(parsed, {
+      ...session,
+      lookup: overlay.lookup,
+      measure: measureIn(catalog),
+    })
     const effect: Effect =
       statement.kind === 'change' ? await overlay.apply(statement.change) : { kind: 'none' }
     statements.push({ statement, effect })

@@ -5,8 +5,12 @@ import {
   type BoundTables,
   type Change,
   type CompiledQuery,
+  type CompiledStatement,
+  explainAnalyzed,
+  measureIn,
   QueryError,
   type ScriptRun,
+  tablesOf,
 } from '../query/index.ts'
 import { storageErrors } from '../storage/index.ts'
 import { storeAnswer } from './answer.ts'
@@ -72,8 +76,17 @@ async function runStatement(state: State, { statement, effect }: Planned, isLast
   run.signal.throwIfAborted()
   const tables: BoundTables = { chunks: chunks.live(), catalog: plan.catalog }
   switch (statement.kind) {
-    case 'change':
-      return changeTable(state, statement.change, { effect, tables })
+    case 'change': {
+      const measured = { startedMs: state.deps.clock.monotonicMs(), cpuMs: state.cpuMs }
+      const answer = await changeTable(state, statement.change, { effect, tables })
+      if (statement.analyze === undefined || !isLast) return answer
+      return analyzed(state, {
+        statement,
+        verbose: statement.analyze.verbose,
+        rows: answer.rows ?? 0,
+        ...measured,
+      })
+    }
     case 'session':
       return {}
     default: {
@@ -85,6 +98,36 @@ async function runStatement(state: State, { statement, effect }: Planned, isLast
       return {}
     }
   }
+}
+
+/** The answer of EXPLAIN ANALYZE: what was written, and what that took. */
+async function analyzed(
+  state: State,
+  {
+    statement,
+    verbose,
+    rows,
+    startedMs,
+    cpuMs,
+  }: {
+    statement: Extract<CompiledStatement, { kind: 'change' }>
+    verbose: boolean
+    rows: number
+    startedMs: number
+    cpuMs: number
+  },
+): Promise<Answer> {
+  const { deps, run, plan, chunks } = state
+  const measurement = {
+    rows: BigInt(rows),
+    cpuMs: state.cpuMs - cpuMs,
+    elapsedMs: deps.clock.monotonicMs() - startedMs,
+  }
+  const facts = await measureIn(plan.catalog)(tablesOf([statement]))
+  const answer = explainAnalyzed({ statement, verbose }, facts, measurement)
+  const stored = await run.storeResult(answer, { chunks: chunks.live(), catalog: plan.catalog })
+  state.cpuMs += stored.cpuMs
+  return { result: stored.result }
 }
 
 async function changeTable(

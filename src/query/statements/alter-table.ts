@@ -74,7 +74,7 @@ function isView(statement: Alter, { name }: Target): QueryError {
   return notSupported(`'${full}' is a view, not a table`, statement.at)
 }
 
-/** Where a table or view may be moved: within its database, which is all that the catalog can do, and where nothing is. */
+/** Where a table may be moved: into a database that is there, under a name that is free. */
 export async function newName(
   to: QualifiedName,
   at: Alter['at'],

@@ -14,11 +14,11 @@ import type { TimeRange } from '../prune/index.ts'
 import type { MeasuredTable } from './plan-facts.ts'
 import { type PlanNode, planTree, treeGraph, treeText } from './plan-tree.ts'
 
-type Explained = Exclude<CompiledStatement, { kind: 'explain-analyze' }>
+export type Explained = Exclude<CompiledStatement, { kind: 'explain-analyze' }>
 type Measured = ReadonlyMap<bigint, MeasuredTable> | undefined
 
-/** What was measured when the statement of an EXPLAIN ANALYZE ran. */
-export type Measurement = { rows: bigint; bytes: bigint; cpuMs: number; elapsedMs: number }
+/** What was measured when the statement of an EXPLAIN ANALYZE ran. `bytes`: of the result; one that writes has none. */
+export type Measurement = { rows: bigint; bytes?: bigint; cpuMs: number; elapsedMs: number }
 
 const answer = (text: string): CompiledQuery =>
   constantQuery([{ name: 'Query Plan', type: { kind: 'varchar' } }], [[text]])
@@ -41,13 +41,13 @@ export async function explain(
 
 /** The answer of EXPLAIN ANALYZE, when the statement has run. */
 export function explainAnalyzed(
-  { statement, verbose }: Extract<CompiledStatement, { kind: 'explain-analyze' }>,
+  { statement, verbose }: { statement: Explained; verbose: boolean },
   measured: Measured,
   { rows, bytes, cpuMs, elapsedMs }: Measurement,
 ): CompiledQuery {
   const head = [
     `Execution: ${thousands(elapsedMs)} ms, processor time ${thousands(cpuMs)} ms`,
-    `Output: ${thousands(rows)} rows, ${thousands(bytes)} bytes`,
+    `Output: ${thousands(rows)} rows${bytes === undefined ? '' : `, ${thousands(bytes)} bytes`}`,
   ]
   const parts = [head.join('\n'), treeText(treeOf(statement, measured))]
   return answer([...parts, ...(verbose ? engineTexts(statement) : [])].join('\n\n'))

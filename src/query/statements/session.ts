@@ -38,9 +38,11 @@ async function effectOf(statement: SessionStatement, request: StatementRequest):
     case 'set-role':
       return { kind: 'noted', what: `role ${statement.role}` }
     case 'transaction':
+      // A script is a transaction anyway: what it changes is stored together, or not at all.
+      if (statement.step !== 'rollback') return { kind: 'noted', what: `${statement.step} of a transaction` }
       throw new QueryError(
         'NOT_SUPPORTED',
-        'Transactions are not supported: what a job changes is stored together when it ends',
+        'ROLLBACK is not supported: what a job changes is stored together when it ends',
         statement.at,
       )
   }

@@ -4,7 +4,7 @@ import type { CompiledStatement, StatementRequest } from '../compiled.ts'
 import { type Position, QueryError } from '../errors.ts'
 import type { StatementOf } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
-import { findTarget, fullName, noSchema, notSupported, type Target } from './targets.ts'
+import { findTarget, fullName, noSchema, type Target } from './targets.ts'
 
 export async function createView(
   statement: StatementOf<'create-view'>,
@@ -87,8 +87,6 @@ export async function renameView(
   if (target.kind !== 'absent')
     throw new QueryError('TABLE_ALREADY_EXISTS', `Target view '${fullName(target.name)}' already exists`, at)
   if (!target.hasDatabase) throw noSchema(target.name.database, at)
-  if (target.name.database !== from.name.database)
-    throw notSupported('A view cannot be moved into another schema', at)
   return { kind: 'change', change: { kind: 'rename-view', from: from.name, to: target.name } }
 }
 
