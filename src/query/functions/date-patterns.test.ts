@@ -32,7 +32,8 @@ describe('a date pattern', () => {
     assert.throws(() => compilePattern('yyyy-bb', 'java'), /Illegal pattern character 'b'/)
     assert.throws(() => compilePattern("yyyy 'x", 'java'), /unterminated quote/)
     assert.throws(() => compilePattern('%D', 'mysql'), /%D not supported in date format string/)
-    assert.throws(() => compilePattern('%', 'mysql'), /Invalid date format string/)
+    assert.throws(() => compilePattern('%', 'mysql'), /Both printing and parsing not supported/)
+    assert.throws(() => compilePattern('', 'joda'), /Invalid pattern specification/)
   })
 
   test('is left to strftime only when the engine prints the same', () => {

@@ -29,11 +29,15 @@ type NumberField =
 export type Element =
   | { kind: 'text'; text: string }
   | { kind: 'number'; field: NumberField; digits: number; maxDigits: number; american?: boolean }
-  | { kind: 'shortYear'; field: 'year' | 'weekYear'; american?: boolean }
+  | { kind: 'shortYear'; field: 'year' | 'weekYear'; american?: boolean; exact?: boolean }
   | { kind: 'month' | 'weekday' | 'half' | 'era'; long: boolean }
   /** `digits` of the fraction: cut (joda, mysql) or, as Java counts, milliseconds padded. */
   | { kind: 'fraction'; digits: number; asMillis: boolean; readDigits?: number }
-  | { kind: 'zone'; style: 'name' | 'longName' | 'rfc822' | 'iso' | 'isoHour' | 'isoColon' | 'id' }
+  | {
+      kind: 'zone'
+      style: 'name' | 'longName' | 'rfc822' | 'colon' | 'iso' | 'isoHour' | 'isoColon' | 'id'
+      bare?: boolean
+    }
 
 /** What a pattern prints: the local time, and the zone it is in. */
 export type Printable = LocalTime & {
@@ -64,16 +68,20 @@ export function compilePattern(pattern: string, dialect: Dialect): Element[] {
 
 function compileLetters(pattern: string, dialect: 'java' | 'joda'): Element[] {
   const elements: Element[] = []
+  if (dialect === 'joda' && pattern === '')
+    throw fault('INVALID_FUNCTION_ARGUMENT', 'Invalid pattern specification')
   for (const [token] of pattern.matchAll(/'(?:[^']|'')*'?|([A-Za-z])\1*|[^A-Za-z']+/g)) {
-    if (token.startsWith("'")) elements.push({ kind: 'text', text: quotedText(token, pattern) })
+    if (token.startsWith("'")) elements.push({ kind: 'text', text: quotedText(token, pattern, dialect) })
     else if (/^[A-Za-z]/.test(token)) elements.push(letterElement(token[0]!, token.length, dialect, pattern))
     else elements.push({ kind: 'text', text: token })
   }
   return elements
 }
 
-function quotedText(token: string, pattern: string): string {
+/** Joda closes a quote that is left open. */
+function quotedText(token: string, pattern: string, dialect: 'java' | 'joda'): string {
   if (token === "''") return "'"
+  if (dialect === 'joda' && !/^'(?:[^']|'')*'$/.test(token)) return token.slice(1).replaceAll("''", "'")
   if (token.length < 2 || !token.endsWith("'")) throw invalidPattern(pattern, 'unterminated quote')
   return token.slice(1, -1).replaceAll("''", "'")
 }
@@ -121,7 +129,7 @@ function letterElement(letter: string, count: number, dialect: 'java' | 'joda', 
     case 'S':
       return { kind: 'fraction', digits: count, asMillis: dialect === 'java' }
     case 'z':
-      return { kind: 'zone', style: count >= 4 ? 'longName' : 'name' }
+      return { kind: 'zone', style: count >= 4 ? 'longName' : 'name', bare: dialect === 'joda' }
     default:
       return dialect === 'java' ? javaElement(letter, count, pattern) : jodaElement(letter, count, pattern)
   }
@@ -168,7 +176,7 @@ function jodaElement(letter: string, count: number, pattern: string): Element {
     case 'C':
       return number('century', count, 9)
     case 'Z':
-      return { kind: 'zone', style: count === 1 ? 'rfc822' : count === 2 ? 'isoColon' : 'id' }
+      return { kind: 'zone', style: count === 1 ? 'rfc822' : count === 2 ? 'colon' : 'id' }
     default:
       throw invalidPattern(pattern, `Illegal pattern component: ${letter.repeat(count)}`)
   }
@@ -200,23 +208,29 @@ const MYSQL: Record<string, () => Element[]> = {
   W: () => [{ kind: 'weekday', long: true }],
   x: () => [number('weekYear', 4, 4)],
   Y: () => [number('year', 4, 4)],
-  y: () => [{ kind: 'shortYear', field: 'year' }],
+  y: () => [{ kind: 'shortYear', field: 'year', exact: true }],
 }
 
 function compileMysql(pattern: string): Element[] {
   const elements: Element[] = []
   for (const [token, code] of pattern.matchAll(/%(.)|[^%]+|%$/gsu)) {
     if (code === undefined) {
-      if (token === '%') throw fault('INVALID_FUNCTION_ARGUMENT', `Invalid date format string: ${pattern}`)
-      elements.push({ kind: 'text', text: token })
+      // A last % alone says nothing.
+      if (token !== '%') elements.push({ kind: 'text', text: token })
     } else if (/[DUuVwX]/.test(code)) {
       throw fault('INVALID_FUNCTION_ARGUMENT', `%${code} not supported in date format string`)
     } else {
       elements.push(...(MYSQL[code]?.() ?? [{ kind: 'text' as const, text: code }]))
     }
   }
+  if (elements.length === 0)
+    throw fault('INVALID_FUNCTION_ARGUMENT', 'Both printing and parsing not supported')
   return elements
 }
+
+/** Whether the pattern prints or reads a zone. */
+export const hasZone = (elements: readonly Element[]): boolean =>
+  elements.some((element) => element.kind === 'zone')
 
 /** The moment as the pattern shows it. */
 export function printPattern(elements: readonly Element[], at: Printable): string {
@@ -248,7 +262,8 @@ function printElement(element: Element, at: Printable): string {
         ? padded(Math.floor(at.micros / 1000), element.digits)
         : padded(at.micros, 6).padEnd(element.digits, '0').slice(0, element.digits)
     case 'zone':
-      return printZone(element.style, at)
+      // To Joda, an offset is its own name; to SimpleDateFormat it is GMT+09:00.
+      return element.bare && /^[+-]/.test(at.zoneId) ? at.zoneId : printZone(element.style, at)
   }
 }
 
@@ -299,6 +314,8 @@ function printZone(style: Extract<Element, { kind: 'zone' }>['style'], at: Print
       return at.zoneId
     case 'rfc822':
       return offsetText(at.offsetSeconds, '')
+    case 'colon':
+      return offsetText(at.offsetSeconds)
     case 'iso':
       return at.offsetSeconds === 0 ? 'Z' : offsetText(at.offsetSeconds, '')
     case 'isoHour':

@@ -23,12 +23,17 @@ export function format(at: bigint, pattern: string, dialect: Dialect, zone: stri
 
 /** @throws Error INVALID_FUNCTION_ARGUMENT with the place where the text stops following the pattern. */
 export function parse(text: string, pattern: string, dialect: Dialect, zone: string): bigint {
-  if (pattern === '') throw invalid('Both printing and parsing not supported')
   const parsed = parsePattern(compilePattern(pattern, dialect), text)
   if ('malformedAt' in parsed) {
     const rest = text.slice(parsed.malformedAt)
     const tooShort =
-      rest === '' ? ' is too short' : parsed.malformedAt === 0 ? '' : ` is malformed at "${rest}"`
+      text === ''
+        ? ''
+        : rest === ''
+          ? ' is too short'
+          : parsed.malformedAt === 0
+            ? ''
+            : ` is malformed at "${rest}"`
     throw invalid(`Invalid format: "${text}"${tooShort}`)
   }
   return (

@@ -1,6 +1,7 @@
+import { QueryError } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
-import { compilePattern } from './date-patterns.ts'
+import { compilePattern, hasZone } from './date-patterns.ts'
 import { local, ZONED, zoneOfArgument, zoneText } from './datetime-local.ts'
 import * as clock from './datetime-run.ts'
 import { add, clockDifference, difference, truncate } from './datetime-units.ts'
@@ -112,11 +113,17 @@ function mysqlFormat(call: Call): string {
   return `p_date_format(CAST(${formatted(call)} AS TIMESTAMP), ${call.args[1]})`
 }
 
+const NO_ZONE =
+  "format_datetime for TIMESTAMP type, cannot use 'Z' nor 'z' in format, as this type does not contain TZ information"
+
 function jodaFormat(call: Call): string {
   const zone = zoneOfArgument(call, 0)
   const pattern = call.constants[1]
   if (typeof pattern === 'string') {
-    const native = atAnalysis(() => strftimePattern(compilePattern(pattern, 'joda')))
+    const elements = atAnalysis(() => compilePattern(pattern, 'joda'))
+    if (call.types[0]!.kind !== ZONED && hasZone(elements))
+      throw new QueryError('INVALID_FUNCTION_ARGUMENT', NO_ZONE)
+    const native = strftimePattern(elements)
     if (native !== undefined) return `strftime(${formatted(call)}, ${textLiteral(native)})`
   }
   const instant =

@@ -55,7 +55,7 @@ function readElement(
         fields,
       )
     case 'shortYear':
-      return readShortYear(element.field, text, at, fields, digitsFollow)
+      return readShortYear(element, text, at, fields, digitsFollow)
     case 'fraction':
       return readFraction(element, text, at, fields)
     case 'month':
@@ -98,14 +98,14 @@ function readNumber(
 }
 
 function readShortYear(
-  field: 'year' | 'weekYear',
+  { field, exact = false }: { field: 'year' | 'weekYear'; exact?: boolean },
   text: string,
   at: number,
   fields: Fields,
   digitsFollow: boolean,
 ): number | undefined {
-  const digits = /^\d+/.exec(text.slice(at, digitsFollow ? at + 2 : at + 9))?.[0]
-  if (digits === undefined) return undefined
+  const digits = /^\d+/.exec(text.slice(at, digitsFollow || exact ? at + 2 : at + 9))?.[0]
+  if (digits === undefined || (exact && digits.length < 2)) return undefined
   const value = Number(digits)
   // Exactly two digits are a year within the century around the pivot; more are the year itself.
   fields[field] = digits.length === 2 ? CENTURY_START + ((value - (CENTURY_START % 100) + 100) % 100) : value
@@ -146,7 +146,7 @@ function readZone(text: string, at: number, fields: Fields): number | undefined 
   return at + found.length
 }
 
-/** The fields together as a time; undefined when there is no such day or hour. Missing fields are those of 1970-01-01 00:00. */
+/** The fields together as a time; undefined when there is no such day or hour. Missing fields are the first there are. */
 function localFrom(fields: Fields): LocalTime | undefined {
   const day = dayFrom(fields)
   const hour = hourFrom(fields)
@@ -168,19 +168,20 @@ function dayFrom(fields: Fields): Pick<LocalTime, 'year' | 'month' | 'day'> | un
   const { weekYear, week, weekday, dayOfYear } = fields
   const named = fields.year ?? fields.yearOfEra
   const year = named === undefined ? undefined : fields.bc === true ? 1 - named : named
+  // A day of no year is one of 2000, so that there is a February 29; an hour of no day is one of 1970-01-01.
+  const anyDay = [fields.month, fields.day, dayOfYear].some((field) => field !== undefined)
+  const base = year ?? (anyDay ? 2000 : 1970)
   if (year === undefined && (weekYear !== undefined || week !== undefined)) {
     if ((week ?? 1) < 1 || (week ?? 1) > 53 || (weekday ?? 1) > 7) return undefined
     return civilFromDays(firstWeek(weekYear ?? 1970) + ((week ?? 1) - 1) * 7 + (weekday ?? 1) - 1)
   }
-  if (dayOfYear !== undefined && fields.month === undefined) {
+  if (dayOfYear !== undefined && fields.day === undefined) {
     const day = civilFromDays(
-      secondsOf({ year: year ?? 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 }) / 86_400 +
-        dayOfYear -
-        1,
+      secondsOf({ year: base, month: 1, day: 1, hour: 0, minute: 0, second: 0 }) / 86_400 + dayOfYear - 1,
     )
-    return dayOfYear >= 1 && day.year === (year ?? 1970) ? day : undefined
+    return dayOfYear >= 1 && day.year === base ? day : undefined
   }
   const { month = 1, day = 1 } = fields
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year ?? 1970, month)) return undefined
-  return { year: year ?? 1970, month, day }
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(base, month)) return undefined
+  return { year: base, month, day }
 }
