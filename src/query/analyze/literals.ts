@@ -1,5 +1,6 @@
 import { type Position, QueryError } from '../errors.ts'
 import { instantOf, localSecondsOf, offsetName, zoneOf } from '../functions/index.ts'
+import { parse as parseJson } from '../functions/json-run.ts'
 import { readAddress } from '../ip-address.ts'
 import type { ExpressionOf, IntervalField, TypeName } from '../parse/ast.ts'
 import { INTERVAL_FIELDS } from '../parse/ast.ts'
@@ -197,13 +198,13 @@ export function readDouble(text: string): number | undefined {
   return Number(trimmed.replace(/[dDfF]$/, ''))
 }
 
+/** In the form json_parse gives, by which values are compared. */
 function jsonLiteral(value: string, at: Position): Typed {
   try {
-    JSON.parse(value)
+    return constant({ kind: 'json' }, parseJson(value), at)
   } catch (error) {
     throw new QueryError('INVALID_LITERAL', `'${value}' is not a valid JSON literal`, at, error)
   }
-  return constant({ kind: 'json' }, value, at)
 }
 
 const MILLISECONDS = { day: 86_400_000n, hour: 3_600_000n, minute: 60_000n, second: 1000n }

@@ -10,8 +10,8 @@ const SIZES = { tinyint: 8, smallint: 16, integer: 32, bigint: 64 } as const
 const shifts = (name: string) =>
   Object.entries(SIZES).flatMap(([type, bits]) =>
     scalar(
-      `${name}(${type}, bigint) -> ${type}`,
-      `CAST(p_${name}(CAST($1 AS BIGINT), $2, ${bits}) AS $result)`,
+      `${name}(${type}, integer) -> ${type}`,
+      `CAST(p_${name}(CAST($1 AS BIGINT), CAST($2 AS BIGINT), ${bits}) AS $result)`,
     ),
   )
 
@@ -26,11 +26,8 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('bit_count(bigint, bigint) -> bigint', 'p_bit_count($1, $2)'),
 ]
 
-/** A count of bits below zero shifts by its lowest bits in Java; from the width on nothing is left. */
-function shiftBy(count: bigint, bits: bigint): bigint {
-  if (count < 0n) throw fault('INVALID_FUNCTION_ARGUMENT', 'Specified shift must be positive')
-  return count > bits ? bits : count
-}
+/** From the width on nothing is left; a count below zero is beyond it. */
+const shiftBy = (count: bigint, bits: bigint): bigint => (count < 0n || count > bits ? bits : count)
 
 export const javascript: JavaScriptFunction[] = [
   pureFunction(
@@ -59,7 +56,7 @@ function bitCount(value: bigint, bits: bigint): bigint {
   if (BigInt.asIntN(Number(bits), value) !== value) {
     throw fault(
       'INVALID_FUNCTION_ARGUMENT',
-      `Number must be representable with the bits specified. ${value} can not be represented with ${bits} bits`,
+      `Number must be representable with the bits specified. ${value} cannot be represented with ${bits} bits`,
     )
   }
   const binary = BigInt.asUintN(Number(bits), value).toString(2)

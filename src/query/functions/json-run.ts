@@ -44,12 +44,26 @@ function canonical(this: unknown, _key: string, value: unknown, context?: { sour
 }
 
 /** Whole numbers keep all their digits; others are doubles. */
-const numberText = (source: string): string =>
-  /[.eE]/.test(source) && Number.isFinite(Number(source))
-    ? doubleText(Number(source))
-    : source === '-0'
-      ? '0'
-      : source
+function numberText(source: string): string {
+  if (!/[.eE]/.test(source)) return source === '-0' ? '0' : source
+  const number = Number(source)
+  return Number.isFinite(number) ? doubleText(number) : JSON.stringify(doubleText(number))
+}
+
+/** The same JSON as it is written anew: without blanks, escapes only where they must be, fractions as doubles. */
+function rewritten(text: string): string {
+  if (!/[\\.]|\d[eE]/.test(text)) return compact(text)
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")|(-?\d[\d.eE+-]*)|[ \t\n\r]+/gs,
+    (_, quoted?: string, number?: string) => {
+      if (quoted !== undefined) return quoted.includes('\\') ? JSON.stringify(JSON.parse(quoted)) : quoted
+      return number === undefined ? '' : numberText(number)
+    },
+  )
+}
+
+/** What json_parse makes of the text; undefined for one that is no JSON. */
+export const canonicalJson = (text: string): string | undefined => (isJson(text) ? parse(text) : undefined)
 
 function steps(path: string): string[] {
   const found = readPath(path)
@@ -71,7 +85,7 @@ function valueAt(text: string, path: string): string | undefined {
 
 export function extract(text: string, path: string): string | null {
   const value = valueAt(text, path)
-  return value === undefined ? null : compact(value)
+  return value === undefined ? null : rewritten(value)
 }
 
 /** The text of a scalar; NULL for JSON null, objects and arrays. */
@@ -109,7 +123,7 @@ export function arrayGet(text: string, index: bigint): string | null {
   const item = arrayOf(text)?.at(Number(index))
   if (item === undefined || item === 'null') return null
   // Presto gives a text without its quotes, which is no JSON; its users rely on it.
-  return item[0] === '"' ? (JSON.parse(item) as string) : compact(item)
+  return item[0] === '"' ? (JSON.parse(item) as string) : rewritten(item)
 }
 
 export function arrayContains(text: string, matches: (item: string) => boolean): boolean | null {

@@ -23,9 +23,10 @@ function parsePath(path: string): PathStep[] | undefined {
   let at = path.startsWith('$') ? 1 : 0
   if (at === 0) return undefined
   while (at < path.length) {
-    const found = /^(?:\.([^.[\]"*\s()?@]+)|\.?\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\[([\w:]+)\])/s.exec(
-      path.slice(at),
-    )
+    const found =
+      /^(?:\.([\p{L}\p{N}_:]+)|\["((?:[^"\\]|\\["\\])*)"\]|\[(\d+)\]|\[([\p{L}\p{N}_]+)\])/su.exec(
+        path.slice(at),
+      )
     if (found === null) return undefined
     const [whole, field, quoted, index, bare] = found
     steps.push(

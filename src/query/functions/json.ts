@@ -1,4 +1,4 @@
-import { type Call, type FunctionDefinition, scalar } from './define.ts'
+import { type Call, type ConstantValue, type FunctionDefinition, scalar } from './define.ts'
 import { atAnalysis, fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import * as run from './json-run.ts'
@@ -7,7 +7,7 @@ import type { JavaScriptFunction } from './types.ts'
 
 /** JSON, held as its text. Paths are `$.a.b[0]["k"]`. */
 
-const JSON_OR_TEXT = ['json', 'varchar']
+const JSON_OR_TEXT = ['json', 'varchar(x)']
 
 /** A constant path is checked before the query runs. */
 function withPath(name: string) {
@@ -22,23 +22,31 @@ function withPath(name: string) {
   }
 }
 
+/** A text that is no JSON is refused when it is evaluated, so that TRY may stand around it. */
+function foldParse([text]: ConstantValue[]): ConstantValue | undefined {
+  return typeof text === 'string' ? run.canonicalJson(text) : undefined
+}
+
 const contains = (type: string, name: string) =>
   JSON_OR_TEXT.flatMap((json) =>
     scalar(`json_array_contains(${json}, ${type}) -> boolean`, `p_json_contains_${name}($1, $2)`),
   )
 
 export const definitions: FunctionDefinition[] = [
-  ...scalar('json_parse(varchar) -> json', 'p_json_parse($1)'),
+  ...scalar('json_parse(varchar(x)) -> json', 'p_json_parse($1)', { fold: foldParse }),
   ...scalar('json_format(json) -> varchar', '$1'),
   ...JSON_OR_TEXT.flatMap((type) => [
-    ...scalar(`json_extract(${type}, varchar) -> json`, withPath('p_json_extract')),
-    ...scalar(`json_extract_scalar(${type}, varchar) -> varchar`, withPath('p_json_extract_scalar')),
-    ...scalar(`json_size(${type}, varchar) -> bigint`, withPath('p_json_size')),
+    ...scalar(`json_extract(${type}, jsonpath) -> json`, withPath('p_json_extract')),
+    ...scalar(
+      `json_extract_scalar(${type}, jsonpath) -> ${type === 'json' ? 'varchar' : 'varchar(x)'}`,
+      withPath('p_json_extract_scalar'),
+    ),
+    ...scalar(`json_size(${type}, jsonpath) -> bigint`, withPath('p_json_size')),
     ...scalar(`json_array_length(${type}) -> bigint`, 'p_json_array_length($1)'),
     ...scalar(`json_array_get(${type}, bigint) -> json`, 'p_json_array_get($1, $2)'),
     ...scalar(`is_json_scalar(${type}) -> boolean`, 'p_is_json_scalar($1)'),
   ]),
-  ...contains('varchar', 'text'),
+  ...contains('varchar(y)', 'text'),
   ...contains('boolean', 'boolean'),
   ...contains('bigint', 'integer'),
   ...contains('double', 'double'),

@@ -1,8 +1,8 @@
-import { QueryError } from '../errors.ts'
 import { alias, type Call, type FunctionDefinition, fail, native, scalar, type TypedCall } from './define.ts'
 import { choose, duckType } from './duck-type.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
+import { decimalAt, roundWhole } from './rounding.ts'
 import * as statistics from './statistics.ts'
 import type { JavaScriptFunction } from './types.ts'
 
@@ -28,31 +28,39 @@ function roundedDecimal(call: TypedCall) {
   return { kind: 'decimal', precision: Math.max(1, p - s + Math.min(s, 1)), scale: 0 } as const
 }
 
-function constantDigits(call: Call): number {
+function constantDigits(call: Call): number | undefined {
   const digits = call.constants[1]
   if (typeof digits === 'bigint' || typeof digits === 'number') return Number(digits)
-  throw new QueryError('NOT_SUPPORTED', `${call.name} of a decimal needs a constant number of digits`)
+  return undefined
 }
 
 function roundDecimalTo(call: Call): string {
   const digits = constantDigits(call)
   const wide = `CAST(${call.args[0]} AS ${duckType(call.result)})`
+  if (digits === undefined) return atDigits(call, 'round')
   return digits >= decimalOf(call).s ? wide : `CAST(round(${wide}, ${digits}) AS ${duckType(call.result)})`
 }
+
+/** Where the number of digits differs from row to row. */
+const atDigits = ({ args, result }: Call, how: string): string =>
+  `CAST(p_${how}_decimal(CAST(${args[0]} AS VARCHAR), ${args[1]}) AS ${duckType(result)})`
 
 /** x - x % unit: the remainder has the sign of x, so this cuts towards zero. */
 function truncateDecimalTo(call: Call): string {
   const digits = constantDigits(call)
   const [x] = call.args
   const { p, s } = decimalOf(call)
+  if (digits === undefined) return atDigits(call, 'truncate')
   if (digits >= s) return x!
   if (-digits >= p - s) return `CAST(0 AS ${duckType(call.result)})`
   const unit = digits > 0 ? `0.${'0'.repeat(digits - 1)}1` : `1${'0'.repeat(-digits)}`
   return `CAST(${x} - (${x} % ${unit}) AS ${duckType(call.result)})`
 }
 
+const integral = ({ result }: Call): boolean => INTEGERS.includes(result.kind)
+
 const modulo = (call: Call): string =>
-  `CASE WHEN $2 = 0 THEN ${fail(call, 'DIVISION_BY_ZERO', 'Division by zero')} ELSE CAST($1 % $2 AS $result) END`.replace(
+  `CASE WHEN $2 = 0 THEN ${fail(call, 'DIVISION_BY_ZERO', 'Division by zero')} ${integral(call) ? 'WHEN $2 = -1 THEN 0 ' : ''}ELSE CAST($1 % $2 AS $result) END`.replace(
     /\$(1|2|result)/g,
     (_, key) => (key === 'result' ? duckType(call.result) : call.args[Number(key) - 1]!),
   )
@@ -109,8 +117,21 @@ const randomTo = (type: string) => [
 const random = [
   ...scalar('random() -> double', 'random()', { volatile: true }),
   ...INTEGERS.flatMap(randomTo),
-  ...scalar('random(double, double) -> double', '($1 + random() * ($2 - $1))', { volatile: true }),
 ]
+
+const BITS: Record<string, number> = { tinyint: 8, smallint: 16, integer: 32, bigint: 64 }
+
+function absolute(type: string): FunctionDefinition[] {
+  const least = -(2n ** BigInt(BITS[type]! - 1))
+  return scalar(`abs(${type}) -> ${type}`, (call) => {
+    const problem = fail(
+      call,
+      'NUMERIC_VALUE_OUT_OF_RANGE',
+      `Value ${least} is out of range for abs(${type})`,
+    )
+    return `CASE WHEN ${call.args[0]} = ${least} THEN ${problem} ELSE abs(${call.args[0]}) END`
+  })
+}
 
 const ceiling = [
   ...scalar(over('ceiling(?) -> ?', INTEGERS), '$1'),
@@ -126,17 +147,18 @@ const widthBucket = [
 ]
 
 export const definitions: FunctionDefinition[] = [
-  ...scalar(
-    [...over('abs(?) -> ?', [...INTEGERS, ...FLOATS]), 'abs(decimal(p,s)) -> decimal(p,s)'],
-    native('abs'),
-  ),
+  ...INTEGERS.flatMap(absolute),
+  ...scalar([...over('abs(?) -> ?', FLOATS), 'abs(decimal(p,s)) -> decimal(p,s)'], native('abs')),
   ...ceiling,
   ...alias('ceil', ceiling),
   ...scalar(over('floor(?) -> ?', INTEGERS), '$1'),
   ...scalar(over('floor(?) -> ?', FLOATS), 'floor($1)'),
   ...scalar('floor(decimal(p,s)) -> decimal(p,s)', 'CAST(floor($1) AS $result)', { result: roundedDecimal }),
   ...scalar(over('round(?) -> ?', INTEGERS), '$1'),
-  ...scalar(over('round(?, integer) -> ?', INTEGERS), 'CAST(round($1, $2) AS $result)'),
+  ...scalar(
+    over('round(?, integer) -> ?', INTEGERS),
+    'CASE WHEN $2 >= 0 THEN $1 ELSE CAST(p_round_whole($1, $2, typeof($1)) AS $result) END',
+  ),
   ...scalar(over('round(?) -> ?', FLOATS), 'round($1)'),
   ...scalar(over('round(?, integer) -> ?', FLOATS), 'round($1, $2)'),
   ...scalar('round(decimal(p,s)) -> decimal(p,s)', 'CAST(round($1, 0) AS $result)', {
@@ -209,6 +231,13 @@ type DuckMap = { entries: { key: string; value: number | null }[] }
 
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_power(DOUBLE, DOUBLE) -> DOUBLE', (x: number, y: number) => x ** y),
+  pureFunction('p_round_whole(BIGINT, INTEGER, VARCHAR) -> BIGINT', roundWhole),
+  pureFunction('p_round_decimal(VARCHAR, INTEGER) -> VARCHAR', (text: string, digits: number) =>
+    decimalAt(text, digits, true),
+  ),
+  pureFunction('p_truncate_decimal(VARCHAR, INTEGER) -> VARCHAR', (text: string, digits: number) =>
+    decimalAt(text, digits, false),
+  ),
   pureFunction('p_cbrt(DOUBLE) -> DOUBLE', Math.cbrt),
   pureFunction('p_to_base(BIGINT, BIGINT) -> VARCHAR', (value: bigint, radix: bigint) =>
     value.toString(checkedRadix(radix)),

@@ -48,7 +48,7 @@ export function cosineSimilarity(a: readonly Entry[], b: readonly Entry[]): numb
   const norm = (entries: readonly Entry[]) =>
     Math.sqrt(entries.reduce((sum, { value }) => sum + (value ?? 0) ** 2, 0))
   const scale = norm(a) * norm(b)
-  return scale === 0 ? null : dot / scale
+  return dot / scale
 }
 
 export function normalCdf(mean: number, deviation: number, value: number): number {
@@ -135,7 +135,7 @@ function standardQuantile(p: number): number {
 
 export function betaCdf(a: number, b: number, x: number): number {
   if (!(a > 0) || !(b > 0)) throw bad('a, b must be > 0')
-  if (!(x >= 0 && x <= 1)) throw bad('value must be 0 <= v <= 1')
+  if (!(x >= 0 && x <= 1)) throw bad('value must be 0 >= v >= 1')
   return incompleteBeta(a, b, x)
 }
 

@@ -22,7 +22,7 @@ export function readUri(text: string): Uri | undefined {
   if (scheme === undefined && /^[^/?#]*:/.test(text)) return undefined
   if (scheme !== undefined && !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme)) return undefined
   if (/[[\]]/.test(`${path}`) || /#/.test(fragment ?? '')) return undefined
-  if (scheme !== undefined && authority === undefined && path === '') return undefined
+  if (scheme !== undefined && !authority && path === '') return undefined
   // mailto:a@b is opaque: it has neither path nor query.
   if (scheme !== undefined && authority === undefined && !path!.startsWith('/')) {
     return { scheme, fragment: fragment && decodePercent(fragment) }
@@ -45,7 +45,7 @@ function readAuthority(authority: string | undefined): Pick<Uri, 'host' | 'port'
 
 const isHost = (name: string): boolean =>
   name.startsWith('[') ||
-  /^\d{1,3}(\.\d{1,3}){3}$/.test(name) ||
+  (/^\d{1,3}(\.\d{1,3}){3}$/.test(name) && name.split('.').every((part) => Number(part) <= 255)) ||
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?$/.test(name)
 
 /** Percent escapes as UTF-8; what is no UTF-8 becomes U+FFFD, as Java has it. */
@@ -62,14 +62,16 @@ export const encodeForm = (text: string): string =>
     .replaceAll('%20', '+')
     .replace(/[!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 
+function brokenEscape(digits: string): string {
+  if (digits.length < 2) return 'Incomplete trailing escape (%) pattern'
+  const at = /^[0-9A-Fa-f]/.test(digits) ? 1 : 0
+  return `Illegal hex characters in escape (%) pattern - Error at index ${at} in: "${digits}"`
+}
+
 /** @throws Error INVALID_FUNCTION_ARGUMENT on a broken escape, unless lenient: then it stays as it is. */
 export function decodeForm(text: string, lenient = false): string {
-  if (!lenient && /%(?![0-9A-Fa-f]{2})/.test(text)) {
-    throw fault(
-      'INVALID_FUNCTION_ARGUMENT',
-      `URLDecoder: Illegal hex characters in escape (%) pattern: ${text}`,
-    )
-  }
+  const broken = lenient ? null : /%(?![0-9A-Fa-f]{2})(.{0,2})/s.exec(text)
+  if (broken !== null) throw fault('INVALID_FUNCTION_ARGUMENT', `URLDecoder: ${brokenEscape(broken[1]!)}`)
   return decodePercent(text.replaceAll('+', ' '))
 }
 
