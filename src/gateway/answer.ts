@@ -1,7 +1,7 @@
 import type { Job } from '../jobs/index.ts'
 import { QUERY_ERRORS } from '../query/index.ts'
 import { placedIn } from './script-text.ts'
-import { typeSignature } from './type-signature.ts'
+import { type FieldForm, typeSignature } from './type-signature.ts'
 
 /** States a client is told (trinodb/trino QueryState.java). */
 export type State = 'QUEUED' | 'RUNNING' | 'FINISHED' | 'FAILED'
@@ -19,6 +19,7 @@ export type AnswerParts = {
   startedAtMs: number
   nowMs: number
   columns: Column[] | undefined
+  fields: FieldForm
   failure: QueryFailure | undefined
   warnings: readonly string[]
   updateType: string | undefined
@@ -37,7 +38,11 @@ export function answerText(parts: AnswerParts, rows: Buffer | undefined): Buffer
     id: queryId,
     infoUri: `${baseUrl}/ui/query.html?${queryId}`,
     nextUri: nextPath === undefined ? undefined : baseUrl + nextPath,
-    columns: columns?.map(({ name, type }) => ({ name, type, typeSignature: typeSignature(type) })),
+    columns: columns?.map(({ name, type }) => ({
+      name,
+      type,
+      typeSignature: typeSignature(type, parts.fields),
+    })),
   })
   const tail = JSON.stringify({
     stats: statsOf(parts),

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { refusals } from './errors.ts'
+import type { FieldForm } from './type-signature.ts'
 
 /** Old clients say X-Presto-…, newer ones X-Trino-…; each is answered in its own. */
 export type Family = 'Presto' | 'Trino'
@@ -15,6 +16,7 @@ export type ClientSession = {
   /** Texts of prepared statements by name. */
   prepared: ReadonlyMap<string, string>
   capabilities: ReadonlySet<string>
+  fields: FieldForm
 }
 
 type Headers = IncomingHttpHeaders
@@ -35,6 +37,8 @@ export function readClientSession(headers: Headers): ClientSession {
     properties: pairs(value('session'), `X-${family}-Session`),
     prepared: pairs(value('prepared-statement'), `X-${family}-Prepared-Statement`),
     capabilities: new Set(items(value('client-capabilities')).map((item) => item.toUpperCase())),
+    // The releases of prestodb/presto are the ones that are called 0.something.
+    fields: /\/0\.\d/.test(headers['user-agent'] ?? '') && family === 'Presto' ? 'text' : 'structured',
   }
 }
 

@@ -33,7 +33,7 @@ function changeOf({ rawType, arguments: parts }: TypeSignature): Change | undefi
     part.kind === 'TYPE'
       ? changeOf(part.value)
       : part.kind === 'NAMED_TYPE'
-        ? changeOf(part.value.typeSignature)
+        ? changeOf(part.value.typeSignature as TypeSignature)
         : undefined,
   )
   if (inner.every((change) => change === undefined)) return undefined

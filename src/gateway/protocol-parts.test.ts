@@ -85,6 +85,18 @@ describe('the API key', () => {
 })
 
 describe('type signatures', () => {
+  test('of rows for drivers of prestodb/presto name the types of fields by their text', () => {
+    const others = { 'x-presto-user': 'u' }
+    assert.equal(readClientSession({ ...others, 'user-agent': 'StatementClientV1/0.289-x' }).fields, 'text')
+    assert.equal(readClientSession({ ...others, 'user-agent': 'StatementClientV1/350' }).fields, 'structured')
+    assert.deepEqual(typeSignature('array(row(x varchar(3)))', 'text').arguments[0], {
+      kind: 'TYPE',
+      value: {
+        rawType: 'row',
+        arguments: [{ kind: 'NAMED_TYPE', value: { fieldName: { name: 'x' }, typeSignature: 'varchar(3)' } }],
+      },
+    })
+  })
   const long = (value: number) => ({ kind: 'LONG', value })
   const bare = (rawType: string) => ({ rawType, arguments: [] })
   const cases: [string, unknown][] = [

@@ -10,6 +10,7 @@ import { createPageReader, type PageReader } from './pages.ts'
 import { accountOfSlug, jobIdOf, queryIdOf, slugOf } from './query-id.ts'
 import { scriptOf } from './script-text.ts'
 import { describeStatement, type StatementFacts } from './statements.ts'
+import type { FieldForm } from './type-signature.ts'
 import type { Absence, GatewayJobs } from './types.ts'
 
 export type GatewayOptions = {
@@ -42,6 +43,7 @@ type Query = {
   family: Family
   /** Times with their precision: newer clients. */
   isParametric: boolean
+  fields: FieldForm
   /** undefined as long as nobody could say whose key it came with. */
   jobId: bigint | undefined
   /** Tries to find out, and then issues the job. */
@@ -105,6 +107,7 @@ export function createQueries(options: GatewayOptions): Queries {
       ...named(UNADMITTED + ++unadmitted, 0n),
       family: session.family,
       isParametric: session.capabilities.has('PARAMETRIC_DATETIME'),
+      fields: session.fields,
       jobId: undefined,
       admit: undefined,
       startedAtMs: nowMs(),
@@ -184,6 +187,7 @@ export function createQueries(options: GatewayOptions): Queries {
       family: job.type === 'presto' ? 'Presto' : 'Trino',
       // What the client said with its statement is gone: this is right for all but the oldest of that family.
       isParametric: job.type !== 'presto',
+      fields: 'structured',
       jobId,
       admit: undefined,
       startedAtMs: job.createdAt.getTime(),
@@ -324,6 +328,7 @@ export function createQueries(options: GatewayOptions): Queries {
       startedAtMs: query.startedAtMs,
       nowMs: nowMs(),
       columns: undefined,
+      fields: query.fields,
       failure: undefined,
       warnings: absence.isAway()
         ? [

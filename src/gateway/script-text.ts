@@ -17,6 +17,8 @@ export function scriptOf(text: string, session: ClientSession, facts: StatementF
     const prepared = session.prepared.get(name)
     if (prepared !== undefined) before.push(`PREPARE "${name.replaceAll('"', '""')}" FROM ${prepared}`)
   }
+  // Drivers and pools roll back as a matter of course. What was written inside is stored already: a job for each statement.
+  if (facts.updateType === 'ROLLBACK') return { text: `COMMIT -- ${text}`, linesBefore: 0 }
   const prefix = before.map((statement) => `${statement}\n;\n`).join('')
   return { text: prefix + text, linesBefore: prefix.split('\n').length - 1 }
 }

@@ -3,7 +3,13 @@ export type TypeSignature = { rawType: string; arguments: SignatureArgument[] }
 export type SignatureArgument =
   | { kind: 'LONG'; value: number }
   | { kind: 'TYPE'; value: TypeSignature }
-  | { kind: 'NAMED_TYPE'; value: { fieldName?: { name: string }; typeSignature: TypeSignature } }
+  | { kind: 'NAMED_TYPE'; value: { fieldName?: { name: string }; typeSignature: TypeSignature | string } }
+
+/**
+ * `structured`: trinodb/trino and its past as prestosql/presto. `text`: prestodb/presto, whose drivers read the type of a row's field
+ * as text (NamedTypeSignature.java).
+ */
+export type FieldForm = 'structured' | 'text'
 
 /** The argument of a varchar without a length. */
 const UNBOUNDED = 2_147_483_647
@@ -12,25 +18,29 @@ const PARAMETRIC = /^(?:timestamp|time)\(/
 /**
  * The signature of a type text as results have it: `decimal(10,2)`, `map(varchar, row(x bigint))`, `timestamp(3) with time zone`.
  */
-export function typeSignature(text: string): TypeSignature {
+export function typeSignature(text: string, fields: FieldForm = 'structured'): TypeSignature {
   const open = text.indexOf('(')
   if (open < 0) {
     return { rawType: text, arguments: text === 'varchar' ? [{ kind: 'LONG', value: UNBOUNDED }] : [] }
   }
   const close = text.lastIndexOf(')')
   const rawType = text.slice(0, open) + text.slice(close + 1)
-  return { rawType, arguments: split(text.slice(open + 1, close)).map((part) => argument(rawType, part)) }
+  return {
+    rawType,
+    arguments: split(text.slice(open + 1, close)).map((part) => argument(rawType, part, fields)),
+  }
 }
 
-function argument(rawType: string, part: string): SignatureArgument {
+function argument(rawType: string, part: string, fields: FieldForm): SignatureArgument {
+  const fieldType = (text: string) => (fields === 'text' ? text : typeSignature(text))
   if (/^\d+$/.test(part)) return { kind: 'LONG', value: Number(part) }
-  if (rawType !== 'row') return { kind: 'TYPE', value: typeSignature(part) }
+  if (rawType !== 'row') return { kind: 'TYPE', value: typeSignature(part, fields) }
   const field = /^("(?:[^"]|"")*"|[^\s"(]+) (.+)$/s.exec(part)
   // A type of two words is no name and a type: `double precision` is not a text of ours, but `timestamp(3) with time zone` is.
   if (field === null || /^interval (?:day|year) to/.test(part))
-    return { kind: 'NAMED_TYPE', value: { typeSignature: typeSignature(part) } }
+    return { kind: 'NAMED_TYPE', value: { typeSignature: fieldType(part) } }
   const name = field[1]!.startsWith('"') ? field[1]!.slice(1, -1).replaceAll('""', '"') : field[1]!
-  return { kind: 'NAMED_TYPE', value: { fieldName: { name }, typeSignature: typeSignature(field[2]!) } }
+  return { kind: 'NAMED_TYPE', value: { fieldName: { name }, typeSignature: fieldType(field[2]!) } }
 }
 
 /** At the commas outside of parentheses and quotes. */
