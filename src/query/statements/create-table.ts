@@ -2,6 +2,7 @@ import { analyzeConstant, resolveType } from '../analyze/index.ts'
 import type { NewColumn } from '../changes.ts'
 import { analyzed, compilePlan } from '../compile-query.ts'
 import type { CompiledStatement, StatementRequest } from '../compiled.ts'
+import { constantQuery } from '../constant-query.ts'
 import { type Position, QueryError } from '../errors.ts'
 import { canCoerce } from '../functions/index.ts'
 import type { Identifier, Property, StatementOf, TableElement } from '../parse/ast.ts'
@@ -29,7 +30,7 @@ export async function createTable(
   statement: StatementOf<'create-table'>,
   request: StatementRequest,
 ): Promise<CompiledStatement> {
-  const target = await freeTarget(statement, 'Table', request)
+  const { target } = await freeTarget(statement, 'Table', request)
   checkProperties(statement.properties, statement.at, request)
   const columns: NewColumn[] = []
   for (const element of statement.elements) {
@@ -48,8 +49,16 @@ export async function createTableAs(
   statement: StatementOf<'create-table-as'>,
   request: StatementRequest,
 ): Promise<CompiledStatement> {
-  const { at, ifNotExists } = statement
-  const target = await freeTarget(statement, 'Destination table', request)
+  const { at, ifNotExists, withData } = statement
+  const { target, isTaken } = await freeTarget(statement, 'Destination table', request)
+  if (isTaken) {
+    // As in Presto, the query is not even looked at.
+    const source = constantQuery([{ name: 'rows', type: BIGINT }], [])
+    return {
+      kind: 'change',
+      change: { kind: 'create-table-as', target, ifNotExists, withData, columns: [], source },
+    }
+  }
   checkProperties(statement.properties, at, request)
   const found = await analyzed(statement.query, request)
   const names = columnNames(statement, found.plan.columns)
@@ -66,7 +75,7 @@ export async function createTableAs(
       kind: 'create-table-as',
       target,
       ifNotExists,
-      withData: statement.withData,
+      withData,
       columns,
       source: compilePlan(assigned(found, kept, at), request.context),
     },
@@ -78,17 +87,17 @@ async function freeTarget(
   statement: StatementOf<'create-table' | 'create-table-as'>,
   what: string,
   request: StatementRequest,
-): Promise<Target['name']> {
+): Promise<{ target: Target['name']; isTaken: boolean }> {
   const { at, table, ifNotExists, orReplace } = statement
   const target = await findTarget(table, at, 'create table', request)
   if (orReplace) throw notSupported('CREATE OR REPLACE TABLE is not supported: drop the table first', at)
   if (target.kind === 'absent') {
     if (!target.hasDatabase) throw noSchema(target.name.database, at)
-    return target.name
+    return { target: target.name, isTaken: false }
   }
   if (!ifNotExists || target.kind !== 'table')
     throw new QueryError('TABLE_ALREADY_EXISTS', `${what} '${fullName(target.name)}' already exists`, at)
-  return target.name
+  return { target: target.name, isTaken: true }
 }
 
 type Declared = { name: string; type: PrestoType; at: Position }
