@@ -10,7 +10,8 @@ import { callText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
 import { constant } from './literals.ts'
 import type { CallClauses, Typed, TypedOf } from './plan.ts'
-import { dotted, ownFields } from './scope.ts'
+import { dotted, ownFields, type Scope } from './scope.ts'
+import { LAMBDA } from './subqueries.ts'
 import { columnsOf, keyOf, some } from './walk.ts'
 import { sortKeys, windowPlan } from './windows.ts'
 
@@ -125,8 +126,13 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
         at: parameter.at,
       })
     }
-    const clause = 'Lambda expression'
-    const inner: Environment = { ...env, parameters, clause, allowAggregates: false, allowWindows: false }
+    const inner: Environment = {
+      ...env,
+      parameters,
+      clause: LAMBDA,
+      allowAggregates: false,
+      allowWindows: false,
+    }
     const typed = env.analyzer.expression(inner, node.body)
     if (some(typed, (within) => 'plan' in within))
       throw new QueryError('NOT_SUPPORTED', 'Lambda expression cannot contain subqueries', node.body.at)
@@ -204,6 +210,13 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
   }
 }
 
+function subqueryAt({ scope }: Environment): Position | undefined {
+  for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
+    if (level.at !== undefined) return level.at
+  }
+  return undefined
+}
+
 /** DISTINCT leaves nothing to sort by but the arguments. */
 function checkDistinctOrder({ orderBy }: FunctionCall, args: Typed[], clauses: CallClauses): void {
   const keys = new Set(args.map((arg) => keyOf(arg.kind === 'cast' && arg.implicit ? arg.value : arg)))
@@ -256,5 +269,5 @@ function refuseOuterAggregate(env: Environment, { args, at }: TypedOf<'call'>): 
     ownFields(env.scope).flatMap(({ value }) => columnsOf(value).map(({ relation }) => relation)),
   )
   if (columns.some(({ relation }) => own.has(relation))) return
-  throw new QueryError('NOT_SUPPORTED', 'Given correlated subquery is not supported', at)
+  throw new QueryError('NOT_SUPPORTED', 'Given correlated subquery is not supported', subqueryAt(env) ?? at)
 }

@@ -62,9 +62,10 @@ export type Output = { value: Typed; node: Expression | undefined }
 
 /** ROLLUP, CUBE and GROUPING SETS take columns only. */
 function groupedColumn(env: Environment, node: Expression): Typed {
-  const key = env.analyzer.expression(env, node)
-  const isName = node.kind === 'column' || node.kind === 'dereference'
-  if (isName && key.kind !== 'field') return comparableKey(key, node)
+  if (node.kind === 'column' || node.kind === 'dereference') {
+    const key = env.analyzer.expression(env, node)
+    if (key.kind !== 'field') return comparableKey(key, node)
+  }
   throw new QueryError(
     'INVALID_COLUMN_REFERENCE',
     `GROUP BY expression must be a column reference: ${expressionText(node)}`,

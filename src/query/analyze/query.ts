@@ -20,13 +20,6 @@ export function query(analyzer: Analyzer, node: Query, around: Around): QueryPla
   if (limit?.withTies === true && node.orderBy.length === 0) {
     throw new QueryError('MISSING_ORDER_BY', 'FETCH FIRST WITH TIES clause requires ORDER BY', node.limit!.at)
   }
-  if (limit?.withTies === true && node.offset !== undefined) {
-    throw new QueryError(
-      'NOT_SUPPORTED',
-      'FETCH FIRST WITH TIES is not supported together with OFFSET',
-      node.limit!.at,
-    )
-  }
   const found = body(analyzer, node.body, inside, node.orderBy)
   return {
     ctes: plans,
@@ -41,7 +34,15 @@ export function query(analyzer: Analyzer, node: Query, around: Around): QueryPla
 
 function limitOf({ limit }: Query): QueryPlan['limit'] {
   if (limit === undefined) return undefined
-  return { count: limit.count === undefined ? 1n : rowCount(limit.count), withTies: limit.withTies }
+  const count = limit.count === undefined ? 1n : rowCount(limit.count)
+  if (limit.isFetch === true && count === 0n) {
+    throw new QueryError(
+      'NUMERIC_VALUE_OUT_OF_RANGE',
+      'FETCH FIRST row count must be positive (actual value: 0)',
+      limit.at,
+    )
+  }
+  return { count, withTies: limit.withTies }
 }
 
 function rowCount(node: Expression): bigint {
@@ -53,7 +54,7 @@ function rowCount(node: Expression): bigint {
     )
   const value = BigInt(node.text)
   if (value > 9_223_372_036_854_775_807n)
-    throw new QueryError('INVALID_LIMIT_CLAUSE', `Invalid row count: ${node.text}`, node.at)
+    throw new QueryError('SYNTAX_ERROR', `Invalid numeric literal: ${node.text}`, node.at)
   return value
 }
 
@@ -66,7 +67,8 @@ function body(analyzer: Analyzer, node: QueryBody, around: Around, orderBy: Sort
       return ordered(analyzer, { kind: 'nested', plan }, plan.columns, around, orderBy)
     }
     case 'table': {
-      const source = relation(analyzer, { kind: 'table', name: node.name, at: node.at }, around, [])
+      const name = { ...node.name, at: node.at }
+      const source = relation(analyzer, { kind: 'table', name, at: node.at }, around, [])
       const columns = source.fields.map(({ name, value }) => ({ name, type: value.type }))
       const outputs = source.fields.map(({ value }) => value)
       return ordered(analyzer, { kind: 'relation', relation: source.plan, outputs }, columns, around, orderBy)

@@ -1,8 +1,9 @@
-import { type Position, QueryError } from '../errors.ts'
+import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
 import { isNumeric } from '../functions/coercion.ts'
-import type { QualifiedName, Relation } from '../parse/ast.ts'
+import type { Expression, QualifiedName, Relation } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { type Analyzer, type Around, constantEnvironment, environment, nextRelation } from './analyzer.ts'
+import { nameParts } from './columns.ts'
 import { join } from './join.ts'
 import type { RelationPlan } from './plan.ts'
 import { type Field, newScope } from './scope.ts'
@@ -91,26 +92,28 @@ function aliased(source: Source, { alias, columns, at }: Extract<Relation, { kin
 }
 
 function sample(analyzer: Analyzer, node: Extract<Relation, { kind: 'sample' }>, source: Source): Source {
-  const typed = analyzer.expression(constantEnvironment(analyzer, 'TABLESAMPLE'), node.percentage)
-  const value = typed.kind === 'constant' && isNumeric(typed.type) ? Number(typed.value) : Number.NaN
-  if (Number.isNaN(value)) {
-    throw new QueryError(
-      'EXPRESSION_NOT_CONSTANT',
-      'Sample percentage must be a numeric constant',
-      node.percentage.at,
-    )
-  }
-  if (value < 0 || value > 100) {
-    throw new QueryError(
-      'INVALID_ARGUMENTS',
-      'Sample percentage must be between 0 and 100',
-      node.percentage.at,
-    )
-  }
+  const percentage = samplePercentage(analyzer, node.percentage)
   return {
-    plan: { kind: 'sample', relation: source.plan, method: node.method, percentage: value },
+    plan: { kind: 'sample', relation: source.plan, method: node.method, percentage },
     fields: source.fields,
   }
+}
+
+function samplePercentage(analyzer: Analyzer, node: Expression): number {
+  const fail = (error: QueryErrorName, what: string): never => {
+    throw new QueryError(error, `Sample percentage ${what}`, node.at)
+  }
+  if (nameParts(node) !== undefined) fail('EXPRESSION_NOT_CONSTANT', 'cannot contain column references')
+  const typed = analyzer.expression(constantEnvironment(analyzer, 'TABLESAMPLE'), node)
+  if (typed.type.kind !== 'unknown' && !isNumeric(typed.type)) {
+    fail('TYPE_MISMATCH', 'should be a numeric expression')
+  }
+  if (typed.kind !== 'constant') return fail('EXPRESSION_NOT_CONSTANT', 'must be a constant')
+  if (typed.value === null) fail('INVALID_ARGUMENTS', 'cannot be NULL')
+  const value = Number(typed.value)
+  if (value < 0) fail('NUMERIC_VALUE_OUT_OF_RANGE', 'must be greater than or equal to 0')
+  if (value > 100) fail('NUMERIC_VALUE_OUT_OF_RANGE', 'must be less than or equal to 100')
+  return value
 }
 
 /** Ids of the relations whose columns a source offers. */

@@ -17,6 +17,8 @@ export type Scope = {
   parent: Scope | undefined
   /** `outputs`: of a select, before its sources, for ORDER BY. `border`: what is looked up through it comes from outside. */
   kind: 'sources' | 'outputs' | 'border'
+  /** Of a border: where the subquery stands. */
+  at?: Position
   /** Columns of enclosing queries used in here, filled as names are resolved. */
   free: ColumnValue[]
 }

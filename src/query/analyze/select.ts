@@ -1,10 +1,11 @@
 import { QueryError } from '../errors.ts'
-import { isComparable } from '../functions/index.ts'
+import { isComparable, isOrderable } from '../functions/index.ts'
 import type { Expression, Select, SortItem } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, type Environment, environment, mismatch } from './analyzer.ts'
 import { rowExpression } from './clauses.ts'
 import { requireBoolean } from './coerce.ts'
+import { expressionText } from './expression-text.ts'
 import { checkGrouped, type Grouped } from './grouped.ts'
 import { groupingSets, type Output, ordinal } from './grouping.ts'
 import type { BodyPlan, OrderKey, OutputColumn, SelectPlan, Typed } from './plan.ts'
@@ -12,7 +13,7 @@ import { relation, relationIds } from './relation.ts'
 import { type Field, newScope, type Scope } from './scope.ts'
 import { type Item, selectItems } from './select-items.ts'
 import { keyOf, some } from './walk.ts'
-import { namedWindows, orderable } from './windows.ts'
+import { namedWindows } from './windows.ts'
 
 /** A query's body with its order; `wrapper` is the relation over its output that the order refers to, if not a select. */
 export type Body = { plan: BodyPlan; columns: OutputColumn[]; orderBy: OrderKey[]; wrapper?: number }
@@ -35,7 +36,7 @@ export function select(analyzer: Analyzer, node: Select, around: Around, orderBy
     const written = having === undefined ? [] : [{ value: having, node: node.having }]
     checkAll(analyzer, [...items, ...written, ...order.written], sets ?? [], from)
   }
-  if (node.distinct) checkDistinct(items)
+  if (node.distinct) checkDistinct(items, node)
   const plan: SelectPlan = {
     distinct: node.distinct,
     items: items.map(({ value }) => value),
@@ -69,7 +70,7 @@ function havingCondition(env: Environment, node: Expression): Typed {
     throw new QueryError(
       'NESTED_WINDOW',
       'HAVING clause cannot contain window functions or row pattern measures',
-      node.at,
+      env.met.windows[windows]!.node.at,
     )
   }
   return requireBoolean(typed, 'HAVING clause')
@@ -108,26 +109,36 @@ function orderKeys(env: Environment, items: Item[], orderBy: SortItem[], distinc
   const outputs = items.map(({ value }) => keyOf(value))
   const inner: Environment = { ...env, scope: orderScope(env.scope, items), clause: 'ORDER BY clause' }
   const order: Order = { keys: [], written: [] }
-  for (const { value: node, at, ...item } of orderBy) {
+  for (const { value: node, ...item } of orderBy) {
     const direction = { descending: item.descending, nullsFirst: item.nulls === 'first' }
     if (node.kind === 'number' && node.form === 'integer') {
-      orderable(ordinal(node.text, items, 'ORDER BY', node.at).value)
+      const { value } = ordinal(node.text, items, 'ORDER BY', node.at)
+      checkOrderable(env, value, `:input(${Number(node.text) - 1})`)
       order.keys.push({ ...direction, output: Number(node.text) })
       continue
     }
-    const value = orderable(env.analyzer.expression(inner, node))
+    const value = env.analyzer.expression(inner, node)
+    checkOrderable(env, value, expressionText(node))
     const output = outputs.indexOf(keyOf(value))
     if (output === -1) order.written.push({ value, node })
     if (output === -1 && distinct) {
       throw new QueryError(
         'EXPRESSION_NOT_IN_DISTINCT',
         'For SELECT DISTINCT, ORDER BY expressions must appear in select list',
-        at,
+        env.selectAt,
       )
     }
     order.keys.push({ ...direction, ...(output === -1 ? { value } : { output: output + 1 }) })
   }
   return order
+}
+
+function checkOrderable({ selectAt }: Environment, { type, at }: Typed, text: string): void {
+  if (isOrderable(type)) return
+  throw mismatch(
+    `Type ${typeText(type)} is not orderable, and therefore cannot be used in ORDER BY: ${text}`,
+    selectAt ?? at,
+  )
 }
 
 function orderScope(source: Scope, items: Item[]): Scope {
@@ -151,13 +162,13 @@ function checkAll(analyzer: Analyzer, outputs: Output[], sets: Typed[][], from: 
   for (const { value, node } of outputs) checkGrouped(grouped, value, node)
 }
 
-function checkDistinct(items: Item[]): void {
-  for (const { value } of items) {
-    if (!isComparable(value.type)) {
-      throw mismatch(
-        `DISTINCT can only be applied to comparable types (actual: ${typeText(value.type)})`,
-        value.at,
-      )
-    }
+function checkDistinct(items: Item[], { at }: Select): void {
+  for (const { value, node } of items) {
+    if (isComparable(value.type)) continue
+    const text = node === undefined ? '' : `: ${expressionText(node)}`
+    throw mismatch(
+      `DISTINCT can only be applied to comparable types (actual: ${typeText(value.type)})${text}`,
+      at,
+    )
   }
 }

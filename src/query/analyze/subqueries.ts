@@ -10,6 +10,9 @@ import { comparable } from './operators.ts'
 import type { ColumnValue, QueryPlan, Typed } from './plan.ts'
 import { newScope, type Scope } from './scope.ts'
 
+/** What messages call the body of a lambda. */
+export const LAMBDA = 'Lambda expression'
+
 type Inner = { plan: QueryPlan; free: ColumnValue[] }
 
 /** The engine's planning time doubles with each level: 18 take seconds, 22 longer than anyone waits (measured). */
@@ -18,6 +21,9 @@ const MAX_NESTED = 12
 /** A query inside an expression sees the columns around it; which it uses is noted. */
 function inner(env: Environment, query: Query): Inner {
   const { analyzer } = env
+  if (env.clause === LAMBDA) {
+    throw new QueryError('NOT_SUPPORTED', `${LAMBDA} cannot contain subqueries`, query.at)
+  }
   if (analyzer.subqueryDepth >= MAX_NESTED) {
     throw new QueryError(
       'NOT_SUPPORTED',
@@ -27,7 +33,7 @@ function inner(env: Environment, query: Query): Inner {
   }
   analyzer.subqueryDepth += 1
   // A scope of its own that has no columns: what is looked up through it is what the subquery takes from outside.
-  const border: Scope = newScope([], env.scope, 'border')
+  const border: Scope = { ...newScope([], env.scope, 'border'), at: query.at }
   const plan = analyzer.query(analyzer, query, { scope: border, ctes: env.ctes })
   analyzer.subqueryDepth -= 1
   return { plan, free: border.free }

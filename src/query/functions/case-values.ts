@@ -33,6 +33,10 @@ function presentValue(type: PrestoType, value: NonNullable<Item>, zone: string):
     case 'double':
       return Number.isFinite(value) ? value : String(value)
     case 'varbinary':
+    case 'hyperloglog':
+    case 'qdigest':
+    case 'setdigest':
+    case 'tdigest':
       return Buffer.from((value as { bytes: Uint8Array }).bytes)
         .toString('hex')
         .toUpperCase()

@@ -28,7 +28,8 @@ function cteSql(g: Generator, cte: CtePlan): string {
 }
 
 function limitSql({ limit, offset }: QueryPlan): string {
-  const count = limit === undefined || limit.withTies ? '' : ` LIMIT ${limit.count}`
+  if (limit?.withTies === true) return ''
+  const count = limit === undefined ? '' : ` LIMIT ${limit.count}`
   return `${count}${offset === undefined ? '' : ` OFFSET ${offset}`}`
 }
 
@@ -52,13 +53,19 @@ function keySql(g: Generator, value: Typed): string {
   return value.kind === 'constant' ? `CAST(${sql} AS ${duckType(value.type)})` : sql
 }
 
-/** WITH TIES keeps every row that ranks like the last one. */
-function tiesSql(g: Generator, { limit, orderBy }: QueryPlan, outputs: Typed[]): string {
+/** WITH TIES keeps every row that ranks like the last one; the rows of OFFSET are counted before. */
+function qualified({ limit, offset = 0n }: QueryPlan, order: string): string {
+  const ranked = ` QUALIFY rank() OVER (${order}) <= ${limit!.count + offset}`
+  return offset === 0n ? ranked : `${ranked} AND row_number() OVER (${order}) > ${offset}`
+}
+
+function tiesSql(g: Generator, plan: QueryPlan, outputs: Typed[]): string {
+  const { limit, orderBy } = plan
   if (limit === undefined || !limit.withTies) return ''
   const keys = orderBy.map(
     (key) => `${keySql(g, 'output' in key ? outputs[key.output - 1]! : key.value)}${directionSql(key)}`,
   )
-  return ` QUALIFY rank() OVER (ORDER BY ${keys.join(', ')}) <= ${limit.count}`
+  return qualified(plan, `ORDER BY ${keys.join(', ')}`)
 }
 
 export function bodySql(g: Generator, body: BodyPlan): string {
@@ -127,7 +134,7 @@ function distinctTies(g: Generator, text: string, select: SelectPlan, query: Que
     .map((key) => `c${'output' in key ? key.output : 1}${directionSql(key)}`)
     .join(', ')
   const columns = select.items.map((_, i) => `d.c${i + 1} AS c${i + 1}`).join(', ')
-  return `SELECT ${columns} FROM (${text}) AS d QUALIFY rank() OVER (ORDER BY ${keys}) <= ${query.limit!.count}${orderSql(g, query.orderBy)}`
+  return `SELECT ${columns} FROM (${text}) AS d${qualified(query, `ORDER BY ${keys}`)}${orderSql(g, query.orderBy)}`
 }
 
 function groupSql(g: Generator, sets: Typed[][]): string {

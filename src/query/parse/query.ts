@@ -1,3 +1,4 @@
+import { QueryError } from '../errors.ts'
 import type {
   Expression,
   GroupBy,
@@ -14,6 +15,7 @@ import {
   expect,
   holdsQuery,
   identifier,
+  isIdentifier,
   isOperator,
   isWord,
   list,
@@ -34,11 +36,18 @@ import { sortItems, windowSpecification } from './window.ts'
 export function query(p: Parser): Query {
   return nested(p, () => {
     const position = peek(p).at
+    refuseFunctions(p)
     const named = take(p, 'WITH')
       ? { recursive: take(p, 'RECURSIVE'), queries: list(p, () => namedQuery(p)) }
       : undefined
     return { ...(named === undefined ? {} : { with: named }), ...queryNoWith(p), at: position }
   })
+}
+
+/** `WITH FUNCTION f(…)`; a query may well be called function. */
+function refuseFunctions(p: Parser): void {
+  if (!at(p, 'WITH', 'FUNCTION') || !isIdentifier(peek(p, 2)) || isWord(peek(p, 2), 'AS')) return
+  throw new QueryError('NOT_SUPPORTED', 'Inline functions are not supported', peek(p, 1).at)
 }
 
 function namedQuery(p: Parser): NamedQuery {

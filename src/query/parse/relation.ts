@@ -90,9 +90,7 @@ function sampled(p: Parser): Relation {
 
 function aliased(p: Parser): Relation {
   const inner = relationPrimary(p)
-  if (at(p, 'MATCH_RECOGNIZE', '(')) {
-    throw new QueryError('NOT_SUPPORTED', 'MATCH_RECOGNIZE is not supported', peek(p).at)
-  }
+  refusePatterns(p)
   const explicit = take(p, 'AS')
   if (!explicit && !aliasFollows(p)) {
     could(p, "'AS'", "'MATCH_RECOGNIZE'", '<identifier>')
@@ -103,6 +101,7 @@ function aliased(p: Parser): Relation {
   const columns: Identifier[] | undefined = at(p, '(')
     ? parenthesised(p, () => list(p, () => identifier(p)))
     : undefined
+  refusePatterns(p)
   return {
     kind: 'aliased',
     relation: inner,
@@ -110,6 +109,11 @@ function aliased(p: Parser): Relation {
     ...(columns === undefined ? {} : { columns }),
     at: inner.at,
   }
+}
+
+function refusePatterns(p: Parser): void {
+  if (!at(p, 'MATCH_RECOGNIZE', '(')) return
+  throw new QueryError('NOT_SUPPORTED', 'MATCH_RECOGNIZE is not supported', peek(p).at)
 }
 
 /** A name without AS is an alias unless it begins the next clause: several clause words are not reserved. */
@@ -135,6 +139,7 @@ function relationPrimary(p: Parser): Relation {
   }
   if (at(p, 'TABLE', '('))
     throw new QueryError('NOT_SUPPORTED', 'Table functions are not supported', token.at)
+  if (at(p, 'JSON_TABLE', '(')) throw new QueryError('NOT_SUPPORTED', 'JSON_TABLE is not supported', token.at)
   if (holdsQuery(p, p.index)) {
     return { kind: 'subquery', query: parenthesised(p, () => p.query(p)), at: token.at }
   }
