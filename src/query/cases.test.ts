@@ -5,6 +5,7 @@ import { type Case, type CaseAnswer, type CaseRunner, readCases, startCases } fr
 
 const FILES = [
   'parse/syntax.cases.json',
+  'statements/statements.cases.json',
   'analyze/names.cases.json',
   'analyze/types.cases.json',
   'analyze/grouping.cases.json',
@@ -13,6 +14,13 @@ const FILES = [
   'generate/relations.cases.json',
   'generate/renamed.cases.json',
   'generate/stored.cases.json',
+  'analyze/moments.cases.json',
+  'analyze/numbers.cases.json',
+  'generate/try.cases.json',
+  'generate/text-casts.cases.json',
+  'generate/number-casts.cases.json',
+  'generate/moments.cases.json',
+  'generate/nested.cases.json',
   'prune/prune.cases.json',
 ]
 

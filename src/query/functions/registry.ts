@@ -68,6 +68,8 @@ export type ListedFunction = {
   family: string
   kind: string
   signatures: string[]
+  /** The result types, in the same order. */
+  results: string[]
   help: string | undefined
 }
 
@@ -78,6 +80,7 @@ export const functionList = (): ListedFunction[] =>
     family,
     kind: definitions[0]!.kind,
     signatures: definitions.map((definition) => definition.signature.text),
+    results: definitions.map((definition) => definition.signature.resultText),
     help: families[family]!.help?.[name],
   }))
 

@@ -14,6 +14,7 @@ export type Signature = {
   result: Pattern
   /** As Presto lists it among the expected ones. */
   text: string
+  resultText: string
 }
 
 export type Pattern =
@@ -58,6 +59,7 @@ export function parseSignature(text: string): Signature {
       return read().result
     },
     text: text.slice(0, text.lastIndexOf('->')).trim(),
+    resultText: text.slice(text.lastIndexOf('->') + 2).trim(),
   }
 }
 

@@ -1,4 +1,4 @@
-import { CATALOG, type TableReference } from '../analyze/index.ts'
+import { CATALOG, FILE_KEY, ROW_KEY, type TableReference } from '../analyze/index.ts'
 import type { Change, TargetName } from '../changes.ts'
 import {
   type CompiledQuery,
@@ -55,7 +55,8 @@ export function explainAnalyzed(
 
 /** The text that the engine gets; tables stand in it by their number. */
 function engineTexts(compiled: Explained): string[] {
-  return queriesOf(compiled).map(({ sql }) => sql.replace(/\0(\d+)\0/g, 'table$1'))
+  const planned = queriesOf(compiled).filter(({ plan }) => plan !== undefined)
+  return planned.map(({ sql }) => sql.replace(/\0(\d+)\0/g, 'table$1'))
 }
 
 function treeOf(compiled: Explained, measured: Measured): PlanNode {
@@ -75,16 +76,15 @@ function queryTree(query: CompiledQuery, measured: Measured): PlanNode {
   const { plan, references, columns } = query
   if (plan === undefined)
     return { name: `Output[${columns.map(({ name }) => name).join(', ')}]`, details: [], children: [] }
-  const tree = planTree(plan, (reference) => scanOf(query, reference, measured))
-  const shown = tablesIn(tree)
+  const shown = new Set<TableReference>()
+  const tree = planTree(plan, (reference) => {
+    shown.add(reference)
+    return scanOf(query, reference, measured)
+  })
   // Tables of subqueries within expressions have no place of their own in the tree.
-  const rest = references.filter(({ reference }) => !shown.has(scanName(reference)))
+  const rest = references.filter(({ reference }) => !shown.has(reference))
   const scans = rest.map(({ reference }) => ({ ...scanOf(query, reference, measured), children: [] }))
   return { ...tree, children: [...tree.children, ...scans] }
-}
-
-function tablesIn(tree: PlanNode): Set<string> {
-  return new Set([tree.name, ...tree.children.flatMap((child) => [...tablesIn(child)])])
 }
 
 const scanName = ({ tableId, database, table }: TableReference) =>
@@ -107,13 +107,9 @@ function scanOf(
   const sums = measured?.get(reference.tableId)
   if (sums !== undefined)
     details.push(fromCatalog === undefined ? readText(sums) : fromCatalogText(sums, found.ranges))
-  if (found.reference.used.size > 0 && fromCatalog === undefined)
-    details.push(
-      `columns ${[...found.reference.used]
-        .sort((a, b) => a - b)
-        .map((n) => found.reference.columns[n - 1]!.name)
-        .join(', ')}`,
-    )
+  const columns = [...reference.used].sort((a, b) => a - b).map((n) => reference.columns[n - 1]!)
+  const named = columns.filter(({ key }) => key !== FILE_KEY && key !== ROW_KEY).map((one) => one.name)
+  if (named.length > 0 && fromCatalog === undefined) details.push(`columns ${named.join(', ')}`)
   return { name, details }
 }
 

@@ -13,10 +13,10 @@ export function showFunctions({ like, at }: StatementOf<'show-functions'>): Comp
   const matches = likeTest(like, at)
   const rows = functionList()
     .filter(({ name }) => matches(name))
-    .flatMap(({ name, kind, signatures, help }) =>
-      signatures.map((signature) => {
-        const { args, result } = partsOf(signature)
-        return [name, result, args, kind, !NOT_DETERMINISTIC.has(name), help ?? '']
+    .flatMap(({ name, kind, signatures, results, help }) =>
+      signatures.map((signature, i) => {
+        const args = signature.slice(signature.indexOf('(') + 1, signature.lastIndexOf(')'))
+        return [name, results[i]!, args, kind, !NOT_DETERMINISTIC.has(name), help ?? '']
       }),
     )
     .sort((a, b) => compare(String(a[0]), String(b[0])) || compare(String(a[2]), String(b[2])))
@@ -34,10 +34,3 @@ export function showFunctions({ like, at }: StatementOf<'show-functions'>): Comp
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-/** `f(bigint, T) -> T` */
-function partsOf(signature: string): { args: string; result: string } {
-  const [head, result = ''] = signature.split(/\s*->\s*(?=[^>]*$)/)
-  const args = head!.slice(head!.indexOf('(') + 1, head!.lastIndexOf(')'))
-  return { args, result }
-}
