@@ -1,4 +1,4 @@
-import { QueryError } from '../errors.ts'
+import { fault } from './errors-in-engine.ts'
 import { addUnits, readInstant, truncateInstant, type Unit } from './td-moments.ts'
 import type { Zone } from './zones.ts'
 
@@ -9,6 +9,7 @@ import type { Zone } from './zones.ts'
  */
 export type Range = { from: number; to: number }
 
+/** So many units, forward or back, from the unit that is `shift` units after the one of the moment. */
 type Duration = { count: number; unit: Unit; shift: number }
 type Clock = { reference: number; zone: Zone }
 
@@ -23,12 +24,13 @@ const UNITS: Record<string, Unit> = {
   y: 'year',
 }
 const WORDS: Record<string, Duration> = {
-  today: { count: 1, unit: 'day', shift: 0 },
+  // Back from tomorrow, so that today/now ends now.
+  today: { count: -1, unit: 'day', shift: 1 },
   yesterday: { count: -1, unit: 'day', shift: 0 },
   tomorrow: { count: 1, unit: 'day', shift: 1 },
 }
 
-/** @throws QueryError INVALID_FUNCTION_ARGUMENT on a text that is no range. */
+/** @throws Error INVALID_FUNCTION_ARGUMENT, as the engine carries it, on a text that is no range. */
 export function rangeOf(spec: string, reference: number, zone: Zone): Range {
   const clock = { reference, zone }
   const [first, ...offsets] = spec.split(OFFSET_MARK).map((part) => part.trim())
@@ -43,8 +45,7 @@ export function rangeOf(spec: string, reference: number, zone: Zone): Range {
 const OFFSET_MARK =
   /(?<![A-Za-z_]{2})\/|(?<=(?:now|today|yesterday|tomorrow|[Hh]our|[Dd]ay|[Ww]eek|[Mm]onth|[Yy]ear|[Qq]uarter))\//
 
-const invalid = (spec: string): QueryError =>
-  new QueryError('INVALID_FUNCTION_ARGUMENT', `Invalid time range: ${spec}`)
+const invalid = (spec: string): Error => fault('INVALID_FUNCTION_ARGUMENT', `Invalid time range: ${spec}`)
 
 function readDuration(text: string): Duration | undefined {
   const known = WORDS[text.toLowerCase()]
@@ -53,7 +54,7 @@ function readDuration(text: string): Duration | undefined {
   if (word !== null) {
     const unit = word[2]!.toLowerCase() as Unit
     const which = word[1]!.toLowerCase()
-    return { count: which === 'last' ? -1 : 1, unit, shift: which === 'next' ? 1 : 0 }
+    return { count: which === 'next' ? 1 : -1, unit, shift: which === 'last' ? 0 : 1 }
   }
   const found = /^([+-]|last|next)?\s*(\d+)\s*([smhdwMqy])$/.exec(text)
   if (found === null) return undefined
@@ -62,43 +63,48 @@ function readDuration(text: string): Duration | undefined {
 }
 
 /** Whole units next to the one that holds the reference time: before it when negative, from it on when positive. */
-function windowOf({ count, unit, shift }: Duration, { reference, zone }: Clock): Range {
-  const grid = addUnits(shift, unit, truncateInstant(unit, reference, zone), zone)
-  const other = addUnits(count, unit, grid, zone)
-  return count < 0 ? { from: other, to: grid } : { from: grid, to: other }
+function windowOf(duration: Duration, { reference, zone }: Clock): Range {
+  return windowAt(duration, truncateInstant(duration.unit, reference, zone), zone)
+}
+
+/** From the instant, which may lie within a unit, to the edge of the duration's far unit. */
+function windowAt({ count, unit, shift }: Duration, origin: number, zone: Zone): Range {
+  const grid = truncateInstant(unit, origin, zone)
+  const start = addUnits(shift, unit, grid, zone)
+  const far = addUnits(count, unit, start, zone)
+  const near = origin === grid ? start : origin
+  return far <= near ? { from: far, to: near } : { from: near, to: far }
 }
 
 /** From the offset's instant to the grid of the duration's unit. */
 function windowFrom(duration: Duration, offsets: string[], spec: string, clock: Clock): Range {
-  const { count, unit, shift } = duration
-  const { zone } = clock
-  const origin = addUnits(shift, unit, originOf(offsets, unit, spec, clock), zone)
-  const far = addUnits(count, unit, truncateInstant(unit, origin, zone), zone)
-  return far <= origin ? { from: far, to: origin } : { from: origin, to: far }
+  return windowAt(duration, originOf(offsets, duration.unit, spec, clock), clock.zone)
 }
 
-/** The last offset is an instant, those before it shift it, from right to left. */
+/** The last offset is an instant, those before it shift it, from right to left; a date is then brought to the grid of the unit. */
 function originOf(offsets: string[], unit: Unit | undefined, spec: string, clock: Clock): number {
-  let origin = instantOfOffset(offsets.at(-1)!, unit, spec, clock)
+  const { instant, loose } = instantOfOffset(offsets.at(-1)!, spec, clock)
+  let origin = instant
   for (const text of offsets.slice(0, -1).reverse()) {
     const shift = readDuration(text)
     if (shift === undefined) throw invalid(spec)
     origin = addUnits(shift.count, shift.unit, origin, clock.zone)
   }
-  return origin
+  return loose && unit !== undefined ? truncateInstant(unit, origin, clock.zone) : origin
 }
 
-function instantOfOffset(text: string, unit: Unit | undefined, spec: string, clock: Clock): number {
-  if (text.toLowerCase() === 'now') return clock.reference
+/** `loose`: a date without `)` at its end, which stands for the unit that holds it. */
+function instantOfOffset(text: string, spec: string, clock: Clock): { instant: number; loose: boolean } {
+  if (text.toLowerCase() === 'now') return { instant: clock.reference, loose: false }
   const duration = readDuration(text)
   if (duration !== undefined) {
     const window = windowOf(duration, clock)
-    return duration.count <= 0 ? window.from : window.to
+    return { instant: duration.count <= 0 ? window.from : window.to, loose: false }
   }
   const exact = text.endsWith(')')
   const instant = readInstant(exact ? text.slice(0, -1) : text, clock.zone)
   if (instant === undefined) throw invalid(spec)
-  return exact || unit === undefined ? instant : truncateInstant(unit, instant, clock.zone)
+  return { instant, loose: !exact }
 }
 
 /** A date as first part: that day (that second, when a time is given), or from it to the offset. */

@@ -110,7 +110,7 @@ function intervalRange(call: TypedCall, specIndex: number): { from: bigint; to: 
     throw new QueryError('INVALID_FUNCTION_ARGUMENT', `'${named}' is not a valid time zone`)
   }
   if (zone === undefined) return undefined
-  const { from, to } = rangeOf(spec, Number(call.context.scheduledTime), zoneOfValue(zone))
+  const { from, to } = atAnalysis(() => rangeOf(spec, Number(call.context.scheduledTime), zoneOfValue(zone)))
   return { from: BigInt(from), to: BigInt(to) }
 }
 
