@@ -5,6 +5,7 @@ import { typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
 import { BIGINT, widen } from './coerce.ts'
 import { expressionText } from './expression-text.ts'
+import { comparedType } from './operators.ts'
 import type { Typed } from './plan.ts'
 import { dotted, resolveName } from './scope.ts'
 
@@ -71,8 +72,9 @@ export function subscript(base: Typed, index: Typed, at: Position): Typed {
   if (type.kind === 'array' && canCoerce(index.type, BIGINT)) {
     return { kind: 'subscript', base, index: widen(index, BIGINT), type: type.element, at }
   }
-  const key = type.kind === 'map' ? commonType(type.key, index.type) : undefined
-  if (type.kind === 'map' && key !== undefined) {
+  const common = type.kind === 'map' ? commonType(type.key, index.type) : undefined
+  if (type.kind === 'map' && common !== undefined) {
+    const key = comparedType(common)
     const map = widen(base, { ...type, key })
     return { kind: 'subscript', base: map, index: widen(index, key), type: type.value, at }
   }

@@ -53,6 +53,30 @@ export function orderedArraysSql(operator: string, left: string, right: string, 
   return `(CASE WHEN ${hasNoNulls(left)} AND ${hasNoNulls(right)} THEN ${left} ${operator} ${right} WHEN ${left} IS NULL OR ${right} IS NULL THEN NULL WHEN ${meets} IS NOT NULL AND (${meets}[1] IS NULL OR ${meets}[2] IS NULL) THEN ${refused} ELSE ${left} ${operator} ${right} END)`
 }
 
+type Fields = Extract<PrestoType, { kind: 'row' }>['fields']
+
+/** `<` and its like of rows: the first field that differs decides, and Presto refuses a NULL before that. */
+export function orderedRowsSql(operator: string, left: string, right: string, fields: Fields): string {
+  const strict = operator.charAt(0)
+  const refused = raise('NOT_SUPPORTED', 'ROW comparison not supported for fields with null elements', {
+    kind: 'boolean',
+  })
+  const steps = fields.map(({ type }, i) => {
+    const [a, b] = [fieldSql(left, i), fieldSql(right, i)]
+    const less = orderedSql(strict, a, b, type)
+    return `WHEN ${a} IS NULL OR ${b} IS NULL THEN ${refused} WHEN ${a} <> ${b} THEN ${less}`
+  })
+  const equal = operator.length === 2
+  return `(CASE WHEN ${left} IS NULL OR ${right} IS NULL THEN NULL ${steps.join(' ')} ELSE ${equal} END)`
+}
+
+/** `<` and its like of any type. */
+export function orderedSql(operator: string, left: string, right: string, type: PrestoType): string {
+  if (type.kind === 'array') return orderedArraysSql(operator, left, right, type.element)
+  if (type.kind === 'row') return orderedRowsSql(operator, left, right, type.fields)
+  return `(${left} ${operator} ${right})`
+}
+
 /** Whether no value of the type can hold a NULL within. */
 export const isFlat = (type: PrestoType): boolean => !['array', 'map', 'row'].includes(type.kind)
 

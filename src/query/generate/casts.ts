@@ -1,5 +1,5 @@
 import { type Position, QueryError } from '../errors.ts'
-import { duckType, isMoment, type MomentType, rowField, sameType } from '../functions/index.ts'
+import { duckType, isMoment, type MomentType, raise, rowField, sameType } from '../functions/index.ts'
 import type { CallContext } from '../functions/types.ts'
 import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
 import { fromJson, toJson } from './json-casts.ts'
@@ -86,7 +86,10 @@ function toMoment(sql: string, from: PrestoType, to: MomentType, context: CallCo
   if (to.kind !== 'date') return momentFromText(sql, to, context)
   const careful = `make_date(CAST(p_read_date(${sql}) AS INTEGER))`
   const quick = `TRY_CAST(trim(${sql}) AS DATE)`
-  return `CASE WHEN regexp_full_match(${sql}, '${YEARS_OF_FOUR_DIGITS}') THEN coalesce(${quick}, ${careful}) ELSE ${careful} END`
+  const value = `CASE WHEN regexp_full_match(${sql}, '${YEARS_OF_FOUR_DIGITS}') THEN coalesce(${quick}, ${careful}) ELSE ${careful} END`
+  // Nearly all dates are written like this, and a regular expression takes as long as the rest of the query. A sign is below '0'.
+  const usual = `CASE WHEN ${sql} LIKE '____-__-__' AND ${sql} >= '0' THEN TRY_CAST(${sql} AS DATE) END`
+  return `CASE WHEN ${sql} IS NOT NULL THEN coalesce(${usual}, ${value}) END`
 }
 
 /** Arrays, maps and rows member by member; unchanged when the engine holds both alike and no member changes. */
@@ -96,7 +99,7 @@ function nestedCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
     const keys = arrayCast(`map_keys(${sql})`, from.key, to.key, place)
     const values = arrayCast(`map_values(${sql})`, from.value, to.value, place)
     const unchanged = keys === `map_keys(${sql})` && values === `map_values(${sql})`
-    return unchanged ? sql : `CASE WHEN ${sql} IS NOT NULL THEN map(${keys}, ${values}) END`
+    return unchanged ? sql : `CASE WHEN ${sql} IS NOT NULL THEN map(${keysSql(keys, from.key, to)}, ${values}) END`
   }
   if (from.kind === 'row' && to.kind === 'row' && from.fields.length === to.fields.length) {
     const before = from.fields.map((_, i) => `struct_extract(${sql}, '${rowField(i)}')`)
@@ -105,6 +108,14 @@ function nestedCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
     return `CASE WHEN ${sql} IS NOT NULL THEN {${after.map((field, i) => `'${rowField(i)}': ${field}`).join(', ')}} END`
   }
   return undefined
+}
+
+/** Keys of which a cast may make one of two. */
+function keysSql(keys: string, from: PrestoType, to: PrestoType & { kind: 'map' }): string {
+  if (sameType(from, to.key)) return keys
+  const type: PrestoType = { kind: 'array', element: to.key }
+  const error = raise('INVALID_CAST_ARGUMENT', 'duplicate keys', type)
+  return once([keys] as const, (k) => `CASE WHEN len(list_distinct(${k})) < len(${k}) THEN ${error} ELSE ${k} END`)
 }
 
 function arrayCast(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string {

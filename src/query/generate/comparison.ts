@@ -1,5 +1,5 @@
 import type { TypedOf } from '../analyze/plan.ts'
-import { equalSql, isFlat, orderedArraysSql } from '../functions/index.ts'
+import { equalSql, isFlat, orderedSql } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { once } from './once.ts'
 
@@ -15,9 +15,7 @@ function comparison(operator: Operator, left: string, right: string, type: Prest
   if (operator === '=') return equalSql(left, right, type)
   if (operator === '<>')
     return isFlat(type) ? `(${left} <> ${right})` : `(NOT ${equalSql(left, right, type)})`
-  return type.kind === 'array'
-    ? orderedArraysSql(operator, left, right, type.element)
-    : `(${left} ${operator} ${right})`
+  return orderedSql(operator, left, right, type)
 }
 
 function plain(sql: string, type: PrestoType): string {

@@ -146,8 +146,6 @@ function castable(type: PrestoType): boolean {
         'decimal',
         'varchar',
         'json',
-        'date',
-        'timestamp',
       ].includes(type.kind)
   }
 }
