@@ -6,6 +6,7 @@ import { encode } from '@msgpack/msgpack'
 import { restClient } from '../../script/support/client.ts'
 import { startTestDatabase, type TestDatabase } from '../../src/database/testing.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { follow, type StatementAnswer, statementClient } from '../support/statement.ts'
 import { until } from './support.ts'
 
 describe('while the main database is away, unplanned', () => {
@@ -13,6 +14,8 @@ describe('while the main database is away, unplanned', () => {
   let server: TestServer
   let client: ReturnType<typeof restClient>
   let killedJob: string
+  let heldWrite: StatementAnswer
+  let heldKey: StatementAnswer
   const call = (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, key = server.apiKey) =>
     fetch(`${server.url}${path}`, {
       method,
@@ -126,6 +129,35 @@ describe('while the main database is away, unplanned', () => {
     assert.equal(await count(), 3)
   })
 
+  describe('at the query gateway', () => {
+    const gateway = (key = server.apiKey) => statementClient(server.gatewayUrl, key)
+    const SCHEMA = { 'X-Trino-Catalog': 'td-presto', 'X-Trino-Schema': 'away' }
+    const stateOf = async ({ nextUri }: StatementAnswer) => {
+      const page = (await (await fetch(nextUri!)).json()) as StatementAnswer
+      return { page, state: page.stats.state }
+    }
+
+    test('a known key reads from the snapshot, and is warned', async () => {
+      const { rows, last } = await gateway().run('SELECT count(*) FROM events', SCHEMA)
+      assert.deepEqual(rows, [[3]])
+      assert.match(last.warnings[0]!.message, /main database is away/)
+    })
+    test('a statement that writes stays queued', async () => {
+      heldWrite = await gateway().begin('CREATE TABLE held AS SELECT 1 AS a', SCHEMA)
+      for (let looks = 0; looks < 2; looks++) {
+        const { page, state } = await stateOf(heldWrite)
+        assert.equal(state, 'QUEUED')
+        heldWrite = page
+      }
+    })
+    test('a key that nobody can check stays queued, and is never called wrong', async () => {
+      heldKey = await gateway(`1/${'0'.repeat(40)}`).begin('SELECT 1', SCHEMA)
+      const { page, state } = await stateOf(heldKey)
+      assert.equal(state, 'QUEUED')
+      heldKey = page
+    })
+  })
+
   /** Reads nothing and counts through so many thousand rows. */
   const slowQuery = (thousands: number) =>
     `SELECT count(*) FROM UNNEST(SEQUENCE(1, 1000)) a (x) CROSS JOIN UNNEST(SEQUENCE(1, 10000)) b (y)
@@ -173,6 +205,11 @@ describe('while the main database is away, unplanned', () => {
     const { jobs } = await client.json<{ jobs: { job_id: string; status: string }[] }>('GET', '/v3/job/list')
     for (const { job_id: id, status } of jobs) assert.equal(status, id === killedJob ? 'killed' : 'success')
     assert.ok(jobs.some(({ job_id: id }) => id === killedJob))
+    const written = await follow(heldWrite)
+    assert.deepEqual([written.error, written.last.updateCount], [undefined, 1])
+    assert.equal(await count('held'), 1)
+    const { status } = await fetch(heldKey.nextUri!)
+    assert.equal(status, 401, 'now that it was checked')
     assert.equal((await call('POST', '/v3/table/create/away/later/log')).status, 200)
   })
 })
