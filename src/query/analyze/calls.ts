@@ -4,7 +4,7 @@ import type { Argument, ResolvedCall } from '../functions/types.ts'
 import type { Expression, ExpressionOf, FunctionCall } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import type { Environment } from './analyzer.ts'
-import { notScalar } from './clauses.ts'
+import { notScalar, rowExpression } from './clauses.ts'
 import { requireBoolean, widen } from './coerce.ts'
 import { callText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
@@ -133,7 +133,7 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
       allowAggregates: false,
       allowWindows: false,
     }
-    const typed = env.analyzer.expression(inner, node.body)
+    const typed = rowExpression(inner, node.body)
     if (some(typed, (within) => 'plan' in within))
       throw new QueryError('NOT_SUPPORTED', 'Lambda expression cannot contain subqueries', node.body.at)
     bodies.set(key, typed)
