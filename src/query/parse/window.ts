@@ -12,6 +12,7 @@ import {
   take,
   unexpected,
 } from './parser.ts'
+import { unsupported } from './unsupported.ts'
 
 export function sortItems(p: Parser): SortItem[] {
   return list(p, () => {
@@ -31,7 +32,7 @@ export function sortItems(p: Parser): SortItem[] {
 
 export function windowSpecification(p: Parser): WindowSpecification {
   const window: WindowSpecification = { partitionBy: [], orderBy: [], at: peek(p).at }
-  const starts = at(p, 'PARTITION', 'BY') || isWord(peek(p), 'RANGE', 'ROWS', 'GROUPS')
+  const starts = at(p, 'PARTITION', 'BY') || isWord(peek(p), 'RANGE', 'ROWS', 'GROUPS', 'MEASURES')
   if (isIdentifier(peek(p)) && !starts) window.existing = identifier(p)
   if (take(p, 'PARTITION', 'BY')) window.partitionBy = list(p, () => p.expression(p))
   const orderAt = peek(p).at
@@ -39,6 +40,7 @@ export function windowSpecification(p: Parser): WindowSpecification {
     window.orderBy = sortItems(p)
     window.orderAt = orderAt
   }
+  if (isWord(peek(p), 'MEASURES')) unsupported('Row pattern recognition in windows is', peek(p).at)
   if (isWord(peek(p), 'RANGE', 'ROWS', 'GROUPS')) window.frame = frame(p)
   return window
 }
