@@ -12,13 +12,13 @@ const project = 'test/peers/trino'
 export type TrinoAnswer = { types: string[]; rows: unknown[][] } | { error: string; message: string }
 
 export type Trino = {
-  ask(sql: string, zone?: string): Promise<TrinoAnswer>
+  /** `schema`: `db` unless named; `tpch` and `tpcds` are there too. */
+  ask(sql: string, where?: { zone?: string; schema?: string }): Promise<TrinoAnswer>
   stop(): Promise<void>
 }
 
 /**
- * A Trino engine of Maven Central's jars in a process of its own, with one catalog in memory, called as ours is, and the schema
- * `db`. `home` keeps what was compiled; its class path is looked up once.
+ * A Trino engine of Maven Central's jars in a process of its own, with one catalog in memory, called as ours is. `home` keeps what was compiled; its class path is looked up once.
  */
 export async function startTrino(home: string): Promise<Trino> {
   mkdirSync(home, { recursive: true })
@@ -71,10 +71,10 @@ export function openLine(port: number): { ask: Trino['ask']; close(): void } {
   socket.on('close', () => end(new Error('Trino closed the connection')))
   createInterface({ input: socket }).on('line', (line) => waiting.shift()!.resolve(JSON.parse(line)))
   return {
-    ask(sql, zone = 'UTC') {
+    ask(sql, { zone = 'UTC', schema = 'db' } = {}) {
       return new Promise((resolve, reject) => {
         waiting.push({ resolve, reject })
-        socket.write(`${JSON.stringify({ sql, zone })}\n`)
+        socket.write(`${JSON.stringify({ sql, zone, schema })}\n`)
       })
     },
     close: () => socket.end(),

@@ -14,7 +14,7 @@ export function alike(type: string, value: unknown): unknown {
       .replace(/(\.\d*?)0+$/, '$1')
       .replace(/\.$/, '')
   if (/^(tiny|small|big)?int(eger)?$/.test(name)) return String(value)
-  if (name === 'boolean') return value === true || value === 't'
+  if (name === 'boolean') return value === true || value === 't' || value === 'true'
   if (/^(time|timestamp)\b/.test(name)) return moment(String(value))
   if (name === 'varbinary') return String(value).replace(/\s/g, '').toLowerCase()
   return value

@@ -38,8 +38,12 @@ export async function startBenchmark(tables: BenchmarkTable[]): Promise<Benchmar
   }
 }
 
-/** One Parquet file of stored values for each table, and the same as csv for PostgreSQL. */
-export async function writeTables(tables: BenchmarkTable[], directory: string, csv = true): Promise<void> {
+/** One Parquet file of stored values for each table and, unless told otherwise, the same as csv for PostgreSQL. */
+export async function writeTables(
+  tables: BenchmarkTable[],
+  directory: string,
+  { csv = true } = {},
+): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
   for (const macro of BENCHMARK_MACROS) await connection.run(macro)

@@ -3,7 +3,9 @@ import { startTestDatabase } from '../../src/database/testing.ts'
 import type { CaseRunner } from '../../src/query/cases.ts'
 
 /** What an engine answered, for comparing: rows as the wire has them, or the error's name. */
-export type Answer = { types: string[]; rows: unknown[][] } | { error: string; message: string }
+export type Answer =
+  | { columns?: string[]; types: string[]; rows: unknown[][] }
+  | { error: string; message: string }
 
 export type Engine = { ask(sql: string): Promise<Answer>; stop(): Promise<void> }
 
@@ -13,8 +15,10 @@ export function ourEngine(runner: CaseRunner): Engine {
     async ask(sql) {
       const answer = await runner.run({ sql })
       if ('error' in answer) return { error: answer.error.name, message: answer.error.message }
+      const cut = answer.columns.map((column) => column.indexOf(' '))
       return {
-        types: answer.columns.map((column) => column.slice(column.indexOf(' ') + 1)),
+        columns: answer.columns.map((column, i) => column.slice(0, cut[i])),
+        types: answer.columns.map((column, i) => column.slice(cut[i]! + 1)),
         rows: answer.rows,
       }
     },

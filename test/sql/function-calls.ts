@@ -183,8 +183,10 @@ function value(random: Random, pattern: Pattern, bindings: Bindings, depth: numb
     }
     case 'row':
       return node('v')`ROW(${list(pattern.fields.map((field) => value(random, field, bindings, depth + 1)))})`
-    default:
+    case 'concrete':
       return node('v')`${random.pick(VALUES[pattern.type.kind] ?? ['NULL'])}`
+    default:
+      return node('v')`NULL`
   }
 }
 

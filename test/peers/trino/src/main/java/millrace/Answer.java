@@ -10,6 +10,7 @@ import io.trino.spi.TrinoException;
 import io.trino.spi.connector.CatalogSchemaName;
 import io.trino.spi.security.PrincipalType;
 import io.trino.spi.security.TrinoPrincipal;
+import io.trino.spi.type.SqlVarbinary;
 import io.trino.spi.type.TimeZoneKey;
 import io.trino.sql.parser.ParsingException;
 import io.trino.testing.LocalQueryRunner;
@@ -31,17 +32,17 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * A Trino engine in one process, asked over a socket on the loopback address. A question is a line of JSON, {"sql": …, "zone": …};
+ * A Trino engine in one process, asked over a socket on the loopback address. A question is a line of JSON, {"sql": …, "zone": …, "schema": …};
  * the answer is one: {"types": […], "rows": [[…], …]} or {"error": NAME, "message": …}. Prints the port once it listens.
  */
 public final class Answer {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   public static void main(String[] arguments) throws IOException {
-    LocalQueryRunner runner = LocalQueryRunner.create(session("UTC"));
+    LocalQueryRunner runner = LocalQueryRunner.create(session("UTC", "db"));
     runner.installPlugin(new MemoryPlugin());
     runner.createCatalog("td-presto", "memory", Map.of("memory.max-data-per-node", "2GB"));
-    createSchema(runner);
+    for (String schema : List.of("db", "tpch", "tpcds")) createSchema(runner, schema);
     ExecutorService pool = Executors.newCachedThreadPool();
     try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
       System.out.println(server.getLocalPort());
@@ -53,18 +54,18 @@ public final class Answer {
   }
 
   /** This kind of runner executes queries, INSERT and CREATE TABLE AS, and no other statement. */
-  private static void createSchema(LocalQueryRunner runner) {
+  private static void createSchema(LocalQueryRunner runner, String schema) {
     TrinoPrincipal owner = new TrinoPrincipal(PrincipalType.USER, "user");
     runner.inTransaction(session -> {
-      runner.getMetadata().createSchema(session, new CatalogSchemaName("td-presto", "db"), Map.of(), owner);
+      runner.getMetadata().createSchema(session, new CatalogSchemaName("td-presto", schema), Map.of(), owner);
       return null;
     });
   }
 
-  private static Session session(String zone) {
+  private static Session session(String zone, String schema) {
     return TestingSession.testSessionBuilder()
         .setCatalog("td-presto")
-        .setSchema("db")
+        .setSchema(schema)
         .setTimeZoneKey(TimeZoneKey.getTimeZoneKey(zone))
         .build();
   }
@@ -77,7 +78,7 @@ public final class Answer {
         JsonNode question = JSON.readTree(line);
         ObjectNode answer;
         try {
-          answer = rows(runner.execute(session(question.path("zone").asText("UTC")), question.get("sql").asText()));
+          answer = rows(runner.execute(session(question.path("zone").asText("UTC"), question.path("schema").asText("db")), question.get("sql").asText()));
         } catch (Throwable error) {
           answer = JSON.createObjectNode().put("error", nameOf(error)).put("message", String.valueOf(error.getMessage()));
         }
@@ -118,6 +119,7 @@ public final class Answer {
     if (value == null) return JSON.nullNode();
     if (value instanceof MaterializedRow row) return list(row.getFields());
     if (value instanceof List<?> items) return list(items);
+    if (value instanceof SqlVarbinary bytes) return JSON.valueToTree(HexFormat.of().formatHex(bytes.getBytes()));
     if (value instanceof byte[] bytes) return JSON.valueToTree(HexFormat.of().formatHex(bytes));
     if (value instanceof Long number && Math.abs(number) > 1L << 53) return JSON.valueToTree(number.toString());
     if (value instanceof Float number) return number.isNaN() || number.isInfinite() ? JSON.valueToTree(number.toString()) : JSON.valueToTree(Double.valueOf(number.toString()));
