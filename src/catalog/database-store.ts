@@ -72,9 +72,12 @@ export async function retireChunksOfDroppedTables(
      WHERE t.removed_at < clock_timestamp() - make_interval(hours => ${undeleteHours})
        AND EXISTS (SELECT FROM chunks c WHERE c.table_id = t.id AND c.retired_at IS NULL)
      ORDER BY t.id LIMIT ${most} FOR UPDATE OF t`
+  const ended = over.map(({ id }) => String(id))
+  await sql`
+    UPDATE tables SET rows_ended_at = clock_timestamp() WHERE id = ANY(${ended}::bigint[]) AND rows_ended_at IS NULL`
   const rows = await sql`
     UPDATE chunks SET retired_at = clock_timestamp() WHERE retired_at IS NULL AND id IN (
-      SELECT id FROM chunks WHERE table_id = ANY(${over.map(({ id }) => String(id))}::bigint[])
+      SELECT id FROM chunks WHERE table_id = ANY(${ended}::bigint[])
          AND retired_at IS NULL LIMIT ${most})
     RETURNING 1`
   return rows.length

@@ -33,7 +33,7 @@ export async function listDeletedTables(
            t.removed_at AS "deletedAt", t.created_at AS "createdAt"
       FROM tables t JOIN databases d ON d.id = t.database_id
      WHERE d.account_id = ${accountId} AND t.removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours})
-       AND (${databaseId}::bigint IS NULL OR d.id = ${databaseId}) AND (${before}::bigint IS NULL OR t.id < ${before})
+       AND t.rows_ended_at IS NULL AND (${databaseId}::bigint IS NULL OR d.id = ${databaseId}) AND (${before}::bigint IS NULL OR t.id < ${before})
      ORDER BY t.id DESC LIMIT ${most}`
 }
 
@@ -47,7 +47,7 @@ export async function lockDeletedTable(
   const [row] = await sql<{ id: bigint }>`
     SELECT id FROM tables
      WHERE database_id = ${databaseId} AND name = ${name}
-       AND removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours})
+       AND removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours}) AND rows_ended_at IS NULL
      ORDER BY removed_at DESC, id DESC LIMIT 1 FOR UPDATE`
   return row?.id
 }
@@ -62,7 +62,7 @@ export async function lockDeletedTableById(
   const [row] = await sql<{ name: string; database: string }>`
     SELECT t.name, d.name AS database FROM tables t JOIN databases d ON d.id = t.database_id
      WHERE t.id = ${id} AND d.account_id = ${accountId}
-       AND t.removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours})
+       AND t.removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours}) AND t.rows_ended_at IS NULL
        FOR UPDATE OF t`
   return row
 }
@@ -81,7 +81,7 @@ export async function reviveTables(sql: Sql, ids: readonly bigint[]): Promise<vo
 
 export type DeletedDatabase = { id: bigint; ownerId: bigint | null; tables: bigint[] }
 
-/** The database deleted last under that name, locked with the tables that went with it. */
+/** The database deleted last under that name, locked with the tables that went with it, while all of them can be restored. */
 export async function lockDeletedDatabase(
   sql: Sql,
   accountId: bigint,
@@ -94,9 +94,10 @@ export async function lockDeletedDatabase(
        AND removed_at > clock_timestamp() - make_interval(hours => ${undeleteHours})
      ORDER BY removed_at DESC, id DESC LIMIT 1 FOR UPDATE`
   if (row === undefined) return undefined
-  const tables = await sql<{ id: bigint }>`
-    SELECT id FROM tables WHERE database_id = ${row.id} AND removed_at = ${row.removedAt}::timestamptz
+  const tables = await sql<{ id: bigint; isEnded: boolean }>`
+    SELECT id, rows_ended_at IS NOT NULL AS "isEnded" FROM tables WHERE database_id = ${row.id} AND removed_at = ${row.removedAt}::timestamptz
      ORDER BY id FOR UPDATE`
+  if (tables.some(({ isEnded }) => isEnded)) return undefined
   return { id: row.id, ownerId: row.ownerId, tables: tables.map(({ id }) => id) }
 }
 

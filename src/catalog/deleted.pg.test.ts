@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { calls, startTestApp, type TestApp } from './app-testing.ts'
+import { retireDroppedTables } from './dropped.ts'
 
 describe('what was deleted', () => {
   let started: TestApp
@@ -94,6 +95,21 @@ describe('what was deleted', () => {
     assert.equal((await post('/v3/table/undelete/shop/late')).status, 404)
     assert.equal((await call('POST', `/v3/table/recover/${id}`, { json: {} })).status, 404)
     assert.ok(!(await names()).includes('late'))
+  })
+
+  test('cannot come back once its rows have begun to go, however long the time is made afterwards', async () => {
+    const id = await aFilledTable('short')
+    await post('/v3/table/delete/shop/short')
+    const deletedHoursAgo = (hours: number) =>
+      write(
+        (sql) =>
+          sql`UPDATE tables SET removed_at = now() - make_interval(hours => ${hours}) WHERE id = ${id}`,
+      )
+    await deletedHoursAgo(25)
+    assert.ok((await retireDroppedTables(started.catalog.test.database, { undeleteHours: 24 })) > 0)
+    await deletedHoursAgo(1)
+    assert.equal((await post('/v3/table/undelete/shop/short')).status, 404)
+    assert.equal((await call('POST', `/v3/table/recover/${id}`, { json: {} })).status, 404)
   })
 
   test('with its database comes back with it, and what was deleted before stays deleted', async () => {
