@@ -345,7 +345,9 @@ export const definitions: FunctionDefinition[] = [
     (call) => nanos(`round(${call.args[0]})`),
     { result: inSession(9), holdsMoments: true },
   ),
-  ...scalar('to_unixtime(timestamp(p)) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE'),
+  ...scalar('to_unixtime(timestamp(p)) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE', {
+    fold: ([value]) => (typeof value === 'string' ? clock.unixSeconds(value, 'UTC') : undefined),
+  }),
   ...scalar('to_unixtime(timestamp(p) with time zone) -> double', '(epoch_us($1) / 1000000.0)::DOUBLE', {
     fold: ([value], { types: [type], context }) =>
       typeof value === 'string' && type?.kind === ZONED
