@@ -35,6 +35,7 @@ export type SimpleKind =
   | 'json'
   | 'ipaddress'
   | 'uuid'
+  | 'color'
   | OpaqueKind
 
 /** Sketches: bytes that only their own functions understand. */

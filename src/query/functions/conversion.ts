@@ -1,5 +1,7 @@
-import type { PrestoType } from '../presto-type.ts'
-import { type Call, type FunctionDefinition, scalar } from './define.ts'
+import { QueryError } from '../errors.ts'
+import { isOpaque, type PrestoType, typeText } from '../presto-type.ts'
+import { castText } from './cast-text.ts'
+import { type Call, type FunctionDefinition, scalar, type TypedCall } from './define.ts'
 import { fault } from './errors-in-engine.ts'
 import { formatText } from './format-text.ts'
 import { pureFunction } from './javascript-helpers.ts'
@@ -9,24 +11,59 @@ export { help } from './conversion.help.ts'
 
 /** Values to text for people and back: format, short numbers, sizes of data. */
 
-function formatCall({ args, types }: Call): string {
+function formatCall({ args, types, context }: Call): string {
   const [pattern, ...values] = args
-  const kinds = types.slice(1).map(formatKind).join(',')
-  return `p_format(${pattern}, [${values.map((value, i) => formatArgument(value, types[i + 1]!)).join(', ')}]::VARCHAR[], '${kinds}')`
+  const kinds = types.slice(1).map(formatKind)
+  const texts = values.map((value, i) =>
+    types[i + 1]!.kind === 'json'
+      ? value
+      : kinds[i] === 'text' || MOMENTS.has(kinds[i]!)
+        ? castText(value, types[i + 1]!, context)
+        : `CAST(${value} AS VARCHAR)`,
+  )
+  return `p_format(${pattern}, [${texts.join(', ')}]::VARCHAR[], '${kinds.join(',')}')`
 }
 
-const formatKind = (type: PrestoType): string =>
-  ({ real: 'double', varchar: 'text', char: 'text' })[type.kind as string] ?? type.kind
-const formatArgument = (sql: string, type: PrestoType): string =>
-  type.kind.startsWith('timestamp') || type.kind === 'date'
-    ? `CAST(CAST(${sql} AS TIMESTAMP) AS VARCHAR)`
-    : `CAST(${sql} AS VARCHAR)`
+const MOMENTS = new Set(['date', 'time', 'timestamp', 'zoned'])
+const FORMATTED: Partial<Record<PrestoType['kind'], string>> = {
+  tinyint: 'long',
+  smallint: 'long',
+  integer: 'long',
+  bigint: 'long',
+  real: 'float',
+  double: 'double',
+  decimal: 'decimal',
+  boolean: 'boolean',
+  date: 'date',
+  time: 'time',
+  timestamp: 'timestamp',
+  'timestamp with time zone': 'zoned',
+}
+
+/** What Java has of the value; a type that is not written as text cannot be formatted. */
+function formatKind(type: PrestoType): string {
+  const kind = FORMATTED[type.kind]
+  if (kind !== undefined) return kind
+  if (['array', 'map', 'row', 'varbinary'].includes(type.kind) || isOpaque(type)) {
+    throw new QueryError('NOT_SUPPORTED', `Type not supported for formatting: ${typeText(type)}`)
+  }
+  return 'text'
+}
+
+/** Checked before the query runs: `format` is a form of the language in the original. */
+function formatResult({ types }: TypedCall): PrestoType {
+  if (types.length < 2) {
+    throw new QueryError('SYNTAX_ERROR', "The 'format' function must have at least two arguments")
+  }
+  for (const type of types.slice(1)) formatKind(type)
+  return { kind: 'varchar' }
+}
 
 const sizes = (name: string) =>
   scalar(`${name}(varchar(x)) -> decimal(38,0)`, 'CAST(p_parse_data_size($1) AS DECIMAL(38,0))')
 
 export const definitions: FunctionDefinition[] = [
-  ...scalar('format(varchar, ANY, ANY...) -> varchar', formatCall),
+  ...scalar('format(varchar, ANY...) -> varchar', formatCall, { result: formatResult }),
   ...scalar('format_number(bigint) -> varchar', 'p_format_number($1)'),
   ...scalar('format_number(double) -> varchar', 'p_format_number(p_saturated($1))'),
   ...sizes('parse_data_size'),

@@ -20,6 +20,7 @@ export function duckType(type: PrestoType): string {
     case 'varchar':
     case 'char':
     case 'json':
+    case 'color':
       return 'VARCHAR'
     case 'time':
       return type.precision > 6 ? 'BIGINT' : 'TIME'

@@ -1,33 +1,47 @@
 import { fault } from './errors-in-engine.ts'
-import { doubleText } from './text.ts'
+import { doubleText, realText } from './text.ts'
+import { zoneOf } from './zone-sql.ts'
+import { instantOf } from './zones.ts'
 
 /**
- * Presto's format(): Java's Formatter over values given as text with the kind of each. Conversions: % n b B s S d x X o c e E f g G h
- * and the date conversions tF tT tY tm td tH tM tS ty tB tb tA ta tj tp tL.
+ * Presto's format(): Java's Formatter over values given as text with the kind of each: long, double, float, decimal, boolean, text,
+ * date, time, timestamp, zoned.
  */
 export function formatText(
   pattern: string,
   values: readonly (string | null)[],
   kinds: readonly string[],
 ): string {
+  const invalid = (name: string, what: string): Error =>
+    fault('INVALID_FUNCTION_ARGUMENT', `Invalid format string: ${pattern} (${name}: ${what})`)
   let next = 0
-  return pattern.replace(
-    /%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([tT]?[a-zA-Z%])/g,
-    (whole, index, flags, width, precision, conversion) => {
-      if (conversion === 'n') return '\n'
-      if (conversion === '%') return pad('%', flags, width)
-      const at = index !== undefined ? Number(index) - 1 : flags.includes('<') ? next - 1 : next++
-      if (at >= values.length || at < 0) throw invalid(pattern, `Format specifier '${whole}'`)
-      const text = one(conversion, flags, precision, values[at]!, kinds[at]!, pattern)
-      const sized =
-        flags.includes('0') && /[dfegx]/i.test(conversion) ? zeroPad(text, width) : pad(text, flags, width)
-      return /^[A-SU-Z]$/.test(conversion) ? sized.toUpperCase() : sized
-    },
-  )
+  let last = -1
+  return pattern.replace(SPECIFIER, (whole, index, flags, width, precision, conversion) => {
+    if (conversion === undefined) throw invalid('UnknownFormatConversion', `Conversion = '${whole.at(-1)}'`)
+    if (/[-0]/.test(flags) && width === undefined) throw invalid('MissingFormatWidth', whole)
+    if (conversion === 'n') return '\n'
+    if (conversion === '%') return pad('%', flags, width)
+    last = index !== undefined ? Number(index) - 1 : flags.includes('<') ? last : next++
+    if (last >= values.length || last < 0)
+      throw invalid('MissingFormatArgument', `Format specifier '${whole}'`)
+    const asked = { conversion, flags, width, precision, invalid } as Asked
+    const text = one(asked, values[last]!, kinds[last]!)
+    const zeros = flags.includes('0') && /[dfegxo]/i.test(conversion)
+    const sized = zeros ? zeroPad(text, width) : pad(text, flags, width)
+    return /^[A-SU-Z]|^T/.test(conversion) ? sized.toUpperCase() : sized
+  })
 }
 
-const invalid = (pattern: string, why: string): Error =>
-  fault('INVALID_FUNCTION_ARGUMENT', `Invalid format string: ${pattern} (${why})`)
+const SPECIFIER =
+  /%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?(?:([tT][a-zA-Z]|[bBhHsScCdoxXeEfgGaA%n])|[\s\S]|$)/g
+
+type Asked = {
+  conversion: string
+  flags: string
+  width: string | undefined
+  precision: string | undefined
+  invalid(name: string, what: string): Error
+}
 
 function pad(text: string, flags: string, width: string | undefined): string {
   if (width === undefined) return text
@@ -39,48 +53,122 @@ function zeroPad(text: string, width: string | undefined): string {
   return sign + text.slice(sign.length).padStart(Number(width ?? 0) - sign.length, '0')
 }
 
-function one(
-  conversion: string,
-  flags: string,
-  precision: string | undefined,
-  value: string | null,
-  kind: string,
-  pattern: string,
-): string {
-  const letter = conversion[0] === 't' || conversion[0] === 'T' ? 't' : conversion.toLowerCase()
-  if (letter === 'b') return value === null ? 'false' : kind === 'boolean' ? value : 'true'
+const CLASSES: Record<string, string> = {
+  long: 'java.lang.Long',
+  double: 'java.lang.Double',
+  float: 'java.lang.Float',
+  decimal: 'java.math.BigDecimal',
+  boolean: 'java.lang.Boolean',
+  text: 'java.lang.String',
+  date: 'java.time.LocalDate',
+  time: 'java.time.LocalTime',
+  timestamp: 'java.time.LocalDateTime',
+  zoned: 'java.time.ZonedDateTime',
+}
+const TAKES: Record<string, string[]> = {
+  d: ['long'],
+  o: ['long'],
+  x: ['long'],
+  f: ['double', 'float', 'decimal'],
+  e: ['double', 'float', 'decimal'],
+  g: ['double', 'float', 'decimal'],
+  a: ['double', 'float'],
+  c: [],
+  t: ['date', 'time', 'timestamp', 'zoned'],
+}
+
+function one(asked: Asked, value: string | null, kind: string): string {
+  const { flags, precision, invalid } = asked
+  const letter = /^[tT]/.test(asked.conversion) ? 't' : asked.conversion.toLowerCase()
+  if (letter === 'b') return cut(value === null ? 'false' : kind === 'boolean' ? value : 'true', precision)
   if (value === null) return cut('null', precision)
+  if (letter === 's') return cut(plain(value, kind), precision)
+  if (letter === 'h') return hashCode(value).toString(16)
+  if (!TAKES[letter]!.includes(kind)) {
+    throw invalid('IllegalFormatConversion', `${asked.conversion.at(-1)} != ${CLASSES[kind]}`)
+  }
+  if (precision !== undefined && 'dox'.includes(letter)) throw invalid('IllegalFormatPrecision', precision)
   switch (letter) {
-    case 's':
-      return cut(plain(value, kind), precision)
     case 'd':
-      if (!/int$|integer/.test(kind)) throw invalid(pattern, `d != ${kind}`)
       return signed(value, flags, (digits) => (flags.includes(',') ? grouped(digits) : digits))
     case 'x':
-    case 'o': {
-      const bits = kind === 'integer' ? 32 : kind === 'smallint' ? 16 : kind === 'tinyint' ? 8 : 64
-      return BigInt.asUintN(bits, BigInt(value)).toString(letter === 'x' ? 16 : 8)
-    }
-    case 'c':
-      return kind === 'text' ? value : String.fromCodePoint(Number(value))
+    case 'o':
+      return unsigned(asked, letter, value)
     case 'f':
       return fixed(value, flags, Number(precision ?? 6))
     case 'e':
       return signed(value, flags, (digits) => exponential(Number(digits), Number(precision ?? 6)))
     case 'g':
       return signed(value, flags, (digits) => general(Number(digits), Number(precision ?? 6)))
-    case 't':
-      return dateConversion(conversion[1]!, value, pattern)
+    case 'a':
+      return signed(value, flags, (digits) => hexadecimal(Number(digits)))
     default:
-      throw invalid(pattern, `Conversion = '${conversion}'`)
+      return momentPart(asked, value, kind)
   }
+}
+
+function unsigned({ flags, invalid, conversion }: Asked, letter: string, value: string): string {
+  const wrong = /[+ ,(]/.exec(flags)?.[0]
+  if (wrong !== undefined)
+    throw invalid('FormatFlagsConversionMismatch', `Conversion = ${conversion}, Flags = ${wrong}`)
+  const digits = BigInt.asUintN(64, BigInt(value)).toString(letter === 'x' ? 16 : 8)
+  return `${flags.includes('#') ? (letter === 'x' ? '0x' : '0') : ''}${digits}`
 }
 
 const cut = (text: string, precision: string | undefined): string =>
   precision === undefined ? text : text.slice(0, Number(precision))
 
-const plain = (value: string, kind: string): string =>
-  kind === 'double' ? doubleText(Number(value)) : kind === 'date' ? value.slice(0, 10) : value
+/** As String.hashCode of Java. */
+function hashCode(text: string): number {
+  let hash = 0
+  for (let i = 0; i < text.length; i++) hash = (hash * 31 + text.charCodeAt(i)) | 0
+  return hash >>> 0
+}
+
+/** As Java's toString: a time without seconds when they are 0, fractions in threes. */
+function plain(value: string, kind: string): string {
+  switch (kind) {
+    case 'double':
+      return doubleText(javaNumber(value))
+    case 'float':
+      return realText(javaNumber(value))
+    case 'time':
+      return clockText(value)
+    case 'timestamp': {
+      const [day, clock] = value.split(' ')
+      return `${day}T${clockText(clock!)}`
+    }
+    case 'zoned': {
+      const [day, clock, zone] = value.split(' ') as [string, string, string]
+      return `${day}T${clockText(clock)}${/^[+-]/.test(zone) ? zone : zone === 'UTC' ? 'Z[UTC]' : `[${zone}]`}`
+    }
+    default:
+      return value
+  }
+}
+
+const clockText = (clock: string): string =>
+  clock
+    .replace(/\.(\d*?)0*$/, (_, digits: string) =>
+      digits === '' ? '' : `.${digits.padEnd(Math.ceil(digits.length / 3) * 3, '0')}`,
+    )
+    .replace(/^(\d\d:\d\d):00$/, '$1')
+
+const javaNumber = (value: string): number =>
+  Number(value.replace(/inf$/i, 'Infinity').replace(/nan/i, 'NaN'))
+
+/** `0x1.8p1`, as Double.toHexString. */
+function hexadecimal(value: number): string {
+  if (value === 0) return '0x0.0p0'
+  const exponent = Math.floor(Math.log2(value))
+  let fraction = value / 2 ** exponent - 1
+  let digits = ''
+  for (; fraction > 0; fraction -= Math.floor(fraction)) {
+    fraction *= 16
+    digits += Math.floor(fraction).toString(16)
+  }
+  return `0x1.${digits || '0'}p${exponent}`
+}
 
 const grouped = (digits: string): string => {
   const [whole, fraction] = digits.split('.')
@@ -97,14 +185,7 @@ function signed(value: string, flags: string, body: (digits: string) => string):
 
 /** Half-up on the decimal digits, as Java does, not on the binary value. */
 function fixed(value: string, flags: string, precision: number): string {
-  if (/nan|inf/i.test(value))
-    return plain(
-      value
-        .replace(/^inf$/i, 'Infinity')
-        .replace(/^-inf$/i, '-Infinity')
-        .replace(/nan/i, 'NaN'),
-      'text',
-    )
+  if (/nan|inf/i.test(value)) return doubleText(javaNumber(value))
   return signed(decimalDigits(value), flags, (digits) => {
     const rounded = roundHalfUp(digits, precision)
     return flags.includes(',') ? grouped(rounded) : rounded
@@ -160,34 +241,85 @@ const MONTHS = [
 ]
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 
-function dateConversion(letter: string, value: string, pattern: string): string {
-  const [date = '', time = '00:00:00'] = value.split(' ')
-  const [year, month, day] = date.split('-')
-  const [hour, minute, seconds = '00'] = time.split(':')
-  const at = new Date(`${date}T00:00:00Z`)
-  const parts: Record<string, () => string> = {
-    F: () => date,
-    T: () => `${hour}:${minute}:${seconds.slice(0, 2)}`,
-    R: () => `${hour}:${minute}`,
-    D: () => `${month}/${day}/${year!.slice(-2)}`,
-    Y: () => year!,
-    y: () => year!.slice(-2),
-    m: () => month!,
-    d: () => day!,
-    e: () => String(Number(day)),
-    H: () => hour!,
-    M: () => minute!,
-    S: () => seconds.slice(0, 2),
-    L: () => (seconds.split('.')[1] ?? '').slice(0, 3).padEnd(3, '0'),
-    I: () => String(Number(hour) % 12 || 12).padStart(2, '0'),
-    p: () => (Number(hour) < 12 ? 'am' : 'pm'),
-    B: () => MONTHS[Number(month) - 1]!,
-    b: () => MONTHS[Number(month) - 1]!.slice(0, 3),
-    A: () => DAYS[at.getUTCDay()]!,
-    a: () => DAYS[at.getUTCDay()]!.slice(0, 3),
-    j: () => String((at.getTime() - Date.UTC(Number(year), 0, 1)) / 86_400_000 + 1).padStart(3, '0'),
+const two = (n: number): string => String(n).padStart(2, '0')
+
+/** One part of a date or time; `value` is `[date] [time] [zone]`. */
+function momentPart({ conversion, invalid }: Asked, value: string, kind: string): string {
+  const letter = conversion[1]!
+  const words = value.split(' ')
+  const date = kind === 'time' ? '' : words.shift()!
+  const clock = kind === 'date' ? '' : words.shift()!
+  const [zone] = words
+  const part =
+    (zone === undefined ? undefined : zonedPart(letter, date, clock, zone)) ??
+    (clock === '' ? undefined : clockPart(letter, clock)) ??
+    (date === '' ? undefined : datePart(letter, date))
+  if (part !== undefined) return part
+  if (letter === 'c' && zone !== undefined) {
+    return `${datePart('a', date)} ${datePart('b', date)} ${datePart('d', date)} ${clockPart('T', clock)} ${zone} ${datePart('Y', date)}`
   }
-  const part = parts[letter]
-  if (part === undefined) throw invalid(pattern, `Conversion = 't${letter}'`)
-  return part()
+  if (/[FDYCymdeBbhAajHIklMSLNpTRrZzsQc]/.test(letter)) {
+    throw invalid('IllegalFormatConversion', `${letter === 'c' ? 'Z' : letter} != ${CLASSES[kind]}`)
+  }
+  throw invalid('UnknownFormatConversion', `Conversion = '${conversion}'`)
+}
+
+function clockPart(letter: string, clock: string): string | undefined {
+  const [hour, minute, rest = '00'] = clock.split(':') as [string, string, string?]
+  const [second, fraction = ''] = rest.split('.') as [string, string?]
+  const twelve = Number(hour) % 12 || 12
+  const half = Number(hour) < 12 ? 'am' : 'pm'
+  const parts: Record<string, string> = {
+    H: hour,
+    k: String(Number(hour)),
+    I: two(twelve),
+    l: String(twelve),
+    M: minute,
+    S: second,
+    L: fraction.slice(0, 3).padEnd(3, '0'),
+    N: fraction.slice(0, 9).padEnd(9, '0'),
+    p: half,
+    T: `${hour}:${minute}:${second}`,
+    R: `${hour}:${minute}`,
+    r: `${two(twelve)}:${minute}:${second} ${half.toUpperCase()}`,
+  }
+  return parts[letter]
+}
+
+function datePart(letter: string, date: string): string | undefined {
+  const [year, month, day] = date.split('-') as [string, string, string]
+  const at = new Date(`${date}T00:00:00Z`)
+  const monthName = MONTHS[Number(month) - 1]!
+  const dayName = DAYS[at.getUTCDay()]!
+  const parts: Record<string, string> = {
+    F: date,
+    D: `${month}/${day}/${year.slice(-2)}`,
+    Y: year,
+    C: two(Math.floor(Number(year) / 100)),
+    y: year.slice(-2),
+    m: month,
+    d: day,
+    e: String(Number(day)),
+    B: monthName,
+    b: monthName.slice(0, 3),
+    h: monthName.slice(0, 3),
+    A: dayName,
+    a: dayName.slice(0, 3),
+    j: String((at.getTime() - Date.UTC(Number(year), 0, 1)) / 86_400_000 + 1).padStart(3, '0'),
+  }
+  return parts[letter]
+}
+
+function zonedPart(letter: string, date: string, clock: string, name: string): string | undefined {
+  if (letter === 'Z') return name
+  if (!['s', 'Q', 'z'].includes(letter)) return undefined
+  const local = Date.parse(`${date}T${clock.slice(0, 12)}Z`)
+  const zone = zoneOf(name)
+  const seconds = instantOf(zone, Math.floor(local / 1000))
+  const offset = Math.floor(local / 1000) - seconds
+  if (letter === 'z') {
+    const minutes = Math.abs(offset) / 60
+    return `${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`
+  }
+  return letter === 's' ? String(seconds) : String(local - offset * 1000)
 }

@@ -8,10 +8,6 @@ export const notOffered: readonly { name: string; reason: string }[] = [
     'the engine has no geometry',
     'st_point st_distance st_contains st_geometryfromtext st_astext st_area st_intersects great_circle_distance to_spherical_geography bing_tile bing_tile_at geometry_union',
   ),
-  ...because('the engine has no addresses', 'contains_ip'),
-  ...because('terminal output', 'color rgb bar render'),
-  ...because('Teradata compatibility', 'index char2hexint to_char to_date to_timestamp'),
-  ...because('not yet', 'word_stem uuid version json_query json_value json_exists json_object json_array'),
   ...because(
     'not in Presto of this age',
     'set_agg set_union bitwise_xor_agg map_union_sum destructure_tdigest trimmed_mean regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy',

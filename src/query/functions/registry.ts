@@ -2,6 +2,7 @@ import * as aggregate from './aggregate.ts'
 import * as array from './array.ts'
 import * as binary from './binary.ts'
 import * as bitwise from './bitwise.ts'
+import * as color from './color.ts'
 import * as conditional from './conditional.ts'
 import * as conversion from './conversion.ts'
 import * as datetime from './datetime.ts'
@@ -13,10 +14,12 @@ import * as math from './math.ts'
 import * as regexp from './regexp.ts'
 import * as sketch from './sketch.ts'
 import * as string from './string.ts'
+import * as system from './system.ts'
 import * as tdAgent from './td-agent.ts'
 import * as tdGeo from './td-geo.ts'
 import * as tdMisc from './td-misc.ts'
 import * as tdTime from './td-time.ts'
+import * as teradata from './teradata.ts'
 import * as url from './url.ts'
 import * as window from './window.ts'
 
@@ -34,6 +37,9 @@ const families: Record<string, Family> = {
   bitwise,
   string,
   conversion,
+  teradata,
+  color,
+  system,
   regexp,
   binary,
   url,

@@ -99,6 +99,7 @@ function presentWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
     case 'varchar':
     case 'char':
     case 'json':
+    case 'color':
     case 'uuid':
       return textWriter(vector)
     case 'varbinary':
