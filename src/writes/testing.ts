@@ -1,22 +1,11 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { decodeMulti } from '@msgpack/msgpack'
 import { type ArchiveRoom, openArchiveRoom } from '../archive/testing.ts'
 import type { TakenAway } from '../catalog/index.ts'
-import { createWorker, openEndsJournal, type Runner } from '../jobs/index.ts'
-import { lonelyChannel, silentLog, systemClock } from '../kernel/index.ts'
-import {
-  catalogFor,
-  createEnginePool,
-  createQueryRunner,
-  engineParts,
-  readEngineSettings,
-  readQuerySettings,
-} from '../query/index.ts'
-import { createScriptChanges } from './index.ts'
-import type { WriteDeps, WriteStep } from './types.ts'
+import { lonelyChannel, systemClock } from '../kernel/index.ts'
+import type { WriteStep } from './types.ts'
+import { startSqlWorker } from './worker-testing.ts'
 
 export type Ended = {
   id: bigint
@@ -43,72 +32,27 @@ export type WriteRoom = ArchiveRoom & {
   denied: TakenAway[]
   /** Called at every step of every writing job. */
   at: { step: (step: WriteStep) => void | Promise<void> }
-  deps: ArchiveRoom['deps']
-  writes: WriteDeps
 }
 
 /** A database, an object store, and a worker that runs SQL of every kind in real engines. */
-export async function openWriteRoom(
-  options: { hasRoom?: () => boolean; layout?: WriteDeps['layout']; memoryMegabytes?: number } = {},
-): Promise<WriteRoom> {
+export async function openWriteRoom(options: { hasRoom?: () => boolean } = {}): Promise<WriteRoom> {
   const room = await openArchiveRoom()
-  const drafts = join(room.dataDir, 'write-drafts')
-  await mkdir(drafts, { recursive: true })
   const denied: TakenAway[] = []
   const at: WriteRoom['at'] = { step: () => undefined }
-  const { database } = room.db
-  const writes: WriteDeps = {
-    database,
-    objects: room.objects,
-    announcements: { deny: async (_xid, taken) => void denied.push(...taken) },
-    drafts,
-    layout: options.layout ?? { leastRows: 1000, chunkBytes: 1 << 30 },
-    hasRoom: options.hasRoom ?? (() => true),
-    clock: systemClock,
-    faultPoint: (step) => at.step(step),
-  }
-  const engines = await createEnginePool({
-    size: 2,
-    clock: systemClock,
-    log: silentLog,
-    settings: readEngineSettings({}),
-    dataDir: room.dataDir,
-    ...engineParts(),
-  })
-  const settings = readQuerySettings({})
-  const queries: Runner = createQueryRunner({
-    engines,
-    objects: room.objects,
-    drafts,
-    changes: createScriptChanges(writes),
-    catalogFor: (user) => catalogFor({ database, gate: room.db.gate, snapshot: undefined as never }, user),
-    systemSources: {} as never,
-    settings: { ...settings, memoryMegabytes: 1024 },
-    clock: systemClock,
-    log: silentLog,
-  })
   const handlers = new Map<string, (body: unknown, from: string) => unknown>()
-  const worker = createWorker({
-    database,
+  const worker = await startSqlWorker({
+    dataDir: room.dataDir,
+    name: 'worker',
+    database: room.db.database,
     gate: room.db.gate,
-    channel: { ...lonelyChannel, on: (topic, handler) => void handlers.set(topic, handler) },
-    clock: systemClock,
-    log: silentLog,
-    runners: [queries],
-    journal: await openEndsJournal({
-      dataDir: room.dataDir,
-      worker: 'w',
-      clock: systemClock,
-      log: silentLog,
-    }),
-    worker: 'w',
+    objects: room.objects,
     concurrency: 6,
-    accountConcurrency: 100,
-    takeoverSeconds: 30,
-    drainSeconds: 5,
+    channel: { ...lonelyChannel, on: (topic, handler) => void handlers.set(topic, handler) },
+    announcements: { deny: async (_xid, taken) => void denied.push(...taken) },
+    layout: { leastRows: 1000, chunkBytes: 1 << 30 },
+    hasRoom: options.hasRoom ?? (() => true),
+    faultPoint: (step) => at.step(step),
   })
-  const stopping = new AbortController()
-  const running = worker.run(stopping.signal)
   let jobs = 100n
 
   const issue: WriteRoom['issue'] = async (
@@ -141,7 +85,6 @@ export async function openWriteRoom(
   const job: WriteRoom['job'] = async (query, how) => ended(await issue(query, how))
   return {
     ...room,
-    writes,
     denied,
     at,
     issue,
@@ -153,9 +96,7 @@ export async function openWriteRoom(
       return end.rows
     },
     async close() {
-      stopping.abort()
-      await running
-      await engines.close()
+      await worker.stop()
       await room.close()
     },
   }
