@@ -30,13 +30,18 @@ export function jobBody(job: Job, publicUrl: string): Record<string, unknown> {
     result: job.resultUrl,
     priority: job.priority,
     retry_limit: job.retryLimit,
-    hive_result_schema: job.resultSchema === null ? null : JSON.stringify(job.resultSchema),
+    hive_result_schema: job.resultSchema === null ? null : schemaText(job.resultSchema),
     user_name: job.userName,
     organization: null,
     url: `${publicUrl.replace(/\/+$/, '')}/jobs/${job.id}`,
     linked_result_export_job_id: null,
     result_export_target_job_id: null,
   }
+}
+
+/** Types without blanks after their commas, as the API writes them: `map(varchar,bigint)`. */
+function schemaText(schema: NonNullable<Job['resultSchema']>): string {
+  return JSON.stringify(schema.map(([name, type]) => [name, type.replaceAll(', ', ',')]))
 }
 
 /** `job/show`: `td query -w` prints the lines that were added to `debug` since it last looked. */

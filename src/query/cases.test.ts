@@ -25,6 +25,7 @@ const FILES = [
   'generate/number-casts.cases.json',
   'generate/moments.cases.json',
   'generate/nested.cases.json',
+  'generate/groups.cases.json',
   'prune/prune.cases.json',
 ]
 

@@ -1,12 +1,13 @@
 import { type Position, QueryError } from '../errors.ts'
 import { commonType } from '../functions/coercion.ts'
-import { isOrderable } from '../functions/index.ts'
+import { hasOwnZones, isOrderable } from '../functions/index.ts'
 import type { Expression, Query, QueryBody, SortItem } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, environment, mismatch, nextRelation } from './analyzer.ts'
 import { widen } from './coerce.ts'
 import { withQueries } from './ctes.ts'
 import { ordinal } from './grouping.ts'
+import { comparedType } from './operators.ts'
 import type { BodyInput, BodyPlan, OrderKey, OutputColumn, QueryPlan, Typed } from './plan.ts'
 import { fieldsOf, relation } from './relation.ts'
 import { newScope } from './scope.ts'
@@ -166,6 +167,7 @@ function setOperation(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'set'
     }
     for (const [i, { type }] of found.columns.entries()) types[i] = common(types[i]!, type, i, operation, at)
   }
+  if (node.operation !== 'union' || !node.all) withInstants(types)
   const plans = inputs.map(
     ({ found }): BodyInput => ({ body: found.plan, from: found.columns.map(({ type }) => type), types }),
   )
@@ -173,6 +175,11 @@ function setOperation(analyzer: Analyzer, node: Extract<QueryBody, { kind: 'set'
     plan: { kind: 'set', operation: node.operation, all: node.all, inputs: plans },
     columns: first.map(({ name }, i) => ({ name, type: types[i]! })),
   }
+}
+
+/** Rows are told apart by their instants, whatever zones they were written in: those are not kept. */
+function withInstants(types: PrestoType[]): void {
+  for (const [i, type] of types.entries()) if (hasOwnZones(type)) types[i] = comparedType(type)
 }
 
 function common(

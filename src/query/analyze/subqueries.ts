@@ -6,7 +6,7 @@ import { type Environment, mismatch } from './analyzer.ts'
 import { notScalar } from './clauses.ts'
 import { BIGINT, BOOLEAN, widen } from './coerce.ts'
 import { columnReference, dereference } from './columns.ts'
-import { comparable } from './operators.ts'
+import { comparable, comparedType } from './operators.ts'
 import type { ColumnValue, QueryPlan, Typed } from './plan.ts'
 import { newScope, type Scope } from './scope.ts'
 
@@ -67,7 +67,8 @@ function compared(value: Typed, found: Inner, at: Position): Typed {
   const left: RowType =
     value.type.kind === 'row' ? value.type : { kind: 'row', fields: [{ type: value.type }] }
   const right = rowOf(columns)
-  const type = left.fields.length === right.fields.length ? commonType(left, right) : undefined
+  const common = left.fields.length === right.fields.length ? commonType(left, right) : undefined
+  const type = common && comparedType(common)
   if (type?.kind !== 'row') {
     throw mismatch(
       `Value expression and result of subquery must be of the same type: ${typeText(left)} vs ${typeText(right)}`,

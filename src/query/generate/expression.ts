@@ -1,12 +1,14 @@
+import { keyOf } from '../analyze/walk.ts'
 import type { BoundPlan, SortKey, Typed, TypedOf, WindowPlan } from '../analyze/plan.ts'
 import { type Position, QueryError } from '../errors.ts'
-import { duckType, isFlat, raise, raiseSql } from '../functions/index.ts'
+import { duckType, isFlat, raise, raiseSql, withoutZone } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { arithmeticSql } from './arithmetic.ts'
 import { castSql } from './casts.ts'
 import { comparisonSql, distinctSql, inSql, quantifiedSql } from './comparison.ts'
 import { constantSql } from './constant.ts'
 import type { Generator } from './generator.ts'
+import { groupedBy, isGroupedOtherwise } from './grouped.ts'
 import { betweenWithNaN, inWithNaN, withNaN } from './nan.ts'
 import { bounded, once } from './once.ts'
 import { tryCastSql, trySql } from './try.ts'
@@ -19,6 +21,10 @@ export function expressionSql(g: Generator, typed: Typed): string {
 function unboundedSql(g: Generator, typed: Typed): string {
   const bound = g.bound?.get(typed)
   if (bound !== undefined) return bound
+  if (g.groupKeys !== undefined && isGroupedOtherwise(typed.type)) {
+    const value = g.groupKeys[keyOf(typed)]
+    if (value !== undefined) return value
+  }
   const of = (inner: Typed): string => expressionSql(g, inner)
   switch (typed.kind) {
     case 'constant':
@@ -141,13 +147,21 @@ function callSql(g: Generator, typed: TypedOf<'call'>): string {
   const { call, args, clauses } = typed
   const texts = args.map((arg) => expressionSql(g, arg))
   if (call.kind === 'scalar') return scalarSql(typed, texts)
-  return call.emit(texts, {
+  const values = clauses.distinct ? texts.map((sql, i) => distinctArgument(typed, sql, i)) : texts
+  return call.emit(values, {
     distinct: clauses.distinct,
     orderBy: clauses.orderBy.length === 0 ? '' : `ORDER BY ${sortSql(g, clauses.orderBy)}`,
     filter: clauses.filter === undefined ? '' : `FILTER (WHERE ${expressionSql(g, clauses.filter)})`,
     over: clauses.over === undefined ? '' : windowSql(g, clauses.over),
     nullTreatment: clauses.nullTreatment,
   })
+}
+
+/** Only count needs nothing but to tell values apart: what gives them back keeps their zones. */
+function distinctArgument({ name, args }: TypedOf<'call'>, sql: string, index: number): string {
+  const { type } = args[index]!
+  const comparable = type.kind === 'map' || (name === 'count' && isGroupedOtherwise(type))
+  return comparable ? groupedBy(sql, type) : sql
 }
 
 /** A function may use an argument more than once: long ones are named first. */
@@ -178,14 +192,14 @@ export function directionSql({
 
 /** A bare number in ORDER BY would be an ordinal. */
 function sortable(g: Generator, value: Typed): string {
-  const sql = expressionSql(g, value)
+  const sql = withoutZone(expressionSql(g, value), value.type)
   return value.kind === 'constant' ? `CAST(${sql} AS ${duckType(value.type)})` : sql
 }
 
 export function windowSql(g: Generator, window: WindowPlan): string {
   const parts: string[] = []
   if (window.partitionBy.length > 0) {
-    parts.push(`PARTITION BY ${window.partitionBy.map((value) => expressionSql(g, value)).join(', ')}`)
+    parts.push(`PARTITION BY ${window.partitionBy.map((value) => partitionSql(g, value)).join(', ')}`)
   }
   if (window.orderBy.length > 0) parts.push(`ORDER BY ${sortSql(g, window.orderBy)}`)
   if (window.frame !== undefined) {
@@ -195,6 +209,11 @@ export function windowSql(g: Generator, window: WindowPlan): string {
     parts.push(`${unit.toUpperCase()} ${bounds}`)
   }
   return `OVER (${parts.join(' ')})`
+}
+
+function partitionSql(g: Generator, value: Typed): string {
+  const sql = expressionSql(g, value)
+  return isGroupedOtherwise(value.type) ? groupedBy(sql, value.type) : sql
 }
 
 function boundSql(g: Generator, bound: BoundPlan): string {

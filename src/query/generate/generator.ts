@@ -8,6 +8,8 @@ export type Generator = {
   tables: Map<number, TableReference>
   /** Expressions that are computed elsewhere, by the name of their value. */
   bound?: ReadonlyMap<Typed, string>
+  /** By `keyOf`: the values of GROUP BY keys that are not grouped by themselves (`grouped.ts`). */
+  groupKeys?: Readonly<Record<string, string>>
   expression(g: Generator, typed: Typed): string
   query(g: Generator, plan: QueryPlan): string
 }

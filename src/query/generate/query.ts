@@ -4,6 +4,7 @@ import type { PrestoType } from '../presto-type.ts'
 import { castSql } from './casts.ts'
 import { directionSql } from './expression.ts'
 import type { Generator } from './generator.ts'
+import { groupedBy, groupedGenerator, isGroupedOtherwise } from './grouped.ts'
 import { relationSql } from './relation.ts'
 
 /** A query whose output columns are c1, c2, …; usable in parentheses or on its own. */
@@ -116,16 +117,27 @@ function widenedSql(g: Generator, query: string, from: PrestoType[], types: Pres
 function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefined): string {
   // FROM first: the columns' use of tables is noted where the tables are known.
   const from = select.from.map((relation) => relationSql(g, relation))
-  const items = select.items.map((item, i) => `${g.expression(g, item)} AS c${i + 1}`)
-  const parts = [`SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.join(', ')}`]
+  const after = groupedGenerator(g, select) ?? g
+  const items = select.items.map((item) => after.expression(after, item))
+  const parts = [`SELECT ${distinctSql(select, items)}${items.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')}`]
   if (from.length > 0) parts.push(`FROM ${from.join(', ')}`)
   if (select.where !== undefined) parts.push(`WHERE ${g.expression(g, select.where)}`)
   if (select.groupBy !== undefined) parts.push(`GROUP BY ${groupSql(g, select.groupBy.sets)}`)
-  if (select.having !== undefined) parts.push(`HAVING ${g.expression(g, select.having)}`)
+  if (select.having !== undefined) parts.push(`HAVING ${after.expression(after, select.having)}`)
   const text = parts.join(' ')
   if (query === undefined) return text
   if (query.limit?.withTies === true && select.distinct) return distinctTies(g, text, select, query)
-  return `${text}${tiesSql(g, query, select.items)}${orderSql(g, query.orderBy)}`
+  return `${text}${tiesSql(after, query, select.items)}${orderSql(after, query.orderBy)}`
+}
+
+/** By what makes values equal, where that is not themselves. */
+function distinctSql({ distinct, items }: SelectPlan, texts: string[]): string {
+  if (!distinct) return ''
+  if (!items.some(({ type }) => isGroupedOtherwise(type))) return 'DISTINCT '
+  const keys = items.map(({ type }, i) =>
+    isGroupedOtherwise(type) ? groupedBy(texts[i]!, type) : texts[i]!,
+  )
+  return `DISTINCT ON (${keys.join(', ')}) `
 }
 
 /** DISTINCT comes before the ranking: its order can only be by outputs. */
@@ -138,7 +150,9 @@ function distinctTies(g: Generator, text: string, select: SelectPlan, query: Que
 }
 
 function groupSql(g: Generator, sets: Typed[][]): string {
-  const texts = sets.map((set) => set.map((key) => keySql(g, key)))
+  const texts = sets.map((set) =>
+    set.map((key) => (isGroupedOtherwise(key.type) ? groupedBy(keySql(g, key), key.type) : keySql(g, key))),
+  )
   const [only] = texts
   if (texts.length === 1 && only!.length > 0) return only!.join(', ')
   return `GROUPING SETS (${texts.map((set) => `(${set.join(', ')})`).join(', ')})`
