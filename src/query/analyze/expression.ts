@@ -12,8 +12,8 @@ import { constant, intervalLiteral, numberLiteral, textConstant, typedLiteral } 
 import { readMoment, readTime } from './moments.ts'
 import { arithmetic, comparable, comparedType, comparison, sign } from './operators.ts'
 import type { Typed } from './plan.ts'
-import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
 import { jsonArray, jsonObject, jsonPath } from './sql-json.ts'
+import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
 import { resolveType } from './types.ts'
 
 /** The typed form of an expression. Throws QueryError with the place for names and types that do not fit. */

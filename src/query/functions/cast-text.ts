@@ -1,6 +1,7 @@
 import { addressText, readAddress } from '../ip-address.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { textLiteral } from './duck-type.ts'
+import { fault } from './errors-in-engine.ts'
 import {
   isLong,
   localIn,
@@ -13,7 +14,6 @@ import {
   zoneNameSql,
   zoneOfValue,
 } from './held-moments.ts'
-import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { doubleText, realText } from './text.ts'
 import type { CallContext, JavaScriptFunction } from './types.ts'

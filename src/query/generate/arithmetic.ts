@@ -50,7 +50,8 @@ function numberSql({ type, operator, right: divisor }: Arithmetic, left: string,
     return divide(left, right)
   const error = raise('DIVISION_BY_ZERO', 'Division by zero', type)
   // DuckDB takes the remainder of the smallest number by -1 for an overflow.
-  const byMinusOne = (r: string): string => (operator === '%' ? ` WHEN ${r} = -1 THEN CAST(0 AS ${duck})` : '')
+  const byMinusOne = (r: string): string =>
+    operator === '%' ? ` WHEN ${r} = -1 THEN CAST(0 AS ${duck})` : ''
   return once(
     [left, right] as const,
     (l, r) => `CASE WHEN ${r} = 0 THEN ${error}${byMinusOne(r)} ELSE ${divide(l, r)} END`,

@@ -99,7 +99,9 @@ function nestedCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
     const keys = arrayCast(`map_keys(${sql})`, from.key, to.key, place)
     const values = arrayCast(`map_values(${sql})`, from.value, to.value, place)
     const unchanged = keys === `map_keys(${sql})` && values === `map_values(${sql})`
-    return unchanged ? sql : `CASE WHEN ${sql} IS NOT NULL THEN map(${keysSql(keys, from.key, to)}, ${values}) END`
+    return unchanged
+      ? sql
+      : `CASE WHEN ${sql} IS NOT NULL THEN map(${keysSql(keys, from.key, to)}, ${values}) END`
   }
   if (from.kind === 'row' && to.kind === 'row' && from.fields.length === to.fields.length) {
     const before = from.fields.map((_, i) => `struct_extract(${sql}, '${rowField(i)}')`)
@@ -115,7 +117,10 @@ function keysSql(keys: string, from: PrestoType, to: PrestoType & { kind: 'map' 
   if (sameType(from, to.key)) return keys
   const type: PrestoType = { kind: 'array', element: to.key }
   const error = raise('INVALID_CAST_ARGUMENT', 'duplicate keys', type)
-  return once([keys] as const, (k) => `CASE WHEN len(list_distinct(${k})) < len(${k}) THEN ${error} ELSE ${k} END`)
+  return once(
+    [keys] as const,
+    (k) => `CASE WHEN len(list_distinct(${k})) < len(${k}) THEN ${error} ELSE ${k} END`,
+  )
 }
 
 function arrayCast(sql: string, from: PrestoType, to: PrestoType, place: CastPlace): string {

@@ -44,11 +44,17 @@ function roundedQuotient(dividend: bigint, divisor: bigint): bigint {
 /** Of a text that may have an exponent, as `1.5E-3`. */
 export function readDecimal(text: string, precision: number, scale: number): string {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e')
-  const { unscaled, scale: places } = read(mantissa.replace(/^\+/, '').replace(/^(-?)\./, '$10.').replace(/\.$/, ''))
+  const { unscaled, scale: places } = read(
+    mantissa
+      .replace(/^\+/, '')
+      .replace(/^(-?)\./, '$10.')
+      .replace(/\.$/, ''),
+  )
   const shift = scale - places + Number(exponent)
   // Further than this everything is nothing, or too much.
   if (shift < -400) return write(0n, precision, scale)
-  const digits = shift >= 0 ? unscaled * power(Math.min(shift, 400)) : roundedQuotient(unscaled, power(-shift))
+  const digits =
+    shift >= 0 ? unscaled * power(Math.min(shift, 400)) : roundedQuotient(unscaled, power(-shift))
   try {
     return write(digits, precision, scale)
   } catch (error) {

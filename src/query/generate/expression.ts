@@ -1,5 +1,5 @@
-import { keyOf } from '../analyze/walk.ts'
 import type { BoundPlan, SortKey, Typed, TypedOf, WindowPlan } from '../analyze/plan.ts'
+import { keyOf } from '../analyze/walk.ts'
 import { type Position, QueryError } from '../errors.ts'
 import { duckType, isFlat, raise, raiseSql, withoutZone } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'

@@ -34,11 +34,7 @@ export function inWithNaN({ value, items }: TypedOf<'in'>, sql: string, valueSql
 }
 
 /** BETWEEN is both comparisons. */
-export function betweenWithNaN(
-  { value, high }: TypedOf<'between'>,
-  sql: string,
-  valueSql: string,
-): string {
+export function betweenWithNaN({ value, high }: TypedOf<'between'>, sql: string, valueSql: string): string {
   return isFloat(value) && mayBeNaN(value) && mayBeNaN(high) ? `(${sql} AND NOT isnan(${valueSql}))` : sql
 }
 

@@ -119,7 +119,9 @@ function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefine
   const from = select.from.map((relation) => relationSql(g, relation))
   const after = groupedGenerator(g, select) ?? g
   const items = select.items.map((item) => after.expression(after, item))
-  const parts = [`SELECT ${distinctSql(select, items)}${items.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')}`]
+  const parts = [
+    `SELECT ${distinctSql(select, items)}${items.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')}`,
+  ]
   if (from.length > 0) parts.push(`FROM ${from.join(', ')}`)
   if (select.where !== undefined) parts.push(`WHERE ${g.expression(g, select.where)}`)
   if (select.groupBy !== undefined) parts.push(`GROUP BY ${groupSql(g, select.groupBy.sets)}`)
@@ -134,9 +136,7 @@ function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefine
 function distinctSql({ distinct, items }: SelectPlan, texts: string[]): string {
   if (!distinct) return ''
   if (!items.some(({ type }) => isGroupedOtherwise(type))) return 'DISTINCT '
-  const keys = items.map(({ type }, i) =>
-    isGroupedOtherwise(type) ? groupedBy(texts[i]!, type) : texts[i]!,
-  )
+  const keys = items.map(({ type }, i) => (isGroupedOtherwise(type) ? groupedBy(texts[i]!, type) : texts[i]!))
   return `DISTINCT ON (${keys.join(', ')}) `
 }
 
