@@ -33,6 +33,8 @@ export function differenceOf(ours: Answer, theirs: Answer, peer: Peer): string |
 
 function errorDifference(ours: Answer, theirs: Answer, { sameLanguage }: Peer): string | undefined {
   const [mine, other] = [ours, theirs].map((answer) => ('error' in answer ? answer.error : undefined))
+  // Trino's own compiler gives up on some texts.
+  if (other === 'COMPILER_ERROR') return undefined
   if (mine === 'GENERIC_INTERNAL_ERROR' || mine === 'SYNTAX_ERROR') return mine === other ? undefined : mine
   if (mine !== undefined && other !== undefined) return sameLanguage && mine !== other ? 'error' : undefined
   return OF_ROWS.has((mine ?? other)!) ? undefined : 'error'
