@@ -17,7 +17,7 @@ export function jobPath(id: bigint, attempt: number, tableId: bigint, part: numb
   return `${JOB_ROOT}${id}/${attempt}/${tableId}-${part}.parquet`
 }
 
-/** Who wrote a chunk file; undefined for one whose name says nothing. */
+/** Who wrote a chunk file, or what belongs to an attempt beside them; undefined for one whose name says nothing. */
 export type FileOwner =
   | { kind: 'merge'; attempt: bigint }
   | { kind: 'job'; id: bigint; attempt: number }
@@ -26,7 +26,8 @@ export type FileOwner =
 export function ownerOfPath(path: string): FileOwner | undefined {
   const [, merge] = /^chunks\/merge\/\d{1,16}\/(\d{1,18})-\d+-\d+\.parquet$/.exec(path) ?? []
   if (merge !== undefined) return { kind: 'merge', attempt: BigInt(merge) }
-  const [, id, attempt] = /^chunks\/job\/(\d{1,18})\/(\d{1,9})\/[^/]+\.parquet$/.exec(path) ?? []
+  const [, id, attempt] =
+    /^chunks\/job\/(\d{1,18})\/(\d{1,9})\/(?:[^/]+\.parquet|changes\.json)$/.exec(path) ?? []
   if (id !== undefined) return { kind: 'job', id: BigInt(id), attempt: Number(attempt) }
   const [, spool, epoch] = /^chunks\/spool\/([^/]+)\/(\d{1,18})\/[^/]+\.parquet$/.exec(path) ?? []
   return spool === undefined ? undefined : { kind: 'spool', spool, epoch: BigInt(epoch) }

@@ -44,6 +44,13 @@ export const readQuerySettings = defineSettings('query', {
     least: 1,
     help: 'Largest result of one query as stored (compressed), in MB; beyond it the query fails with GENERIC_INSUFFICIENT_RESOURCES.',
   },
+  writeMegabytes: {
+    env: 'MILLRACE_QUERY_WRITE_MB',
+    type: 'integer',
+    default: 102_400,
+    least: 1,
+    help: 'Most disk that the files of one INSERT, CREATE TABLE AS or DELETE may take while they are written, in MB.',
+  },
   ipCityFile: {
     env: 'MILLRACE_IP_CITY_FILE',
     type: 'optional-text',

@@ -157,6 +157,7 @@ function limitsOf({
   wallSeconds,
   tempMegabytes,
   resultMegabytes,
+  writeMegabytes,
 }: QuerySettings): EngineLimits {
   const MEGABYTE = 1024 * 1024
   return {
@@ -166,6 +167,7 @@ function limitsOf({
     wallSeconds,
     tempBytes: tempMegabytes * MEGABYTE,
     resultBytes: resultMegabytes * MEGABYTE,
+    writeBytes: writeMegabytes * MEGABYTE,
   }
 }
 

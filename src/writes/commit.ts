@@ -19,22 +19,31 @@ import type { CatalogStep, ChangeList, ChunkStep, TableAt, WriteDeps } from './t
 import { carryOutView } from './views.ts'
 
 export const CHANGES = 'changes'
-/** As it waits in the worker's journal: what is large lies in the object store. */
-export type ChangesData = { path: string }
+/** As it waits in the worker's journal: itself, or where it lies when it is large. */
+export type ChangesData = { list: ChangeList } | { path: string }
+
+const MOST_IN_JOURNAL = 128 * 1024
 
 /** Beside the files of the same attempt, and swept with them. */
-export const listPath = ({ id, attempt }: Attempt) => `chunks/job/${id}/${attempt}/changes.json`
+const listPath = ({ id, attempt }: Attempt) => `chunks/job/${id}/${attempt}/changes.json`
 
-export async function storeList(
+export async function keepList(
   { objects }: Pick<WriteDeps, 'objects'>,
   job: Attempt,
   list: ChangeList,
 ): Promise<ChangesData> {
+  const text = JSON.stringify(list)
+  if (text.length <= MOST_IN_JOURNAL) return { list }
   const path = listPath(job)
   // A leftover of this very attempt was never committed: the attempt would not run again otherwise.
   await objects.remove(path)
-  await objects.put(path, Buffer.from(JSON.stringify(list)))
+  await objects.put(path, Buffer.from(text))
   return { path }
+}
+
+async function listOf({ objects }: Pick<WriteDeps, 'objects'>, data: ChangesData): Promise<ChangeList> {
+  if ('list' in data) return data.list
+  return JSON.parse((await objects.get(data.path)).toString()) as ChangeList
 }
 
 /**
@@ -43,8 +52,7 @@ export async function storeList(
  */
 export function commitChanges(deps: Pick<WriteDeps, 'objects' | 'announcements' | 'faultPoint'>): CommitEnd {
   return async (sql, job, data) => {
-    const { path } = data as ChangesData
-    const list = JSON.parse((await deps.objects.get(path)).toString()) as ChangeList
+    const list = await listOf(deps, data as ChangesData)
     await mark(sql)
     const done = await carryOut(sql, job, list)
     if ('refusal' in done) {

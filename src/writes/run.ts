@@ -15,7 +15,7 @@ import {
 import { storageErrors } from '../storage/index.ts'
 import { storeAnswer } from './answer.ts'
 import { type ScriptChunks, scriptChunks } from './chunks.ts'
-import { CHANGES, type ChangesData, storeList } from './commit.ts'
+import { CHANGES, keepList } from './commit.ts'
 import { deleteRows } from './delete-rows.ts'
 import { columnsOfCreated, columnsOfInsert, insertRows, type Target } from './insert-rows.ts'
 import { letGo, planUnderLocks } from './locks.ts'
@@ -42,7 +42,7 @@ export async function runScript(deps: WriteDeps, run: ScriptRun): Promise<RunOut
       answer = await runStatement(state, planned, i === plan.statements.length - 1)
     for (const path of state.chunks.unused()) await deps.objects.remove(path)
     const list = listOf(state)
-    const data: ChangesData = await storeList(deps, run.job, list)
+    const data = await keepList(deps, run.job, list)
     await deps.faultPoint('listed')
     const result = answer?.result ?? (await storeAnswer(deps, run, answer?.rows))
     return { kind: 'success', result, cpuMs: state.cpuMs, commit: { kind: CHANGES, data } }

@@ -78,7 +78,7 @@ function noteOwner(scan: Scan, path: string): boolean {
   if (owner?.kind === 'job') highest.job = larger(highest.job, owner.id)
   if (owner?.kind === 'spool')
     scan.epochs.set(owner.spool, larger(scan.epochs.get(owner.spool) ?? 0n, owner.epoch))
-  if (owner !== undefined) return true
+  if (owner !== undefined) return path.endsWith('.parquet')
   const bulk = ownerOfBulkImportFile(path)
   if (bulk !== undefined) {
     const { session, job, attempt } = bulk
