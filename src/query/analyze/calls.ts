@@ -1,21 +1,23 @@
 import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
-import { isAggregate, resolveFunction } from '../functions/index.ts'
+import { isAggregate, isOrderable, resolveFunction } from '../functions/index.ts'
 import type { Argument, ResolvedCall } from '../functions/types.ts'
-import type { Expression, ExpressionOf, FunctionCall } from '../parse/ast.ts'
+import type { Expression, ExpressionOf, FunctionCall, SortItem } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
-import type { Environment } from './analyzer.ts'
+import { type Environment, mismatch } from './analyzer.ts'
 import { notScalar, rowExpression } from './clauses.ts'
 import { requireBoolean, widen } from './coerce.ts'
-import { callText } from './expression-text.ts'
+import { callText, expressionText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
 import { constant } from './literals.ts'
 import type { CallClauses, Typed, TypedOf } from './plan.ts'
 import { dotted, ownFields, type Scope } from './scope.ts'
 import { LAMBDA } from './subqueries.ts'
 import { columnsOf, keyOf, some } from './walk.ts'
-import { sortKeys, windowPlan } from './windows.ts'
+import { windowPlan } from './windows.ts'
 
 const NO_CLAUSES: CallClauses = { distinct: false, orderBy: [], nullTreatment: '' }
+
+const MAX_ARGUMENTS = 127
 
 /** A function call by name: a special form, a scalar, an aggregate or a window function. */
 export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
@@ -23,9 +25,13 @@ export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
   const node = name === 'td_sessionize' ? withItsWindow(given) : given
   const form = specialForm(env, name, node)
   if (form !== undefined) return form
+  if (node.call.args.length > MAX_ARGUMENTS) {
+    throw new QueryError('TOO_MANY_ARGUMENTS', `Too many arguments for function call ${name}()`, node.at)
+  }
   const before = { aggregates: env.met.aggregates.length, windows: env.met.windows.length }
   const inner = argumentEnvironment(env, name, node.call)
   const args = node.call.args.map((arg) => argumentOf(inner, arg))
+  if (name === 'listagg') requireText(args[0]!, node)
   const resolved = resolve(
     env,
     name,
@@ -33,7 +39,7 @@ export function call(env: Environment, given: ExpressionOf<'call'>): Typed {
     node.at,
   )
   checkClauses(env, name, node.call, resolved, node.at)
-  const clauses = clausesOf(env, node.call, name)
+  const clauses = clausesOf(env, node, name)
   const typedArgs = args.map((arg, i) => arg.typed(resolved, i))
   if (node.call.distinct) checkDistinctOrder(node.call, typedArgs, clauses)
   const typed = build(name, resolved, typedArgs, clauses, node.at)
@@ -47,6 +53,12 @@ function withItsWindow(node: ExpressionOf<'call'>): ExpressionOf<'call'> {
   if (node.call.over !== undefined || t === undefined || by === undefined) return node
   const orderBy = [{ value: t, descending: false, at: t.at }]
   return { ...node, call: { ...node.call, over: { partitionBy: [by], orderBy, at: node.at } } }
+}
+
+function requireText({ argument }: PreparedArgument, { call: { args }, at }: ExpressionOf<'call'>): void {
+  if (!('type' in argument) || ['varchar', 'unknown'].includes(argument.type.kind)) return
+  const text = expressionText(args[0]!)
+  throw mismatch(`Expected expression of varchar, but '${text}' has ${typeText(argument.type)} type`, at)
 }
 
 function argumentEnvironment(env: Environment, name: string, { over }: FunctionCall): Environment {
@@ -183,11 +195,14 @@ function checkClauses(
   if (node.over !== undefined && node.filter !== undefined) {
     fail('NOT_SUPPORTED', 'FILTER is not yet supported for window functions', env.selectAt)
   }
+  if (node.over !== undefined && node.orderBy.length > 0) {
+    fail('NOT_SUPPORTED', 'Window function with ORDER BY is not supported')
+  }
 }
 
 const TREATING_NULLS = ['first_value', 'last_value', 'nth_value', 'lag', 'lead']
 
-function clausesOf(env: Environment, node: FunctionCall, name: string): CallClauses {
+function clausesOf(env: Environment, { call: node, at }: ExpressionOf<'call'>, name: string): CallClauses {
   const inner: Environment = { ...env, allowWindows: false, clause: `Clause of ${name}` }
   const filter =
     node.filter === undefined
@@ -198,7 +213,7 @@ function clausesOf(env: Environment, node: FunctionCall, name: string): CallClau
         )
   return {
     distinct: node.distinct,
-    orderBy: sortKeys({ ...inner, inAggregate: node.over === undefined }, node.orderBy),
+    orderBy: aggregateOrder({ ...inner, inAggregate: true }, node.orderBy, at),
     ...(filter === undefined ? {} : { filter }),
     ...(node.over === undefined ? {} : { over: windowPlan(env, node.over, name) }),
     nullTreatment:
@@ -215,6 +230,16 @@ function subqueryAt({ scope }: Environment): Position | undefined {
     if (level.at !== undefined) return level.at
   }
   return undefined
+}
+
+function aggregateOrder(env: Environment, items: SortItem[], at: Position): CallClauses['orderBy'] {
+  return items.map((item) => {
+    const value = env.analyzer.expression(env, item.value)
+    if (!isOrderable(value.type)) {
+      throw mismatch(`ORDER BY can only be applied to orderable types (actual: ${typeText(value.type)})`, at)
+    }
+    return { value, descending: item.descending, nullsFirst: item.nulls === 'first' }
+  })
 }
 
 /** DISTINCT leaves nothing to sort by but the arguments. */

@@ -8,6 +8,8 @@ import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { xxhash64 } from './xxhash64.ts'
 
+export { help } from './binary.help.ts'
+
 /** Bytes: encodings and digests. Digests are varbinary, as in Presto. */
 
 const HMACS = ['md5', 'sha1', 'sha256', 'sha512']

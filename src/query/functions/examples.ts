@@ -21,8 +21,8 @@ const files = (): string[] =>
 
 /**
  * What the reference page shows for each function: a case that runs as a test, so that no example can be wrong. It is the case
- * marked `"example": "name"`, else the first that begins with a call of the name and answers something; those of the function's own
- * family come first.
+ * marked `"example": "name"`, else the first that begins with a call of the name and answers something, else one that has such a call; those
+ * of the function's own family come first.
  */
 export function functionExamples(
   functions: readonly { name: string; family: string }[],
@@ -37,17 +37,17 @@ export function functionExamples(
     const calls = cases.filter(({ sql }) => sql.toLowerCase().startsWith(`${name}(`))
     const chosen =
       cases.find(({ example }) => example === name) ??
-      calls.find((line) => line.family === family) ??
-      calls[0]
+      calls.find((line) => line.family === family && isPlain(line)) ??
+      calls.find(isPlain) ??
+      calls[0] ??
+      cases.find(({ sql }) => new RegExp(`\\b${name}\\(`, 'i').test(sql))
     if (chosen !== undefined) examples.set(name, { sql: chosen.sql, value: JSON.stringify(chosen.value) })
   }
   return examples
 }
 
-const answers = ({ error, value, zone, scheduledTime, example }: Case): boolean =>
-  example !== undefined ||
-  (error === undefined &&
-    value !== null &&
-    value !== undefined &&
-    zone === undefined &&
-    scheduledTime === undefined)
+const answers = ({ error, value, example }: Case): boolean =>
+  example !== undefined || (error === undefined && value !== null && value !== undefined)
+
+/** In a session as it is when nothing is said about it. */
+const isPlain = ({ zone, scheduledTime }: Case): boolean => zone === undefined && scheduledTime === undefined

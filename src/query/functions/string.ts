@@ -15,6 +15,9 @@ import { choose, duckType } from './duck-type.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import * as text from './text.ts'
 import type { JavaScriptFunction } from './types.ts'
+import { wordStem } from './word-stem.ts'
+
+export { help } from './string.help.ts'
 
 /** Text. Lengths and positions count code points, as in Presto. */
 
@@ -210,6 +213,8 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('normalize(varchar(x), varchar(y)) -> varchar', 'p_normalize($1, $2)'),
   ...scalar('normalize(varchar) -> varchar', "p_normalize($1, 'NFC')"),
   ...scalar('soundex(varchar) -> varchar(4)', 'p_soundex($1)'),
+  ...scalar('word_stem(varchar(x)) -> varchar(x)', "p_word_stem($1, 'en')"),
+  ...scalar('word_stem(varchar(x), varchar(2)) -> varchar(x)', 'p_word_stem($1, $2)'),
   ...scalar('luhn_check(varchar) -> boolean', 'p_luhn_check($1)'),
   ...scalar('to_utf8(varchar(x)) -> varbinary', native('encode')),
   ...scalar('from_utf8(varbinary) -> varchar', "p_from_utf8($1, '\uFFFD')"),
@@ -234,6 +239,7 @@ export const javascript: JavaScriptFunction[] = [
   pureFunction('p_hamming(VARCHAR, VARCHAR) -> BIGINT', text.hamming),
   pureFunction('p_normalize(VARCHAR, VARCHAR) -> VARCHAR', text.normalize),
   pureFunction('p_soundex(VARCHAR) -> VARCHAR', text.soundex),
+  pureFunction('p_word_stem(VARCHAR, VARCHAR) -> VARCHAR', wordStem),
   pureFunction('p_luhn_check(VARCHAR) -> BOOLEAN', text.luhnCheck),
   pureFunction('p_from_utf8(BLOB, VARCHAR) -> VARCHAR', (blob: Bytes, replacement: string) =>
     text.fromUtf8(blob.bytes, replacement),

@@ -1,3 +1,4 @@
+import { QueryError } from '../errors.ts'
 import type { CurrentName, Expression, FunctionCall, Identifier, QualifiedName } from './ast.ts'
 import { stringValue } from './literal.ts'
 import {
@@ -150,13 +151,23 @@ function trim(p: Parser): Expression {
         ? next(p).value
         : 'BOTH'
     const name = side === 'LEADING' ? 'ltrim' : side === 'TRAILING' ? 'rtrim' : 'trim'
-    if (take(p, 'FROM')) return called(p, start, name, [p.valueExpression(p)])
+    if (take(p, 'FROM')) {
+      if (p.index === start + 3) throw trimWithoutAnything(p, start)
+      return called(p, start, name, [p.valueExpression(p)])
+    }
     const first = p.valueExpression(p)
     if (take(p, 'FROM')) return called(p, start, name, [p.valueExpression(p), first])
     if (take(p, ',')) return called(p, start, name, [first, p.valueExpression(p)])
     return called(p, start, name, [first])
   })
 }
+
+const trimWithoutAnything = (p: Parser, start: number): QueryError =>
+  new QueryError(
+    'SYNTAX_ERROR',
+    "The 'trim' function must have specification, char or both arguments when it takes FROM",
+    p.tokens[start]!.at,
+  )
 
 function normalize(p: Parser): Expression {
   const start = p.index
