@@ -38,7 +38,6 @@ export async function insertDatabase(
 /** With all its tables and permissions. */
 export async function removeDatabase(sql: Sql, id: bigint): Promise<void> {
   await sql`UPDATE tables SET removed_at = now() WHERE database_id = ${id} AND removed_at IS NULL`
-  await sql`DELETE FROM views WHERE database_id = ${id}`
   await sql`DELETE FROM database_permissions WHERE database_id = ${id}`
   await sql`UPDATE databases SET removed_at = now() WHERE id = ${id}`
 }

@@ -21,6 +21,8 @@ export function bindTables(
 ): EngineQuery {
   const last = compiled.statements.at(-1)!
   if (last.kind === 'query') return bindStatement(last, chunks, locate, system)
+  // Nothing would be changed, and `true` be answered.
+  if (last.kind !== 'session') throw new Error(`a statement of kind ${last.kind} is not bound as a whole`)
   const columns: EngineQuery['columns'] = [{ name: 'result', type: { kind: 'boolean' } }]
   return { setup: [], sql: 'SELECT true AS c1', columns, files: [], lists: [] }
 }

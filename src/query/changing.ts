@@ -1,3 +1,4 @@
+import { QueryError } from './errors.ts'
 import type { Statement } from './parse/ast.ts'
 import { parseScript } from './parse/index.ts'
 
@@ -27,14 +28,17 @@ const CHANGING: ReadonlySet<string> = new Set([
 export function changesSomething(text: string): boolean {
   try {
     return parseScript(text).statements.some(changes)
-  } catch {
-    return false
+  } catch (error) {
+    if (error instanceof QueryError) return false
+    throw error
   }
 }
 
 function changes(statement: Statement): boolean {
   switch (statement.kind) {
     case 'prepare':
+    // It is carried out as well.
+    case 'explain-analyze':
       return changes(statement.statement)
     case 'execute-immediate':
       return changesSomething(statement.text)
