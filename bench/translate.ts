@@ -12,9 +12,10 @@ import { parseArgs } from 'node:util'
 import { compileQuery } from '../src/query/compile.ts'
 import type { SchemaLookup } from '../src/query/index.ts'
 import { readQuery } from '../test/sql/benchmark.ts'
-import { type BenchmarkTable, keptAs, withTypedTables } from '../test/sql/benchmark-tables.ts'
+import { type BenchmarkTable, withTypedTables } from '../test/sql/benchmark-tables.ts'
 import { tpcdsTables } from '../test/sql/tpcds/tables.ts'
 import { tpchTables } from '../test/sql/tpch/tables.ts'
+import { lookupOf } from './support/tables.ts'
 
 const P50_GOAL_MS = 1
 const P99_GOAL_MS = 10
@@ -63,30 +64,6 @@ async function textsOf(suite: string, tables: BenchmarkTable[]): Promise<Text[]>
       lookup,
     })),
   )
-}
-
-function lookupOf(tables: BenchmarkTable[]): SchemaLookup {
-  const known = new Map(
-    tables.map(({ name, columns }, i) => {
-      const declared = Object.entries(columns).map(([column, type]) => ({
-        name: column,
-        key: column,
-        type: keptAs(type).rest,
-      }))
-      return [name, { id: BigInt(i + 1), columns: declared }]
-    }),
-  )
-  const lookup: SchemaLookup = {
-    findTable: (_, table) => {
-      const found = known.get(table)
-      return found === undefined ? { kind: 'no-table' } : { kind: 'found', table: found }
-    },
-    listDatabases: () => ({ kind: 'found', names: ['db'] }),
-    listTables: () => ({ kind: 'found', names: [...known.keys()] }),
-    mayWrite: () => 'no',
-    as: () => lookup,
-  }
-  return lookup
 }
 
 async function compileOnce(text: string, lookup: SchemaLookup): Promise<number> {

@@ -87,8 +87,9 @@ function toMoment(sql: string, from: PrestoType, to: MomentType, context: CallCo
   const careful = `make_date(CAST(p_read_date(${sql}) AS INTEGER))`
   const quick = `TRY_CAST(trim(${sql}) AS DATE)`
   const value = `CASE WHEN regexp_full_match(${sql}, '${YEARS_OF_FOUR_DIGITS}') THEN coalesce(${quick}, ${careful}) ELSE ${careful} END`
-  // Nearly all dates are written like this, and a regular expression takes as long as the rest of the query. A sign is below '0'.
-  const usual = `CASE WHEN ${sql} LIKE '____-__-__' AND ${sql} >= '0' THEN TRY_CAST(${sql} AS DATE) END`
+  // Nearly all dates are written like this, and a regular expression takes as long as the rest of the query. The engine would pass over
+  // what stands behind the day, and take other separators.
+  const usual = `CASE WHEN ${sql} GLOB '[0-9]???-??-?[0-9]' THEN TRY_CAST(${sql} AS DATE) END`
   return `CASE WHEN ${sql} IS NOT NULL THEN coalesce(${usual}, ${value}) END`
 }
 

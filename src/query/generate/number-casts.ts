@@ -89,20 +89,21 @@ export function toDecimal(
     to,
   )
   const value = `coalesce(TRY_CAST(${exactText(sql, from, to)} AS ${duck}), ${error})`
-  const plain = from.kind === 'double' ? isPlain(sql, to) : undefined
-  const quick = plain === undefined ? '' : `WHEN ${plain} THEN CAST(${sql} AS ${duck}) `
-  return `CASE ${quick}WHEN ${sql} IS NOT NULL THEN ${value} END`
+  const careful = `CASE WHEN ${sql} IS NOT NULL THEN ${value} END`
+  if (from.kind !== 'double' || to.precision > EXACT_DIGITS) return careful
+  return `coalesce(CASE WHEN ${isPlain(sql, to)} THEN TRY_CAST(${sql} AS ${duck}) END, ${careful})`
 }
 
+/** Below so many digits a double is less than a quarter of the last one off. */
+const EXACT_DIGITS = 15
+
 /**
- * Doubles that the engine itself rounds as their shortest text would be, many times faster: those that fit and lie, in units of the
- * last place, further from a half than a double of that size is inexact.
+ * Doubles that the engine itself rounds as their shortest text would be, many times faster: those that do not lie near a half of the last
+ * digit. What does not fit is NULL there, so it comes to the careful way as well.
  */
-function isPlain(sql: string, { precision, scale }: DecimalType): string | undefined {
-  const most = Math.min(10 ** (precision - scale) - 1, 10 ** (11 - scale))
-  if (most < 1) return undefined
+function isPlain(sql: string, { scale }: DecimalType): string {
   const scaled = `${sql} * CAST('1e${scale}' AS DOUBLE)`
-  return `abs(${sql}) < CAST(${most} AS DOUBLE) AND abs(${scaled} - round(${scaled})) < CAST(0.499 AS DOUBLE)`
+  return `abs(${scaled} - round(${scaled})) < CAST(0.25 AS DOUBLE)`
 }
 
 /** Floats are taken by their shortest text: 1.005 is 1.01 in two places although the double is a little less. */
