@@ -56,6 +56,27 @@ describe('drills: what has gone wrong elsewhere', () => {
       async () => `${rows} rows in ${table}`,
       PATIENCE_MS,
     )
+  const issue = async (query: string) =>
+    (
+      await client.json<{ job_id: string }>(
+        'POST',
+        `/v3/job/issue/presto/${DATABASE}`,
+        new URLSearchParams({ query }),
+      )
+    ).job_id
+  /** How the job ended, whatever becomes of the servers meanwhile. */
+  const endOf = async (job: string) => {
+    let status = ''
+    const isOver = async () => {
+      const reply = await client
+        .json<{ status: string }>('GET', `/v3/job/status/${job}`)
+        .catch(() => undefined)
+      status = reply?.status ?? status
+      return ['success', 'error', 'killed'].includes(status)
+    }
+    await until(isOver, async () => `the end of job ${job}, which is ${status}`, PATIENCE_MS)
+    return status
+  }
   /** Each key once, with the checksum it was sent with. */
   const storedOnce = async (table: string, keys: string[]) => {
     await rowsBecome(table, keys.length)
@@ -147,6 +168,55 @@ describe('drills: what has gone wrong elsewhere', () => {
     await accepted(0, 'again', 'last', [recordOf(keyOf('again', 1000), 1000)])
     await accepted(1, 'again', 'last-too', [recordOf(keyOf('again', 1001), 1001)])
     await storedOnce('again', [...keys, keyOf('again', 1000), keyOf('again', 1001)])
+  })
+
+  test('mrnh2jc0kmqb: jobs that write, killed with their workers, with core and with the database, store all or nothing, and end truly', async () => {
+    await makeTable('written')
+    const keys = Array.from({ length: 200 }, (_, n) => keyOf('written', n))
+    for (let n = 0; n < 4; n++)
+      await accepted(
+        n % 2,
+        'written',
+        `chunk-${n}`,
+        keys.slice(n * 50, n * 50 + 50).map((key, i) => recordOf(key, n * 50 + i)),
+      )
+    await storedOnce('written', keys)
+    await client.query(DATABASE, 'CREATE TABLE copies (n bigint, rows bigint)')
+    const jobs = await Promise.all(
+      [1, 2, 3, 4].map((n) =>
+        issue(`DROP TABLE IF EXISTS copy_${n};
+               CREATE TABLE copy_${n} AS SELECT k, crc, time FROM written;
+               DELETE FROM copy_${n} WHERE crc IS NULL;
+               INSERT INTO copies (n, rows) SELECT ${n}, count(*) FROM copy_${n}`),
+      ),
+    )
+    await pause(400)
+    for (const { server } of cluster.nodes)
+      for (const { name, pid } of await server!.processes())
+        if (pid !== undefined && /^(worker|core)/.test(name)) process.kill(pid, 'SIGKILL')
+    await cluster.killDatabase()
+    await pause(500)
+    await cluster.startDatabase()
+    const ends = await Promise.all(jobs.map(endOf))
+    assert.deepEqual(ends, ['success', 'success', 'success', 'success'])
+    for (const n of [1, 2, 3, 4]) await storedOnce(`copy_${n}`, keys)
+    assert.deepEqual(
+      await numbers('SELECT count(*), count(DISTINCT n), min(rows), max(rows) FROM copies'),
+      [4, 4, 200, 200],
+    )
+  })
+
+  test('a table that a job has made, or replaced, takes imports at once, on every node', async () => {
+    for (const [n, script] of [
+      'CREATE TABLE made (k varchar)',
+      'DROP TABLE IF EXISTS made; CREATE TABLE made (k varchar)',
+    ].entries()) {
+      assert.equal(await endOf(await issue(script)), 'success')
+      const keys = [0, 1].map((node) => keyOf('made', n, node))
+      for (const [node, key] of keys.entries())
+        await accepted(node, 'made', `made-${n}-${node}`, [recordOf(key, node)])
+      await storedOnce('made', keys)
+    }
   })
 
   test('nxqtk4lj7pmm: a database at its connection limit fails no import, and nobody is killed for it', async () => {
