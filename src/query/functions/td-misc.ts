@@ -22,18 +22,24 @@ export { help } from './td-misc.help.ts'
 
 /**
  * The session of a row: a text that is the same for all rows of a partition between two gaps longer than the timeout. It is
- * derived from the partition's keys and the session's first time, so that evaluating it again gives the same. The engine has
- * no window over a window: each row folds the times of its partition up to itself, which is quadratic in long partitions.
+ * derived from the partition's keys and the session's first time, so that evaluating it again gives the same.
  */
-function sessionize(call: Call): string {
-  const [t, timeout] = call.args
-  const start = `p_session_start(${aggregateSql(call, 'list', [t!])}, ${timeout})`
-  const keys = partitionKeys(call.clauses.over)
+export function sessionText(keys: readonly string[], t: string, start: string): string {
   const text = [
     ...keys.map((key) => `coalesce('=' || CAST(${key} AS VARCHAR), 'NULL')`),
     `CAST(${start} AS VARCHAR)`,
   ]
   return `CASE WHEN ${t} IS NOT NULL THEN CAST(CAST(md5(concat_ws('|', ${text.join(', ')})) AS UUID) AS VARCHAR) END`
+}
+
+/**
+ * Where rows are grouped: each folds the times of its partition up to itself, which is quadratic in long partitions. Elsewhere
+ * `generate/sessions.ts` does better.
+ */
+function sessionize(call: Call): string {
+  const [t, timeout] = call.args
+  const start = `p_session_start(${aggregateSql(call, 'list', [t!])}, ${timeout})`
+  return sessionText(partitionKeys(call.clauses.over), t!, start)
 }
 
 /** The expressions behind PARTITION BY of a generated OVER clause, whose texts and names are all quoted. */

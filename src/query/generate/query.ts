@@ -6,6 +6,7 @@ import { directionSql } from './expression.ts'
 import type { Generator } from './generator.ts'
 import { groupedBy, groupedGenerator, isGroupedOtherwise } from './grouped.ts'
 import { relationSql } from './relation.ts'
+import { sessionsOf } from './sessions.ts'
 
 /** A query whose output columns are c1, c2, …; usable in parentheses or on its own. */
 export function querySql(g: Generator, plan: QueryPlan): string {
@@ -116,14 +117,17 @@ function widenedSql(g: Generator, query: string, from: PrestoType[], types: Pres
 /** `query` is the whole query when the select is its body: its order stands in the select's own scope. */
 function selectSql(g: Generator, select: SelectPlan, query: QueryPlan | undefined): string {
   // FROM first: the columns' use of tables is noted where the tables are known.
-  const from = select.from.map((relation) => relationSql(g, relation))
-  const after = groupedGenerator(g, select) ?? g
+  const relations = select.from.map((relation) => relationSql(g, relation))
+  const sessions = sessionsOf(g, select, sortedValues(query), relations)
+  const from = sessions === undefined ? relations : [sessions.from]
+  const after = sessions === undefined ? (groupedGenerator(g, select) ?? g) : { ...g, bound: sessions.bound }
   const items = select.items.map((item) => after.expression(after, item))
   const parts = [
     `SELECT ${distinctSql(select, items)}${items.map((sql, i) => `${sql} AS c${i + 1}`).join(', ')}`,
   ]
   if (from.length > 0) parts.push(`FROM ${from.join(', ')}`)
-  if (select.where !== undefined) parts.push(`WHERE ${g.expression(g, select.where)}`)
+  if (select.where !== undefined && sessions === undefined)
+    parts.push(`WHERE ${g.expression(g, select.where)}`)
   if (select.groupBy !== undefined) parts.push(`GROUP BY ${groupSql(g, select.groupBy.sets)}`)
   if (select.having !== undefined) parts.push(`HAVING ${after.expression(after, select.having)}`)
   const text = parts.join(' ')
@@ -139,6 +143,9 @@ function distinctSql({ distinct, items }: SelectPlan, texts: string[]): string {
   const keys = items.map(({ type }, i) => (isGroupedOtherwise(type) ? groupedBy(texts[i]!, type) : texts[i]!))
   return `DISTINCT ON (${keys.join(', ')}) `
 }
+
+const sortedValues = (query: QueryPlan | undefined): Typed[] =>
+  (query?.orderBy ?? []).flatMap((key) => ('value' in key ? [key.value] : []))
 
 /** DISTINCT comes before the ranking: its order can only be by outputs. */
 function distinctTies(g: Generator, text: string, select: SelectPlan, query: QueryPlan): string {
