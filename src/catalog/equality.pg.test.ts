@@ -28,6 +28,10 @@ const STATEMENTS: Record<string, string> = {
             INSERT INTO chunks (table_id, time_range, rows, bytes, path, owner, columns)
             SELECT table_id, int8range(0, 10000), sum(rows), 1, random()::text, 'job:2:1', '{}' FROM old GROUP BY table_id`,
   sweep: `DELETE FROM chunks WHERE retired_at IS NOT NULL AND id % 3 = $1 % 3`,
+  view: `INSERT INTO views (database_id, name, text, default_database, columns, security, owner_id)
+         SELECT id, 'v' || $1 % 3, 'SELECT $1', 'd', '[]', 'definer', 1 FROM databases WHERE removed_at IS NULL
+         ON CONFLICT (database_id, name) DO UPDATE SET text = EXCLUDED.text`,
+  drop_view: `DELETE FROM views WHERE id % 4 = $1 % 4`,
   schedule: `INSERT INTO schedules (account_id, user_id, name, type, database, query) VALUES (1, 1, 's' || random(), 'presto', 'd', 'SELECT 1')`,
   job: `INSERT INTO jobs (account_id, user_id, user_name, type, database, query) VALUES (1, 1, 'a', 'presto', 'd', 'SELECT $1')`,
   run: `UPDATE jobs SET status = 'success' WHERE id % 2 = $1 % 2`,

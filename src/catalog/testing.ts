@@ -80,6 +80,7 @@ export function contentForTests(view: SnapshotView, accountId: bigint): unknown 
     keys: users.map(({ id }) => view.listKeys(id).sort((a, b) => Number(a.id - b.id))),
     databases,
     tables: databases.map(({ id }) => view.listTables(id)),
+    views: databases.map(({ id }) => view.listViews(id)),
     sums: databases.map(({ id }) => view.sumsOf(id)),
     permissions: databases.map(({ id }) =>
       view.listPermissions(id).sort((a, b) => Number(a.userId - b.userId)),

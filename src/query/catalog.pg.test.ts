@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
+import type { StoredView } from './analyze/index.ts'
 import { catalogFor } from './catalog.ts'
+import { dropView, putView } from './view-store.ts'
 
 const WRITE = { class: 'write', deadlineMs: 20_000 } as const
 const OWNER = 1n
@@ -56,6 +58,60 @@ describe('the catalog of a query, from the database', () => {
       assert.deepEqual(await lookup.findTable('none', 'log'), { kind: 'no-database' })
       assert.deepEqual(await lookup.findTable('site', 'theirs'), { kind: 'no-table' })
     }
+  })
+
+  test('finds views, behind tables, lists them, and reads them as their owner may', async () => {
+    const view: StoredView = {
+      text: 'SELECT size FROM log',
+      defaultDatabase: 'site',
+      columns: [{ name: 'size', type: 'bigint' }],
+      security: 'definer',
+      owner: String(OWNER),
+      comment: "it's",
+    }
+    const at = { databaseId: 1n, name: 'sizes' }
+    await db.database.write(WRITE, async (sql) => {
+      assert.equal(await putView(sql, { ...at, orReplace: false }, view), true)
+      assert.equal(await putView(sql, { ...at, orReplace: false }, { ...view, text: 'SELECT 1' }), false)
+      assert.equal(await putView(sql, { ...at, name: 'log', orReplace: true }, view), true)
+    })
+    const { lookup, listing, mayQuery } = await catalog(GRANTED)
+    assert.deepEqual(await lookup.findTable('site', 'sizes'), { kind: 'view', view })
+    assert.equal((await lookup.findTable('site', 'log')).kind, 'found')
+    assert.deepEqual(await lookup.listTables('site'), { kind: 'found', names: ['bare', 'log', 'sizes'] })
+    const listed = await listing.views({ databases: ['site'] })
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      ['log', 'sizes'],
+    )
+    assert.deepEqual(listed[1]!.view, view)
+    assert.equal(await mayQuery('site', String(REMOVED)), 'no')
+    assert.equal(await mayQuery('site', String(OWNER)), 'yes')
+    await db.database.write(WRITE, async (sql) => {
+      assert.equal(await putView(sql, { ...at, orReplace: true }, { ...view, security: 'invoker' }), true)
+    })
+    const replaced = await (await catalog(OWNER)).lookup.findTable('site', 'sizes')
+    assert.deepEqual(replaced, { kind: 'view', view: { ...view, security: 'invoker' } })
+    await db.database.write(WRITE, async (sql) => {
+      for (const name of ['sizes', 'log']) assert.equal(await dropView(sql, { ...at, name }), true)
+      assert.equal(await dropView(sql, at), false)
+    })
+    assert.deepEqual(await (await catalog(OWNER)).lookup.findTable('site', 'sizes'), { kind: 'no-table' })
+  })
+
+  test('says who may write', async () => {
+    const verdicts: unknown[] = []
+    for (const user of [OWNER, GRANTED, IMPORT_ONLY, REMOVED, MEMBER])
+      verdicts.push(await (await catalog(user)).lookup.mayWrite('site'))
+    assert.deepEqual(verdicts, ['yes', 'no', 'no', 'no', 'no'])
+    await db.database.write(WRITE, async (sql) => {
+      await sql`INSERT INTO database_permissions (database_id, user_id, permission) VALUES (1, 5, 'full_access')`
+    })
+    assert.equal(await (await catalog(MEMBER)).lookup.mayWrite('site'), 'yes')
+    assert.equal(await (await catalog(OWNER)).lookup.mayWrite('none'), 'no')
+    await db.database.write(WRITE, async (sql) => {
+      await sql`DELETE FROM database_permissions WHERE user_id = 5`
+    })
   })
 
   test('gives the same verdict before and after a table was looked up', async () => {

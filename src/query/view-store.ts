@@ -61,17 +61,6 @@ export async function putView(
   return rows.length > 0
 }
 
-/** False when there is none of that name. @throws 23505 of PostgreSQL when the new name is taken */
-export async function renameView(
-  sql: Sql,
-  { databaseId, name, to }: { databaseId: bigint; name: string; to: string },
-): Promise<boolean> {
-  const rows = await sql`
-    UPDATE views SET name = ${to}, updated_at = clock_timestamp()
-     WHERE database_id = ${databaseId} AND name = ${name} RETURNING id`
-  return rows.length > 0
-}
-
 /** False when there is none of that name. */
 export async function dropView(
   sql: Sql,
