@@ -62,7 +62,7 @@ function truncateDecimalTo(call: Call): string {
 const integral = ({ result }: Call): boolean => INTEGERS.includes(result.kind)
 
 const modulo = (call: Call): string =>
-  `CASE WHEN $2 = 0 THEN ${fail(call, 'DIVISION_BY_ZERO', 'Division by zero')} ${integral(call) ? 'WHEN $2 = -1 THEN 0 ' : ''}ELSE CAST($1 % $2 AS $result) END`.replace(
+  `CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN ${fail(call, 'DIVISION_BY_ZERO', 'Division by zero')} ${integral(call) ? 'WHEN $2 = -1 THEN CAST($1 - $1 AS $result) ' : ''}ELSE CAST($1 % $2 AS $result) END`.replace(
     /\$(1|2|result)/g,
     (_, key) => (key === 'result' ? duckType(call.result) : call.args[Number(key) - 1]!),
   )
@@ -150,7 +150,9 @@ const widthBucket = [
 
 export const definitions: FunctionDefinition[] = [
   ...INTEGERS.flatMap(absolute),
-  ...scalar([...over('abs(?) -> ?', FLOATS), 'abs(decimal(p,s)) -> decimal(p,s)'], native('abs')),
+  ...scalar(over('abs(?) -> ?', FLOATS), native('abs')),
+  // DuckDB makes an INTEGER of a NULL that is a decimal.
+  ...scalar('abs(decimal(p,s)) -> decimal(p,s)', 'CAST(abs($1) AS $result)'),
   ...ceiling,
   ...alias('ceil', ceiling),
   ...scalar(over('floor(?) -> ?', INTEGERS), '$1'),

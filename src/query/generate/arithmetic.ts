@@ -46,17 +46,21 @@ function numberSql({ type, operator, right: divisor }: Arithmetic, left: string,
   if (!isInteger(type)) return `CAST(${left} ${operator} ${right} AS ${duck})`
   const divide = (l: string, r: string): string =>
     `CAST(${l} ${operator === '/' ? '//' : '%'} ${r} AS ${duck})`
-  if (divisor.kind === 'constant' && divisor.value !== null && divisor.value !== 0n)
+  if (divisor.kind === 'constant' && divisor.value !== null && !isOddDivisor(divisor.value))
     return divide(left, right)
   const error = raise('DIVISION_BY_ZERO', 'Division by zero', type)
-  // DuckDB takes the remainder of the smallest number by -1 for an overflow.
-  const byMinusOne = (r: string): string =>
-    operator === '%' ? ` WHEN ${r} = -1 THEN CAST(0 AS ${duck})` : ''
+  // DuckDB takes the remainder of the smallest number by -1 for an overflow; it is 0, and NULL that of NULL.
+  const byMinusOne = (l: string, r: string): string =>
+    operator === '%' ? ` WHEN ${r} = -1 THEN CAST(${l} - ${l} AS ${duck})` : ''
   return once(
     [left, right] as const,
-    (l, r) => `CASE WHEN ${r} = 0 THEN ${error}${byMinusOne(r)} ELSE ${divide(l, r)} END`,
+    (l, r) =>
+      `CASE WHEN ${r} = 0 AND ${l} IS NOT NULL THEN ${error}${byMinusOne(l, r)} ELSE ${divide(l, r)} END`,
   )
 }
+
+/** Zero, and the one by which DuckDB overflows. */
+const isOddDivisor = (value: unknown): boolean => value === 0n || value === -1n
 
 /** Division and remainder are exact and round half up: by BigInt in JavaScript, never by DOUBLE. */
 function decimalSql(typed: Arithmetic, left: string, right: string): string {

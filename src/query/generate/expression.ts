@@ -38,7 +38,10 @@ function unboundedSql(g: Generator, typed: Typed): string {
     case 'arithmetic':
       return arithmeticSql(g, typed)
     case 'negate':
-      return `(-${of(typed.value)})`
+      // DuckDB makes an INTEGER of the negative of a NULL that is a decimal.
+      return typed.type.kind === 'decimal'
+        ? `CAST(-${of(typed.value)} AS ${duckType(typed.type)})`
+        : `(-${of(typed.value)})`
     case 'comparison':
       return comparisonOf(g, typed)
     case 'distinct-from':
