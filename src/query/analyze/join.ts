@@ -1,6 +1,6 @@
 import { QueryError } from '../errors.ts'
 import { commonType } from '../functions/coercion.ts'
-import type { Identifier, Relation } from '../parse/ast.ts'
+import type { Expression, Identifier, Relation } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
 import { type Analyzer, type Around, environment, mismatch } from './analyzer.ts'
 import { rowExpression } from './clauses.ts'
@@ -35,6 +35,7 @@ export function join(
   if (criteria.kind === 'on') {
     const fields = [...left.fields, ...right.fields]
     const env = environment(analyzer, newScope(fields, around.scope), around, 'JOIN clause')
+    requireTrueForUnnest(node, criteria.condition)
     const on = requireBoolean(rowExpression(env, criteria.condition), 'JOIN ON clause')
     if (type !== 'inner') refuseCorrelated(on)
     return { plan: plan(on), fields }
@@ -49,6 +50,16 @@ function lateral(type: JoinNode['type'], fields: Field[]): Field[] {
   if (type !== 'right' && type !== 'full') return fields
   const message = `LATERAL reference not allowed in ${type.toUpperCase()} JOIN`
   return fields.map((field) => ({ ...field, refused: { error: 'INVALID_COLUMN_REFERENCE', message } }))
+}
+
+function requireTrueForUnnest({ type, right }: JoinNode, { at, ...condition }: Expression): void {
+  const relation = right.kind === 'aliased' ? right.relation : right
+  if (relation.kind !== 'unnest' || (condition.kind === 'boolean' && condition.value)) return
+  throw new QueryError(
+    'NOT_SUPPORTED',
+    `${type.toUpperCase()} JOIN involving UNNEST is only supported with condition ON TRUE`,
+    at,
+  )
 }
 
 /** Outer joins have to know their condition without asking a subquery for each pair of rows. */

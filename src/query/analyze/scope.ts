@@ -48,8 +48,7 @@ export function resolveName(
     const found = path.length === 0 ? called : called.filter(({ qualifier }) => endsWith(qualifier, path))
     if (found.length > 1) throw new QueryError('AMBIGUOUS_NAME', `Column '${dotted(parts)}' is ambiguous`, at)
     if (found.length === 1) {
-      const { refused } = found[0]!
-      if (refused !== undefined) throw new QueryError(refused.error, refused.message, at)
+      refuse(found[0]!, at)
       if (level.kind === 'outputs' && inAggregate) {
         throw new QueryError(
           'COLUMN_NOT_FOUND',
@@ -57,12 +56,33 @@ export function resolveName(
           at,
         )
       }
-      for (let inner: Scope = scope; inner !== level; inner = inner.parent!)
-        inner.free.push(...columnsIn(found[0]!.value, at))
+      noteUse(scope, level, found, at)
       return found[0]
     }
   }
   return undefined
+}
+
+/** All fields of the relation that the path names, looking outwards; undefined when no scope has one. */
+export function resolveRelation(scope: Scope, path: Identifier[], at: Position): Field[] | undefined {
+  for (let level: Scope | undefined = scope; level !== undefined; level = level.parent) {
+    const found = level.fields.filter((field) => endsWith(field.qualifier, path))
+    if (found.length === 0) continue
+    for (const field of found) refuse(field, at)
+    noteUse(scope, level, found, at)
+    return found
+  }
+  return undefined
+}
+
+function refuse({ refused }: Field, at: Position): void {
+  if (refused !== undefined) throw new QueryError(refused.error, refused.message, at)
+}
+
+/** Columns found further out are free in every scope on the way. */
+function noteUse(from: Scope, level: Scope, fields: Field[], at: Position): void {
+  for (let inner: Scope = from; inner !== level; inner = inner.parent!)
+    inner.free.push(...fields.flatMap(({ value }) => columnsIn(value, at)))
 }
 
 const indexes = new WeakMap<readonly Field[], ReadonlyMap<string, Field[]>>()

@@ -3,7 +3,7 @@ import type { Expression, Identifier, Select, SelectItem } from '../parse/ast.ts
 import { type Environment, mismatch } from './analyzer.ts'
 import { nameParts } from './columns.ts'
 import type { Typed } from './plan.ts'
-import { dotted, endsWith } from './scope.ts'
+import { dotted, resolveRelation } from './scope.ts'
 
 /** One column of a select's output. `node` is what was written, undefined for a column that `*` stands for. `name` is undefined for an expression without alias: shown as `_col` and its position. */
 export type Item = { name: string | undefined; value: Typed; node: Expression | undefined }
@@ -63,9 +63,11 @@ function allOf(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }>):
 function relationItems(env: Environment, base: Expression): Item[] | undefined {
   const path: Identifier[] | undefined = nameParts(base)
   if (path === undefined) return undefined
-  const fields = env.scope.fields.filter((field) => endsWith(field.qualifier, path))
-  if (fields.length === 0) return undefined
-  return fields.map(({ name, value }) => ({ name, value: { ...value, at: base.at }, node: undefined }))
+  return resolveRelation(env.scope, path, base.at)?.map(({ name, value }) => ({
+    name,
+    value: { ...value, at: base.at },
+    node: undefined,
+  }))
 }
 
 function rowItems(env: Environment, item: Extract<SelectItem, { kind: 'all-of' }>): Item[] {
