@@ -20,6 +20,7 @@ const FILES = [
   'generate/stored.cases.json',
   'analyze/moments.cases.json',
   'analyze/numbers.cases.json',
+  'analyze/coercions.cases.json',
   'generate/try.cases.json',
   'generate/text-casts.cases.json',
   'generate/number-casts.cases.json',

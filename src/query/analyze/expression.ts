@@ -247,6 +247,7 @@ function explicitCast(
   safe: boolean,
   at = value.at,
 ): Typed {
+  if (wanted.kind === 'unknown') throw mismatch('UNKNOWN is not a valid type', at)
   const type = castTarget(value.type, wanted, zoneOf(env.analyzer.context.zone).name)
   return zonedConstant(value, type, at) ?? { kind: 'cast', value, type, safe, implicit: false, at }
 }

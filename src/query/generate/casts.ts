@@ -74,8 +74,9 @@ function scalarCast(sql: string, from: PrestoType, to: PrestoType, place: CastPl
 /** A sketch is its bytes; the two forms of HyperLogLog are held alike. */
 function sketchCast(sql: string, from: PrestoType, to: PrestoType): string | undefined {
   const loglog = (type: PrestoType): boolean => type.kind === 'hyperloglog' || type.kind === 'p4hyperloglog'
-  const alike = from.kind === 'varbinary' || to.kind === 'varbinary' || (loglog(from) && loglog(to))
-  return alike ? sql : undefined
+  if (loglog(from) && loglog(to)) return sql
+  const bytes = from.kind === 'varbinary' || to.kind === 'varbinary'
+  return bytes && from.kind !== 'p4hyperloglog' && to.kind !== 'p4hyperloglog' ? sql : undefined
 }
 
 const YEARS_OF_FOUR_DIGITS = '\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*'

@@ -1,4 +1,4 @@
-import type { QueryPlan, TableReference } from '../analyze/plan.ts'
+import type { QueryPlan, TableReference, Typed } from '../analyze/plan.ts'
 import { duckType } from '../functions/index.ts'
 import type { CallContext } from '../functions/types.ts'
 import { expressionSql } from './expression.ts'
@@ -12,10 +12,13 @@ export function generateSql(plan: QueryPlan, context: CallContext, references: T
   return exactTypes(g, plan)
 }
 
-/** Calls of the outermost select are cast to exactly the type that is promised for them. */
+/** What the engine may give another type than ours: operations on a NULL it knows are INTEGER to it. */
+const UNSURE: readonly Typed['kind'][] = ['call', 'negate', 'concat', 'field', 'arithmetic']
+
+/** Such outputs of the outermost select are cast to exactly the type that is promised for them. */
 function exactTypes(g: Generator, plan: QueryPlan): string {
   if (plan.body.kind !== 'select') return g.query(g, plan)
-  const outputs = new Set(plan.body.select.items.filter(({ kind }) => kind === 'call'))
+  const outputs = new Set(plan.body.select.items.filter(({ kind }) => UNSURE.includes(kind)))
   const expression: Generator['expression'] = (inner, typed) => {
     const sql = expressionSql(inner, typed)
     return outputs.has(typed) ? `CAST(${sql} AS ${duckType(typed.type)})` : sql

@@ -15,6 +15,7 @@ export function toVarchar(
   context: CallContext,
 ): string | undefined {
   if (NOT_AS_TEXT.includes(from.kind)) return undefined
+  if (length !== undefined && (from.kind === 'uuid' || from.kind === 'ipaddress')) return undefined
   const text = castText(sql, from, context)
   if (length === undefined || implicit) return text
   if (isText(from)) {
