@@ -1,5 +1,18 @@
 import { QueryError } from '../errors.ts'
 import { createSink, drain, makeRoom, type Sink } from './msgpack.ts'
+import {
+  BACKSLASH,
+  COMMA,
+  copyPlain,
+  FIELD_SPECIAL,
+  JSON_SPECIAL,
+  NEWLINE,
+  putWhole,
+  QUOTE,
+  RETURN,
+  shortText,
+  TEXT_8,
+} from './short-values.ts'
 import { type Cursor, incomplete, readArrayHeader, readToken, type Token } from './tokens.ts'
 
 /** How values are put into text. */
@@ -94,16 +107,22 @@ export function quotedField(text: string, separator: ',' | '\t'): string {
   return drain(out).toString()
 }
 
-const NEWLINE = 0x0a
-const RETURN = 0x0d
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
 const NULL_TEXT = Buffer.from('null')
 const HEX = Buffer.from('0123456789abcdef')
 
 function writeJson(cursor: Cursor, out: Sink, style: TextStyle): void {
-  putJson(readToken(cursor), cursor, out, style)
+  const { bytes, at } = cursor
+  const length = shortText(bytes, at)
+  if (length >= 0) {
+    const from = at + 1 + Number(bytes[at] === TEXT_8)
+    makeRoom(out, length + 2)
+    out.bytes[out.at] = QUOTE
+    if (copyPlain(bytes, from, from + length, out.bytes, out.at + 1, JSON_SPECIAL)) {
+      out.bytes[out.at + 1 + length] = QUOTE
+      out.at += length + 2
+    } else putJsonText(out, bytes, from, from + length)
+    cursor.at = from + length
+  } else if (!putWhole(cursor, out)) putJson(readToken(cursor), cursor, out, style)
 }
 
 function putJson(token: Token, cursor: Cursor, out: Sink, style: TextStyle): void {
@@ -163,6 +182,17 @@ function putJsonKey(cursor: Cursor, out: Sink, style: TextStyle): void {
 }
 
 function writeField(cursor: Cursor, out: Sink, style: TextStyle, separator: number, nested: Sink): void {
+  const { bytes, at } = cursor
+  const length = shortText(bytes, at)
+  if (length > 0) {
+    const from = at + 1 + Number(bytes[at] === TEXT_8)
+    makeRoom(out, length)
+    if (copyPlain(bytes, from, from + length, out.bytes, out.at, FIELD_SPECIAL[separator]!)) out.at += length
+    else putField(out, bytes, from, from + length, separator)
+    cursor.at = from + length
+    return
+  }
+  if (putWhole(cursor, out)) return
   const token = readToken(cursor)
   switch (token.kind) {
     case 'null':
