@@ -238,7 +238,10 @@ async function fillDatabases(
       deleteProtected: before.get(one.id)?.deleteProtected ?? false,
     })),
   )
-  for (const id of before.keys()) await store.insertPermissions(sql, view!.listPermissions(id))
+  for (const id of before.keys()) {
+    await store.insertPermissions(sql, view!.listPermissions(id))
+    await store.insertViews(sql, id, view!.listViews(id))
+  }
   for (const id of accounts) await store.insertSchedules(sql, view?.listSchedules(id) ?? [])
   for (const table of tables) await store.insertTable(sql, table, tablesBefore.get(table.id))
   const nameOf = new Map(all.map(({ id, name }) => [id, name]))

@@ -7,6 +7,7 @@ import type {
   SnapshotSchedule,
   SnapshotTable,
   SnapshotUser,
+  StoredQuery,
 } from '../../snapshot/index.ts'
 import { SET_ASIDE } from '../store.ts'
 import type { PlannedColumn, PlannedDatabase, PlannedTable } from './plan.ts'
@@ -21,6 +22,7 @@ const TABLES = [
   'tables',
   'table_columns',
   'chunks',
+  'views',
   'schedules',
 ]
 
@@ -102,6 +104,18 @@ export async function insertPermissions(sql: Sql, permissions: readonly Snapshot
   for (const { databaseId, userId, permission } of permissions)
     await sql`
       INSERT INTO database_permissions (database_id, user_id, permission) VALUES (${databaseId}, ${userId}, ${permission})`
+}
+
+export async function insertViews(
+  sql: Sql,
+  databaseId: bigint,
+  views: readonly StoredQuery[],
+): Promise<void> {
+  for (const one of views)
+    await sql`
+      INSERT INTO views (database_id, name, text, default_database, columns, security, owner_id, comment)
+      VALUES (${databaseId}, ${one.name}, ${one.text}, ${one.defaultDatabase}, ${JSON.stringify(one.columns)}::jsonb,
+              ${one.security}, ${one.ownerId}, ${one.comment})`
 }
 
 export async function insertSchedules(sql: Sql, schedules: readonly SnapshotSchedule[]): Promise<void> {

@@ -33,6 +33,22 @@ const SNAPSHOT = {
       : { kind: 'unknown', reason: 'a test' },
   listDatabases: () => [{ id: 1n, name: 'site', ownerId: 1n }],
   listTables: () => [{ id: 1n, name: 'log' }],
+  findDatabase: (_: bigint, name: string) =>
+    name === 'site'
+      ? { kind: 'found', value: { id: 1n, accountId: 1n, name, ownerId: 1n } }
+      : { kind: 'absent' },
+  findTable: () => ({ kind: 'absent' }),
+  listViews: () => [
+    {
+      name: 'two',
+      text: 'SELECT 2 AS n',
+      defaultDatabase: 'site',
+      columns: [{ name: 'n', type: 'integer' }],
+      security: 'definer',
+      ownerId: OWNER,
+      comment: null,
+    },
+  ],
   findTableById: () => ({
     kind: 'found',
     value: { columns: [{ name: 'size', key: 'size', type: 'long' }] },
@@ -175,9 +191,14 @@ describe('system tables', () => {
     test('contains itself and the other system tables', async () => {
       const own = `SELECT table_schema || '.' || table_name FROM td-presto.information_schema.tables WHERE table_schema IN ('information_schema', 'system') ORDER BY 1`
       assert.deepEqual(await texts(own.replace('td-presto', '"td-presto"'), MEMBER), [
+        'information_schema.applicable_roles',
         'information_schema.columns',
+        'information_schema.enabled_roles',
+        'information_schema.roles',
         'information_schema.schemata',
+        'information_schema.table_privileges',
         'information_schema.tables',
+        'information_schema.views',
         'system.chunks',
         'system.import_errors',
         'system.jobs',
@@ -185,9 +206,14 @@ describe('system tables', () => {
       const described = await texts('DESCRIBE system.import_errors', MEMBER)
       assert.ok(described.includes('received_at timestamp(3) with time zone  '), described.join('\n'))
       assert.deepEqual(await texts('SHOW TABLES FROM information_schema', MEMBER), [
+        'applicable_roles',
         'columns',
+        'enabled_roles',
+        'roles',
         'schemata',
+        'table_privileges',
         'tables',
+        'views',
       ])
       assert.deepEqual(await texts(`SHOW SCHEMAS LIKE 's%'`, MEMBER), ['site', 'system'])
     })
@@ -201,12 +227,16 @@ describe('system tables', () => {
       ])
       const twice = `SELECT a.table_name, b.table_name FROM information_schema.tables a JOIN information_schema.tables b ON a.table_schema = 'vault' AND b.table_name = 'log'`
       assert.deepEqual(await rows(twice), [['gold', 'log']])
-      assert.deepEqual(await rows(`SELECT count(*) FROM information_schema.tables`), [[9]])
+      assert.deepEqual(await rows(`SELECT count(*) FROM information_schema.tables`), [[14]])
       assert.deepEqual(await rows(`SELECT * FROM information_schema.tables WHERE table_schema = 'none'`), [])
     })
 
     test('answers from the snapshot while the main database is away', async () => {
-      assert.deepEqual(await texts(TABLES, OWNER, 'away'), ['site log'])
+      assert.deepEqual(await texts(TABLES, OWNER, 'away'), ['site log', 'site two'])
+      assert.deepEqual(await rows('SELECT n + 1 FROM two', OWNER, 'away'), [[3]])
+      assert.deepEqual(await texts('SHOW TABLES', OWNER, 'away'), ['log', 'two'])
+      const queries = `SELECT view_definition FROM information_schema.views`
+      assert.deepEqual(await texts(queries, OWNER, 'away'), ['SELECT 2 AS n'])
       const columns = `SELECT column_name FROM information_schema.columns WHERE table_name = 'log'`
       assert.deepEqual(await texts(columns, OWNER, 'away'), ['size', 'time'])
       assert.deepEqual(await rows('SELECT id, path, rows FROM system.chunks', OWNER, 'away'), [
