@@ -3,7 +3,7 @@ import { type PrestoType, typeText } from '../presto-type.ts'
 import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar, type TypedCall } from './define.ts'
 import { choose, duckType, raise, raiseSql, rowField } from './duck-type.ts'
-import { equalSql, isFlat } from './equality.ts'
+import { equalSql, isDirect, isFlat } from './equality.ts'
 import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda, applyLambdaOnce } from './lambda-sql.ts'
@@ -45,7 +45,7 @@ const indeterminate = (call: Call): string =>
 /** Elements that hold elements of their own are looked at one after the other, until one is equal or cannot be compared. */
 function contains(call: Call): string {
   const [list, value] = call.args
-  if (isFlat(elementOf(call.types[0]!))) return `p_contains(${list}, ${value})`
+  if (isDirect(elementOf(call.types[0]!))) return `p_contains(${list}, ${value})`
   const answers = answersFor(call)
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE p_contains(${answers}, 1) END`
 }
@@ -53,7 +53,7 @@ function contains(call: Call): string {
 function position(call: Call): string {
   const [list, value] = call.args
   const found = (sql: string) => `coalesce(CAST(${sql} AS BIGINT), CASE WHEN ${list} IS NOT NULL THEN 0 END)`
-  if (isFlat(elementOf(call.types[0]!)))
+  if (isDirect(elementOf(call.types[0]!)))
     return `CASE WHEN ${value} IS NOT NULL THEN ${found(`list_position(${list}, ${value})`)} END`
   const answers = answersFor(call)
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE ${found(`list_position(${answers}, 1)`)} END`

@@ -1,5 +1,6 @@
 import type { PrestoType } from '../presto-type.ts'
 import { raise } from './duck-type.ts'
+import { hasOwnZones, withoutZone } from './held-moments.ts'
 
 /**
  * Equality as Presto has it: three-valued also within rows, arrays and maps, where the engine takes one NULL for another; maps
@@ -18,9 +19,13 @@ export function equalSql(left: string, right: string, type: PrestoType): string 
     case 'map':
       return equalMaps(left, right, type.value)
     default:
-      return `(${left} = ${right})`
+      // Of instants the zone they are shown in is no part.
+      return `(${withoutZone(left, type)} = ${withoutZone(right, type)})`
   }
 }
+
+/** Whether the engine's own equality is the one of the type. */
+export const isDirect = (type: PrestoType): boolean => isFlat(type) && !hasOwnZones(type)
 
 const fieldSql = (sql: string, index: number): string => `struct_extract(${sql}, 'f${index + 1}')`
 
@@ -29,7 +34,7 @@ function equalArrays(left: string, right: string, element: PrestoType): string {
   const pair = pairName(element)
   const equal = equalSql(`${pair}[1]`, `${pair}[2]`, element)
   const unlike = `WHEN ${left} IS NULL OR ${right} IS NULL THEN NULL WHEN len(${left}) <> len(${right}) THEN false`
-  const direct = isFlat(element)
+  const direct = isDirect(element)
     ? ` WHEN ${hasNoNulls(left)} AND ${hasNoNulls(right)} THEN ${left} = ${right}`
     : ''
   return `(CASE ${unlike}${direct} ELSE p_all_match(list_transform(list_zip(${left}, ${right}), lambda ${pair}: ${equal})) END)`
