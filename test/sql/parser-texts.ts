@@ -248,6 +248,6 @@ const DEEP: ((depth: number) => string)[] = [
 
 /** Every form of nesting, at depths at and far beyond the limit. */
 export const deepTexts = (): string[] =>
-  DEEP.flatMap((make) => [50, 199, 200, 201, 5000, 20_000].map(make)).filter(
+  DEEP.flatMap((make) => [50, 199, 200, 201, 5000, 12_000].map(make)).filter(
     (text) => text.length <= 1_000_000,
   )
