@@ -31,14 +31,14 @@ export type WriteRoom = ArchiveRoom & {
   /** What the snapshot was told to deny. */
   denied: TakenAway[]
   /** Called at every step of every writing job. */
-  at: { step: (step: WriteStep) => void | Promise<void> }
+  at: { step: (step: WriteStep) => void | Promise<void>; hasRoom: boolean }
 }
 
 /** A database, an object store, and a worker that runs SQL of every kind in real engines. */
-export async function openWriteRoom(options: { hasRoom?: () => boolean } = {}): Promise<WriteRoom> {
+export async function openWriteRoom(): Promise<WriteRoom> {
   const room = await openArchiveRoom()
   const denied: TakenAway[] = []
-  const at: WriteRoom['at'] = { step: () => undefined }
+  const at: WriteRoom['at'] = { step: () => undefined, hasRoom: true }
   const handlers = new Map<string, (body: unknown, from: string) => unknown>()
   const worker = await startSqlWorker({
     dataDir: room.dataDir,
@@ -50,7 +50,7 @@ export async function openWriteRoom(options: { hasRoom?: () => boolean } = {}): 
     channel: { ...lonelyChannel, on: (topic, handler) => void handlers.set(topic, handler) },
     announcements: { deny: async (_xid, taken) => void denied.push(...taken) },
     layout: { leastRows: 1000, chunkBytes: 1 << 30 },
-    hasRoom: options.hasRoom ?? (() => true),
+    hasRoom: () => at.hasRoom,
     faultPoint: (step) => at.step(step),
   })
   let jobs = 100n

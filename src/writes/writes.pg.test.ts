@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { HOUR } from '../archive/testing.ts'
+import { checkEverything } from '../fsck/check.ts'
+import { silentLog, systemClock } from '../kernel/index.ts'
 import { openWriteRoom, type WriteRoom } from './testing.ts'
 
 describe('scripts that change something', () => {
@@ -172,6 +174,41 @@ describe('scripts that change something', () => {
         ['tables', true],
       ],
     )
+  })
+
+  test('nothing is written on a disk that is short: the job may be tried again', async () => {
+    await room.sql(`CREATE TABLE ${t} (a bigint)`)
+    room.at.hasRoom = false
+    const end = await room.job(`INSERT INTO ${t} (a) VALUES 1`)
+    room.at.hasRoom = true
+    assert.deepEqual([end.status, end.error], ['error', 'storage_full'])
+    assert.deepEqual(await room.sql(`INSERT INTO ${t} (a) VALUES 1`), [[1]])
+  })
+
+  test('what was written is what fsck wants, down to the footers', async () => {
+    await room.sql(
+      `CREATE TABLE ${t} AS SELECT n, CAST(n AS varchar) AS s, NULL AS x FROM UNNEST(sequence(1, 50)) AS u (n)`,
+    )
+    await room.sql(`DELETE FROM ${t} WHERE n % 3 = 0`)
+    const { database, objects } = room.deps
+    const deps = {
+      database,
+      objects,
+      clock: systemClock,
+      log: silentLog,
+      isWaiting: () => false,
+      orphanMinutes: -1,
+    }
+    const report = await checkEverything(
+      deps,
+      { deep: true, mend: false, forgetMissing: false },
+      { signal: new AbortController().signal, onProgress: () => undefined },
+    )
+    assert.deepEqual(
+      report.findings.filter(({ severity }) => severity === 'error'),
+      [],
+    )
+    assert.deepEqual(await room.sql(`SELECT count(*) FROM ${t}`), [[34]])
   })
 
   test('a removed name that is taken again by a new column keeps both apart', async () => {
