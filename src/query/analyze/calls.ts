@@ -1,12 +1,13 @@
-import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
+import { type Position, QueryError } from '../errors.ts'
 import { isAggregate, isOrderable, resolveFunction } from '../functions/index.ts'
 import type { Argument, ResolvedCall } from '../functions/types.ts'
 import type { Expression, ExpressionOf, FunctionCall, SortItem } from '../parse/ast.ts'
 import { type PrestoType, typeText } from '../presto-type.ts'
 import { type Environment, mismatch } from './analyzer.ts'
+import { checkClauses } from './call-clauses.ts'
 import { notScalar, rowExpression } from './clauses.ts'
 import { requireBoolean, widen } from './coerce.ts'
-import { callText, expressionText } from './expression-text.ts'
+import { expressionText } from './expression-text.ts'
 import { specialForm } from './forms.ts'
 import { constant } from './literals.ts'
 import type { CallClauses, Typed, TypedOf } from './plan.ts'
@@ -160,48 +161,6 @@ function lambdaArgument(env: Environment, node: ExpressionOf<'lambda'>): Prepare
   }
 }
 
-function checkClauses(
-  env: Environment,
-  name: string,
-  node: FunctionCall,
-  { kind }: ResolvedCall,
-  at: Position,
-): void {
-  const fail = (error: QueryErrorName, text: string, place = at): never => {
-    throw new QueryError(error, text, place)
-  }
-  if (node.nullTreatment !== undefined && !TREATING_NULLS.includes(name)) {
-    fail('NULL_TREATMENT_NOT_ALLOWED', `Cannot specify null treatment clause for ${name} function`)
-  }
-  if (kind === 'scalar') {
-    if (node.over !== undefined) fail('FUNCTION_NOT_WINDOW', `Not a window function: ${name}`, env.selectAt)
-    if (node.filter !== undefined)
-      fail('FUNCTION_NOT_AGGREGATE', 'Filter is only valid for aggregation functions')
-    if (node.distinct)
-      fail('FUNCTION_NOT_AGGREGATE', 'DISTINCT is not supported for non-aggregation functions')
-    if (node.orderBy.length > 0)
-      fail('FUNCTION_NOT_AGGREGATE', 'ORDER BY is only valid for aggregation functions')
-  }
-  if (kind === 'window' && node.over === undefined) {
-    fail('MISSING_OVER', `Window function ${name} requires an OVER clause`)
-  }
-  if (node.over !== undefined && node.distinct) {
-    fail(
-      'NOT_SUPPORTED',
-      `DISTINCT in window function parameters not yet supported: ${callText(node)}`,
-      env.selectAt,
-    )
-  }
-  if (node.over !== undefined && node.filter !== undefined) {
-    fail('NOT_SUPPORTED', 'FILTER is not yet supported for window functions', env.selectAt)
-  }
-  if (node.over !== undefined && node.orderBy.length > 0) {
-    fail('NOT_SUPPORTED', 'Window function with ORDER BY is not supported')
-  }
-}
-
-const TREATING_NULLS = ['first_value', 'last_value', 'nth_value', 'lag', 'lead']
-
 function clausesOf(env: Environment, { call: node, at }: ExpressionOf<'call'>, name: string): CallClauses {
   const inner: Environment = { ...env, allowWindows: false, clause: `Clause of ${name}` }
   const filter =
@@ -288,10 +247,13 @@ function recordUse(
 
 /** An aggregate of nothing but columns from outside: the engine would take it for one of the query around. */
 function refuseOuterAggregate(env: Environment, { args, at }: TypedOf<'call'>): void {
+  const { scope } = env
+  const around = scope.kind === 'outputs' ? scope.parent?.parent : scope.parent
+  if (around === undefined) return
   const columns = args.flatMap(columnsOf)
   if (columns.length === 0) return
   const own = new Set(
-    ownFields(env.scope).flatMap(({ value }) => columnsOf(value).map(({ relation }) => relation)),
+    ownFields(scope).flatMap(({ value }) => columnsOf(value).map(({ relation }) => relation)),
   )
   if (columns.some(({ relation }) => own.has(relation))) return
   throw new QueryError('NOT_SUPPORTED', 'Given correlated subquery is not supported', subqueryAt(env) ?? at)

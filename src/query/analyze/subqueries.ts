@@ -99,6 +99,9 @@ export function quantified(env: Environment, node: ExpressionOf<'quantified'>, v
 
 /** GROUPING(a, b): its arguments must be grouping columns; the select that groups checks that. */
 export function grouping(env: Environment, node: ExpressionOf<'grouping'>): Typed {
+  if (node.columns.length === 0) {
+    throw new QueryError('SYNTAX_ERROR', 'grouping operation columns cannot be empty', node.at)
+  }
   const keys = node.columns.map((name): Typed => {
     const [first, ...rest] = name.parts
     if (rest.length === 0) return columnReference(env, { kind: 'column', name: first!, at: name.at })
