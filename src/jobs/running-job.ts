@@ -23,6 +23,7 @@ export type RunningJob = {
 export type RunEnd = JobEnd | 'released' | 'needs-database' | 'lost'
 
 const MOST_LOG_CHARACTERS = 256 * 1024
+const MOST_BEFORE_THE_END = 99
 const CUT = '(the log was cut here)\n'
 /** A runner that does not stop when told to is left behind after so long; its engine is a process of its own. */
 const STOP_GRACE_MS = 10_000
@@ -42,8 +43,9 @@ export function startJob(job: Job, runner: Runner, { clock, log }: { clock: Cloc
       if (text.length > MOST_LOG_CHARACTERS) text = text.slice(0, MOST_LOG_CHARACTERS) + CUT
       isChanged = true
     },
+    // Estimates grow better and sometimes smaller; a bar does not go back. The last step is the commit of the end.
     progress(value: number) {
-      percent = Math.max(0, Math.min(100, value))
+      percent = Math.max(percent ?? 0, Math.min(MOST_BEFORE_THE_END, value))
       isChanged = true
     },
   }
