@@ -38,7 +38,8 @@ export function resolveAmong(
     const match = matchDefinition(definition, args)
     if (match !== undefined && (best === undefined || match.cost < best.cost)) best = match
   }
-  if (best === undefined) throw wrongLambda(definitions, args) ?? unexpectedParameters(name, definitions, args)
+  if (best === undefined)
+    throw wrongLambda(definitions, args) ?? unexpectedParameters(name, definitions, args)
   return resolvedCall(name, best, args, context)
 }
 
