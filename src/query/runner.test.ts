@@ -30,7 +30,11 @@ describe('the draft of a result', () => {
   })
   afterEach(() => rmSync(dataDir, { recursive: true }))
 
-  const run = async (runToFile: Engine['runToFile'], signal = new AbortController().signal) => {
+  const run = async (
+    runToFile: Engine['runToFile'],
+    signal = new AbortController().signal,
+    { query = 'SELECT 1', lines = [] as string[] } = {},
+  ) => {
     const refused = () => Promise.reject(new Error('only reads'))
     const engine: Engine = { runToFile, writeFiles: refused, cutFiles: refused, discard: () => undefined }
     const nothing = async () => ({ kind: 'no-database' as const })
@@ -57,7 +61,8 @@ describe('the draft of a result', () => {
       clock: systemClock,
       log: silentLog,
     })
-    return runner.run(JOB, { log: () => undefined, progress: () => undefined }, signal)
+    const log = (line: string) => void lines.push(line)
+    return runner.run({ ...JOB, query }, { log, progress: () => undefined }, signal)
   }
 
   test('becomes the result under its attempt', async () => {
@@ -68,6 +73,24 @@ describe('the draft of a result', () => {
     assert.equal(outcome.kind, 'success')
     assert.deepEqual(readdirSync(join(dataDir, 'objects', 'results', '7')), ['2.msgpack.gz'])
     assert.deepEqual(readdirSync(drafts), [])
+  })
+
+  test('comes with one line of log for each file that its functions miss', async () => {
+    const lines: string[] = []
+    const query =
+      "SELECT td_ip_to_city_name('1.2.3.4'), td_ip_to_city_name('1.2.3.5'), td_currency_conv('2015-01-01', 'USD', 'JPY', 1)"
+    const rows: Engine['runToFile'] = async (_query, path) => {
+      writeFileSync(path, 'rows')
+      return { rows: 1n, bytes: 4n, cpuMs: 1 }
+    }
+    await run(rows, undefined, { query, lines })
+    assert.deepEqual(
+      lines.filter((line) => line.includes('answers NULL')),
+      [
+        'td_ip_to_city_name answers NULL: the setting MILLRACE_IP_CITY_FILE names no file',
+        'td_currency_conv answers NULL: the setting MILLRACE_CURRENCY_RATES_FILE names no file',
+      ],
+    )
   })
 
   test('does not outlive a query that failed or was killed half-way', async () => {
