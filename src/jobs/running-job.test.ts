@@ -22,7 +22,7 @@ test('the progress of a job never goes back, and says 100 only when the end is s
     async run(_, report) {
       reported.resolve(report)
       await finished.promise
-      return { kind: 'success', result: null, cpuMs: 1 }
+      return { kind: 'error', name: 'GENERIC_USER_ERROR', message: 'over', retryable: false }
     },
   }
   const running = startJob(JOB, runner, { clock: systemClock, log: silentLog })
