@@ -122,21 +122,21 @@ function dateLiteral(value: string, at: Position): Typed {
   return constant({ kind: 'date' }, moment.date, at)
 }
 
-/** Days, and microseconds, that 32 and 64 bits hold; DuckDB keeps the last few for infinities. */
+/** What 32 bits of days and 64 of microseconds hold; the engine keeps the last of each for infinity. */
 const MAX_DAYS = 2_147_483_646
-const MAX_EPOCH_DAYS = 106_751_990
+const MIN_SECONDS = -9_223_372_022_400
+const MAX_SECONDS = 9_223_372_036_853
 
 /** Whether clocks of the zone ever show the time, and the engine can hold it. */
 function exists(date: string, time: string, zone: string | undefined): boolean {
-  const days = dayNumber(date)
-  if (Math.abs(days) > MAX_EPOCH_DAYS) return false
-  if (zone === undefined || !zone.includes('/')) return true
   const [hour, minute, second] = time.split(':').map((part) => Number.parseInt(part, 10)) as [
     number,
     number,
     number,
   ]
-  const local = days * 86_400 + hour * 3600 + minute * 60 + second
+  const local = dayNumber(date) * 86_400 + hour * 3600 + minute * 60 + second
+  if (local < MIN_SECONDS || local > MAX_SECONDS) return false
+  if (zone === undefined || !zone.includes('/')) return true
   const known = zoneOf(zone)
   return localSecondsOf(known, instantOf(known, local)) === local
 }
