@@ -52,7 +52,8 @@ function orderSql(g: Generator, keys: OrderKey[]): string {
 
 function keySql(g: Generator, value: Typed): string {
   const sql = g.expression(g, value)
-  return value.kind === 'constant' ? `CAST(${sql} AS ${duckType(value.type)})` : sql
+  // A bare number would be the position of a column; a cast that changes nothing leaves one, too.
+  return value.kind === 'constant' || /^\d+$/.test(sql) ? `CAST(${sql} AS ${duckType(value.type)})` : sql
 }
 
 /** WITH TIES keeps every row that ranks like the last one; the rows of OFFSET are counted before. */

@@ -1,9 +1,19 @@
 import { analyzeConstant } from '../analyze/index.ts'
 import type { StatementRequest } from '../compiled.ts'
 import { type Position, QueryError } from '../errors.ts'
-import type { Expression, Identifier, Query, Statement, StatementOf } from '../parse/ast.ts'
+import { canCoerce } from '../functions/index.ts'
+import type {
+  Expression,
+  GroupBy,
+  Identifier,
+  Query,
+  SortItem,
+  Statement,
+  StatementOf,
+} from '../parse/ast.ts'
 import { parseStatement } from '../parse/index.ts'
 import { parametersIn, replaceParameters } from '../parse/parameters.ts'
+import { typeText } from '../presto-type.ts'
 
 /** The statement that an EXECUTE means, with its values in the place of the parameters. */
 export function executed(
@@ -44,11 +54,36 @@ function bind(statement: Statement, values: Expression[], request: StatementRequ
   for (const value of values) requireConstant(value, request)
   const byPlace = new Map(places.map((at, i) => [keyOf(at), values[i]!]))
   const counts = new Map(countsIn(statement).map(({ what, node }) => [keyOf(node.at), what] as const))
+  const keys = keysIn(statement)
   return replaceParameters(statement, (at) => {
     const value = byPlace.get(keyOf(at))!
     const count = counts.get(keyOf(at))
-    return count === undefined ? value : rowCount(value, count, at)
+    if (count !== undefined) return rowCount(value, count, at, request)
+    return keys.has(keyOf(at)) ? noOrdinal(value) : value
   })
+}
+
+/** Parameters that are a key of ORDER BY or GROUP BY by themselves. */
+function keysIn(statement: Statement): ReadonlySet<string> {
+  const keys = new Set<string>()
+  const note = (node: Expression) => node.kind === 'parameter' && keys.add(keyOf(node.at))
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    const { orderBy, groupBy } = node as { orderBy?: SortItem[]; groupBy?: GroupBy }
+    for (const item of orderBy ?? []) note(item.value)
+    for (const element of groupBy?.elements ?? []) if (element.kind === 'set') element.items.forEach(note)
+    for (const value of Object.values(node)) visit(value)
+  }
+  visit(statement)
+  return keys
+}
+
+/** A number that comes as a parameter is a value, not the position of a column. */
+function noOrdinal(value: Expression): Expression {
+  if (value.kind !== 'number' || value.form !== 'integer') return value
+  const { at } = value
+  const name = BigInt(value.text) < 1n << 31n ? 'integer' : 'bigint'
+  return { kind: 'cast', value, type: { kind: 'generic', name, parameters: [], at }, safe: false, at }
 }
 
 /** Parameters are given with the statement, or it has none. */
@@ -119,16 +154,13 @@ export function countsIn(statement: Statement): { what: RowCount; node: Expressi
   return counts
 }
 
-function rowCount(value: Expression, what: RowCount, at: Position): Expression {
+function rowCount(value: Expression, what: RowCount, at: Position, request: StatementRequest): Expression {
   if (value.kind === 'null')
     throw new QueryError('INVALID_ARGUMENTS', `Parameter value provided for ${what} is NULL: null`, value.at)
   if (value.kind !== 'number' || value.form !== 'integer') {
-    if (value.kind === 'string')
-      throw new QueryError(
-        'TYPE_MISMATCH',
-        `Cannot cast type varchar(${[...value.value].length}) to bigint`,
-        value.at,
-      )
+    const { type } = analyzeConstant(value, what, { ...request, tables: new Map() })
+    if (!canCoerce(type, { kind: 'bigint' }))
+      throw new QueryError('TYPE_MISMATCH', `Cannot cast type ${typeText(type)} to bigint`, value.at)
     throw new QueryError('NOT_SUPPORTED', `${what} is supported with a whole number`, value.at)
   }
   const least = what === 'FETCH FIRST' ? 1n : 0n
