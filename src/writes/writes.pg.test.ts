@@ -187,7 +187,7 @@ describe('scripts that change something', () => {
 
   test('what was written is what fsck wants, down to the footers', async () => {
     await room.sql(
-      `CREATE TABLE ${t} AS SELECT n, CAST(n AS varchar) AS s, NULL AS x FROM UNNEST(sequence(1, 50)) AS u (n)`,
+      `CREATE TABLE ${t} AS SELECT n, CAST(n AS varchar) AS s, CAST(NULL AS varchar) AS x FROM UNNEST(sequence(1, 50)) AS u (n)`,
     )
     await room.sql(`DELETE FROM ${t} WHERE n % 3 = 0`)
     const { database, objects } = room.deps
