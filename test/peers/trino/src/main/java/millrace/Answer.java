@@ -121,7 +121,7 @@ public final class Answer {
     if (value instanceof List<?> items) return list(items);
     if (value instanceof SqlVarbinary bytes) return JSON.valueToTree(HexFormat.of().formatHex(bytes.getBytes()));
     if (value instanceof byte[] bytes) return JSON.valueToTree(HexFormat.of().formatHex(bytes));
-    if (value instanceof Long number && Math.abs(number) > 1L << 53) return JSON.valueToTree(number.toString());
+    if (value instanceof Long number && (number > 1L << 53 || number < -(1L << 53))) return JSON.valueToTree(number.toString());
     if (value instanceof Float number) return number.isNaN() || number.isInfinite() ? JSON.valueToTree(number.toString()) : JSON.valueToTree(Double.valueOf(number.toString()));
     if (value instanceof Double number && (number.isNaN() || number.isInfinite())) return JSON.valueToTree(number.toString());
     if (value instanceof Boolean || value instanceof Number && !(value instanceof java.math.BigDecimal)) return JSON.valueToTree(value);
