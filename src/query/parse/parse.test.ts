@@ -30,7 +30,10 @@ describe('the parser', () => {
       messageOf('select a\nfrom'),
       /^line 2:5: mismatched input '<EOF>'. Expecting: .*<identifier>$/,
     )
-    assert.match(messageOf('select cast(a bigint)'), /^line 1:15: mismatched input 'bigint'. Expecting: .*'AS'/)
+    assert.match(
+      messageOf('select cast(a bigint)'),
+      /^line 1:15: mismatched input 'bigint'. Expecting: .*'AS'/,
+    )
   })
 
   test('counts columns in UTF-16 units and lines by newlines of either kind', () => {
