@@ -18,7 +18,8 @@ describe('a job that writes, killed', () => {
   after(() => room.close())
 
   const runProcess = (job: string, die?: WriteProcess['die']): Promise<string | null> => {
-    const told: WriteProcess = { address: room.db.address, dataDir: room.dataDir, job, die }
+    const { address, admin } = room.db
+    const told: WriteProcess = { address, admin, dataDir: room.dataDir, job, die }
     const script = fileURLToPath(new URL('./process-testing.ts', import.meta.url))
     const child = spawn(process.execPath, [script, JSON.stringify(told)], { stdio: 'inherit' })
     return new Promise((resolve, reject) => {

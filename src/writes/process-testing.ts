@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { openDatabase } from '../database/index.ts'
+import { openDatabase, withAdmin } from '../database/index.ts'
 import { createStaticGate, type DatabaseAddress, servingState } from '../gate/index.ts'
 import { randomIds, silentLog, systemClock } from '../kernel/index.ts'
 import { createLocalStore } from '../storage/index.ts'
@@ -9,6 +9,7 @@ import { startSqlWorker } from './worker-testing.ts'
 /** A worker in a process of its own for the crash tests: until the job has ended, or it dies at the given occurrence of a step. */
 export type WriteProcess = {
   address: DatabaseAddress
+  admin: Parameters<typeof withAdmin>[0]
   dataDir: string
   job: string
   die?: { step: WriteStep; occurrence: number; who: 'worker' | 'engines' | 'connections' }
@@ -66,9 +67,11 @@ function killEngines(): void {
 
 /** As when the server has gone: whoever is connected finds out with the next statement. */
 async function cutConnections(): Promise<void> {
-  const other = openDatabase({ gate, clock: systemClock, log: silentLog, ids: randomIds, maxConnections: 1 })
-  await other.read({ class: 'read', deadlineMs: 5_000 }, async (sql) => {
-    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
-  })
-  await other.close()
+  const cut = await withAdmin(told.admin, (admin) =>
+    admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+    ),
+  )
+  if (cut.length === 0) throw new Error('there was no connection to cut')
 }
