@@ -11,7 +11,7 @@ const SEED = Number(process.env.MILLRACE_GRAMMAR_SEED ?? 1)
 
 /** What Trino refuses after its grammar has accepted the text: the oracle is the grammar alone. */
 const REFUSED_LATER =
-  /identifiers must not start with a digit|backquoted identifiers|Zero-length delimited|Binary literal|Unicode|escaped? (character|string)|nested too deeply/
+  /identifiers must not start with a digit|backquoted identifiers|Zero-length delimited|Binary literal|Unicode|escaped? (character|string)|nested too deeply|must have specification/
 
 /** The message with which we refuse the text's syntax. */
 function refusal(text: string): string | undefined {
