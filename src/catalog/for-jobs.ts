@@ -92,6 +92,11 @@ export function findDatabaseAs(sql: Sql, accountId: bigint, name: string): Promi
   return holdDatabase(sql, accountId, name)
 }
 
+/** Likewise, and that nobody creates, moves or drops a table in it either. */
+export async function lockDatabaseAs(sql: Sql, accountId: bigint, name: string): Promise<bigint | undefined> {
+  return (await lockDatabase(sql, accountId, name))?.id
+}
+
 /** The table lives, and is not dropped until the transaction ends. */
 export function holdTableAs(sql: Sql, id: bigint): Promise<boolean> {
   return holdTableById(sql, id)

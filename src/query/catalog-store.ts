@@ -99,14 +99,17 @@ export async function mayQuery(sql: Sql, databaseId: bigint, userId: bigint): Pr
   return rows.length > 0
 }
 
-/** Whether the user may change the tables of the database. */
-export async function mayWrite(sql: Sql, databaseId: bigint, userId: bigint): Promise<boolean> {
+/** Whether the user owns the database, as it were, or was granted one of these permissions there. */
+export async function mayWrite(
+  sql: Sql,
+  { databaseId, userId, allowed }: { databaseId: bigint; userId: bigint; allowed: readonly string[] },
+): Promise<boolean> {
   const rows = await sql`
     SELECT FROM users u JOIN databases d ON d.id = ${databaseId} AND d.account_id = u.account_id
      WHERE u.id = ${userId} AND u.removed_at IS NULL
        AND (u.role <> 'member' OR d.owner_id = u.id OR EXISTS (
              SELECT FROM database_permissions p
-              WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission IN ('administrator', 'full_access')))`
+              WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission = ANY(${[...allowed]})))`
   return rows.length > 0
 }
 

@@ -9,7 +9,7 @@ import type {
   SnapshotUser,
   TimeRange,
 } from '../snapshot/index.ts'
-import type { ListLookup, Permitted, SchemaLookup, TableLookup } from './analyze/lookup.ts'
+import type { ListLookup, Permitted, SchemaLookup, TableLookup, WriteTarget } from './analyze/lookup.ts'
 import { type CatalogListing, databaseListing, snapshotListing, storedView } from './catalog-listing.ts'
 import {
   type FoundTable,
@@ -120,10 +120,11 @@ function databaseCatalog(
       if (databaseId === undefined) return { kind: 'absent' }
       return { kind: 'found', names: await read((sql) => listTables(sql, databaseId)) }
     },
-    async mayWrite(databaseName) {
+    async mayWrite(databaseName, what = 'tables') {
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return 'no'
-      return (await read((sql) => mayWrite(sql, databaseId, userId))) ? 'yes' : 'no'
+      const allowed = [...WRITING[what]]
+      return (await read((sql) => mayWrite(sql, { databaseId, userId, allowed }))) ? 'yes' : 'no'
     },
     as: () => lookup,
   }
@@ -181,9 +182,9 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
       const names = [...snapshot.listTables(id), ...snapshot.listViews(id)].map(({ name }) => name)
       return { kind: 'found', names: [...new Set(names)].sort() }
     },
-    mayWrite(databaseName) {
+    mayWrite(databaseName, what = 'tables') {
       const found = snapshot.findDatabase(accountId, databaseName)
-      return found.kind === 'found' ? may(found.value, WRITING) : 'unknown'
+      return found.kind === 'found' ? may(found.value, WRITING[what]) : 'unknown'
     },
     as: () => lookup,
   }
@@ -210,7 +211,10 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
 }
 
 const READING: ReadonlySet<Permission> = new Set(['administrator', 'full_access', 'query_only'])
-const WRITING: ReadonlySet<Permission> = new Set(['administrator', 'full_access'])
+const WRITING: Record<WriteTarget, ReadonlySet<Permission>> = {
+  tables: new Set(['administrator', 'full_access']),
+  database: new Set(['administrator']),
+}
 
 function permitted(
   snapshot: Snapshot,

@@ -57,7 +57,7 @@ export type Change =
   | { kind: 'rename-view'; from: TargetName; to: TargetName }
   | { kind: 'drop-view'; target: TargetName; ifExists: boolean }
   | { kind: 'create-schema'; database: string; ifNotExists: boolean; at: Position }
-  | { kind: 'drop-schema'; database: string; ifExists: boolean; at: Position }
+  | { kind: 'drop-schema'; database: string; ifExists: boolean; cascade: boolean; at: Position }
 
 /**
  * The rows of the target that a DELETE takes: `source` answers two columns of them, the hidden FILE_KEY (varchar) and ROW_KEY (bigint)

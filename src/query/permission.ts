@@ -25,7 +25,7 @@ export function permittedLookup({
   })
   return {
     listDatabases: () => lookup.listDatabases(),
-    mayWrite: (database) => lookup.mayWrite(database),
+    mayWrite: (database, what) => lookup.mayWrite(database, what),
     as: (owner) =>
       permittedLookup({ lookup: lookup.as(owner), mayQuery: (database) => mayQuery(database, owner) }),
     async findTable(database, table): Promise<TableLookup> {

@@ -128,7 +128,10 @@ describe('rows written', () => {
   test('a list of changes too large for the journal lies beside the files, and belongs to the attempt', async () => {
     const small: ChangeList = { accountId: '1', userId: '1', steps: [], chunks: [], locks: 0 }
     assert.deepEqual(await keepList({ objects }, { id: 8n, attempt: 2 }, small), { list: small })
-    const large = { ...small, steps: [{ do: 'drop-schema' as const, database: 'x'.repeat(200_000) }] }
+    const large = {
+      ...small,
+      steps: [{ do: 'drop-schema' as const, database: 'x'.repeat(200_000), cascade: true }],
+    }
     const kept = await keepList({ objects }, { id: 8n, attempt: 2 }, large)
     assert.ok('path' in kept)
     assert.deepEqual(JSON.parse((await objects.get(kept.path)).toString()), large)

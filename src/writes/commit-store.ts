@@ -29,6 +29,11 @@ export async function transactionId(sql: Sql): Promise<bigint> {
   return BigInt(row!.xid)
 }
 
+export async function hasViews(sql: Sql, databaseId: bigint): Promise<boolean> {
+  const rows = await sql`SELECT 1 FROM views WHERE database_id = ${databaseId} LIMIT 1`
+  return rows.length > 0
+}
+
 export async function tablesOfDatabase(sql: Sql, databaseId: bigint): Promise<bigint[]> {
   const rows = await sql<{ id: bigint }>`
     SELECT id FROM tables WHERE database_id = ${databaseId} AND removed_at IS NULL`

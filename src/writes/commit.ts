@@ -5,15 +5,15 @@ import {
   dropColumnAs,
   dropDatabaseAs,
   dropTableAs,
-  findDatabaseAs,
   holdTableAs,
+  lockDatabaseAs,
   putColumnAs,
   renameTableAs,
   type TakenAway,
 } from '../catalog/index.ts'
 import type { CommitEnd, CommitRefusal } from '../jobs/index.ts'
-import type { Sql } from '../kernel/index.ts'
-import { applyChunks, mark, tablesOfDatabase, transactionId, undo } from './commit-store.ts'
+import { AppError, type Sql } from '../kernel/index.ts'
+import { applyChunks, hasViews, mark, tablesOfDatabase, transactionId, undo } from './commit-store.ts'
 import { type Attempt, endLocks } from './lock-store.ts'
 import type { CatalogStep, ChangeList, ChunkStep, TableAt, WriteDeps } from './types.ts'
 import { carryOutView } from './views.ts'
@@ -54,7 +54,7 @@ export function commitChanges(deps: Pick<WriteDeps, 'objects' | 'announcements' 
   return async (sql, job, data) => {
     const list = await listOf(deps, data as ChangesData)
     await mark(sql)
-    const done = await carryOut(sql, job, list)
+    const done = await carryOut(sql, job, list).catch(asRefusal)
     if ('refusal' in done) {
       await undo(sql)
       return done.refusal
@@ -67,6 +67,13 @@ export function commitChanges(deps: Pick<WriteDeps, 'objects' | 'announcements' 
 }
 
 type Done = { taken: TakenAway[] } | { refusal: CommitRefusal }
+
+/** What the catalog itself refuses for good, such as a name of a column that senders have taken meanwhile, is no reason to try for ever. */
+function asRefusal(error: unknown): Done {
+  if (!(error instanceof AppError) || error.advice !== 'final') throw error
+  const message = `the catalog was changed by another transaction meanwhile (${error.message}); nothing was stored`
+  return { refusal: { name: 'TRANSACTION_CONFLICT', message, again: true } }
+}
 
 async function carryOut(sql: Sql, job: Attempt, list: ChangeList): Promise<Done> {
   const taken: TakenAway[] = []
@@ -130,19 +137,21 @@ async function carryOutStep(
       return unless(await createDatabaseAs(sql, wanted), conflictOf(`database ${step.database}`))
     }
     case 'drop-schema':
-      return dropSchema(sql, step.database, { accountId, taken })
+      return dropSchema(sql, step, { accountId, taken })
   }
 }
 
 async function dropSchema(
   sql: Sql,
-  database: string,
+  { database, cascade }: Extract<CatalogStep, { do: 'drop-schema' }>,
   { accountId, taken }: Pick<Owner, 'accountId' | 'taken'>,
 ): Promise<CommitRefusal | undefined> {
-  const id = await findDatabaseAs(sql, accountId, database)
+  const id = await lockDatabaseAs(sql, accountId, database)
   if (id === undefined) return conflictOf(`database ${database}`)
+  const tables = await tablesOfDatabase(sql, id)
+  if (!cascade && (tables.length > 0 || (await hasViews(sql, id)))) return conflictOf(`database ${database}`)
   taken.push({ kind: 'databases', id })
-  for (const table of await tablesOfDatabase(sql, id)) taken.push({ kind: 'tables', id: table })
+  for (const table of tables) taken.push({ kind: 'tables', id: table })
   const dropped = await dropDatabaseAs(sql, accountId, database)
   if (dropped === 'protected')
     return { name: 'PERMISSION_DENIED', message: `Database ${database} is protected from deletion` }

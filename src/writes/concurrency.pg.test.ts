@@ -218,4 +218,52 @@ describe('writers of the same table', () => {
     }
     assert.deepEqual(await numbers(), [1])
   })
+
+  test('a database is dropped by those who administer it, as over REST', async () => {
+    await room.run`
+      INSERT INTO databases (id, account_id, name, owner_id) VALUES (70, 1, 'quay', 1) ON CONFLICT DO NOTHING`
+    await room.run`INSERT INTO tables (database_id, name) VALUES (70, 'visits')`
+    for (const permission of ['query_only', 'full_access']) {
+      await room.run`
+        INSERT INTO database_permissions (database_id, user_id, permission) VALUES (70, 2, ${permission})
+        ON CONFLICT (database_id, user_id) DO UPDATE SET permission = EXCLUDED.permission`
+      const end = await room.job('DROP SCHEMA quay CASCADE', { userId: 2n })
+      assert.deepEqual([end.status, end.error], ['error', 'PERMISSION_DENIED'], permission)
+    }
+    await room.run`UPDATE database_permissions SET permission = 'administrator' WHERE database_id = 70`
+    assert.equal((await room.job('DROP SCHEMA quay CASCADE', { userId: 2n })).status, 'success')
+  })
+
+  test('a database that was empty is not dropped with a table that came meanwhile', async () => {
+    await room.run`INSERT INTO databases (id, account_id, name, owner_id) VALUES (71, 1, 'pier', 1)`
+    const end = await during(
+      'DROP SCHEMA pier',
+      'listed',
+      () => room.run`INSERT INTO tables (database_id, name) VALUES (71, 'came_meanwhile')`,
+    )
+    assert.deepEqual([end.status, end.error], ['error', 'SCHEMA_NOT_EMPTY'])
+    assert.equal(
+      (await room.query`SELECT 1 FROM tables WHERE database_id = 71 AND removed_at IS NULL`).length,
+      1,
+    )
+  })
+
+  test('a database goes with what the same script has put into it, and its name may come back', async () => {
+    await room.sql('CREATE SCHEMA dock; CREATE TABLE dock.visits (a bigint)')
+    await room.sql(`INSERT INTO dock.visits VALUES (1, ${HOUR}); DROP SCHEMA dock CASCADE`)
+    await room.sql(
+      'CREATE SCHEMA dock; DROP SCHEMA dock; CREATE SCHEMA dock; CREATE TABLE dock.visits AS SELECT 5 AS a',
+    )
+    assert.deepEqual(await room.sql('SELECT a FROM dock.visits'), [[5]])
+    assert.equal((await room.query`SELECT 1 FROM databases WHERE id < 0`).length, 0)
+  })
+
+  test('a name for a column that senders take meanwhile is a conflict, and then told', async () => {
+    const id = await filled(1)
+    const end = await during(`ALTER TABLE ${t} RENAME COLUMN n TO m`, 'listed', () =>
+      room.addChunks(id, [{ time: HOUR, m: 5 }]),
+    )
+    assert.deepEqual([end.status, end.error], ['error', 'COLUMN_ALREADY_EXISTS'])
+    assert.match(end.log, /TRANSACTION_CONFLICT/)
+  })
 })

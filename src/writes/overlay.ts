@@ -47,6 +47,8 @@ type State = {
   steps: CatalogStep[]
   /** Numbers of tables that the script has made, in order. */
   created: bigint[]
+  /** Numbers of databases, likewise; one name may have been given more than once. */
+  createdDatabases: bigint[]
   databases: Map<string, bigint>
   dropped: Set<bigint>
 }
@@ -63,6 +65,7 @@ export function createOverlay(base: SchemaLookup, ids: NewIds): Overlay {
     schemas: new Map(),
     steps: [],
     created: [],
+    createdDatabases: [],
     databases: new Map(),
     dropped: new Set(),
   }
@@ -70,12 +73,12 @@ export function createOverlay(base: SchemaLookup, ids: NewIds): Overlay {
   const idAfter = (given: readonly bigint[], count: number) => given[count] ?? -1n - BigInt(count)
   const next = {
     table: () => idAfter(ids.tables, state.created.length),
-    database: () => idAfter(ids.databases, state.databases.size),
+    database: () => idAfter(ids.databases, state.createdDatabases.length),
   }
   return {
     lookup,
     steps: state.steps,
-    created: () => ({ tables: state.created.length, databases: state.databases.size }),
+    created: () => ({ tables: state.created.length, databases: state.createdDatabases.length }),
     newDatabase: (name) => state.databases.get(name),
     isNew: (id) => state.created.includes(id),
     isThere: (id) => !state.dropped.has(id),
@@ -86,7 +89,8 @@ export function createOverlay(base: SchemaLookup, ids: NewIds): Overlay {
 function lookupOver(base: SchemaLookup, { names, schemas }: State): SchemaLookup {
   return {
     as: (owner) => lookupOver(base.as(owner), { names, schemas } as State),
-    mayWrite: (database) => (schemas.get(database) === 'created' ? 'yes' : base.mayWrite(database)),
+    mayWrite: (database, what) =>
+      schemas.get(database) === 'created' ? 'yes' : base.mayWrite(database, what),
     findTable(database, name): TableLookup | Promise<TableLookup> {
       if (schemas.get(database) === 'dropped') return { kind: 'no-database' }
       const known = names.get(keyOf(database, name))
@@ -139,8 +143,12 @@ async function apply(applying: Applying, change: Change): Promise<Effect> {
     case 'create-table-as':
       return createTable(applying, change)
     case 'insert':
-    case 'delete':
+    case 'delete': {
+      // What a statement after it drops with its database was the table's.
+      const table = await tableAt(applying, change.target, false)
+      if (table !== undefined) name(state, change.target, { kind: 'table', ...table })
       return { kind: 'none' }
+    }
     case 'drop-table': {
       const table = await tableAt(applying, change.target, change.ifExists)
       if (table === undefined) return { kind: 'none' }
@@ -299,6 +307,7 @@ async function changeSchema(
     requireSqlName('database', database, at)
     state.schemas.set(database, 'created')
     const id = next.database()
+    state.createdDatabases.push(id)
     state.databases.set(database, id)
     state.steps.push({ do: 'create-schema', id: String(id), database })
     return { kind: 'done' }
@@ -311,7 +320,7 @@ async function changeSchema(
     if (known.kind === 'table') state.dropped.add(known.id)
     state.names.delete(key)
   }
-  state.steps.push({ do: 'drop-schema', database })
+  state.steps.push({ do: 'drop-schema', database, cascade: change.cascade })
   return { kind: 'done' }
 }
 

@@ -17,7 +17,8 @@ export type CatalogStep =
   | { do: 'rename-view'; at: TableAt; to: TableAt }
   | { do: 'drop-view'; at: TableAt }
   | { do: 'create-schema'; id: string; database: string }
-  | { do: 'drop-schema'; database: string }
+  /** Without `cascade` it must be empty by then: a table that came meanwhile stays. */
+  | { do: 'drop-schema'; database: string; cascade: boolean }
 export type TableAt = { database: string; name: string }
 
 /** What becomes of one table's chunks. */

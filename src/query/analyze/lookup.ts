@@ -69,9 +69,10 @@ export type SchemaLookup = {
   listTables(database: string): ListLookup | Promise<ListLookup>
   /** The same catalog as its user `owner` may read it: for a view that is read with its owner's permissions. */
   as(owner: string): SchemaLookup
-  /** Whether the caller may change tables of the database and what is in them. */
-  mayWrite(database: string): Permitted | Promise<Permitted>
+  /** Whether the caller may change tables of the database and what is in them; or drop the database itself, which takes more. */
+  mayWrite(database: string, what?: WriteTarget): Permitted | Promise<Permitted>
 }
+export type WriteTarget = 'tables' | 'database'
 
 /** The key of the column every table has; senders cannot write a key like this one, but may send `time` twice. */
 export const TIME_KEY = '\0time'

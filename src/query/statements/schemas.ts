@@ -26,9 +26,18 @@ export async function dropSchema(
   const tables = await request.lookup.listTables(database)
   if (tables.kind === 'unknown') throw compileErrors.catalog_unknown(tables.reason)
   if (tables.kind === 'absent' && !ifExists) throw noSchema(database, at)
+  if (tables.kind === 'found') await requireDrop(database, at, request)
   if (tables.kind === 'found' && tables.names.length > 0 && !cascade)
     throw new QueryError('SCHEMA_NOT_EMPTY', `Cannot drop non-empty schema '${database}'`, at)
-  return { kind: 'change', change: { kind: 'drop-schema', database, ifExists, at } }
+  return { kind: 'change', change: { kind: 'drop-schema', database, ifExists, cascade, at } }
+}
+
+async function requireDrop(database: string, at: Position, { lookup }: StatementRequest): Promise<void> {
+  const permitted = await lookup.mayWrite(database, 'database')
+  if (permitted === 'no')
+    throw new QueryError('PERMISSION_DENIED', `Access Denied: Cannot drop schema ${database}`, at)
+  if (permitted === 'unknown')
+    throw compileErrors.catalog_unknown(`whether database '${database}' may be dropped`)
 }
 
 /** Whether the database is there. Names that the user may not see are taken as well: listing their tables is denied. */

@@ -22,7 +22,7 @@ export function withSystemTables(lookup: SchemaLookup): SchemaLookup {
       return found.kind === 'no-database' && SYSTEM_SCHEMAS.includes(database) ? { kind: 'no-table' } : found
     },
     as: (owner) => withSystemTables(lookup.as(owner)),
-    mayWrite: (database) => (isOurs(database) ? 'no' : lookup.mayWrite(database)),
+    mayWrite: (database, what) => (isOurs(database) ? 'no' : lookup.mayWrite(database, what)),
     async listDatabases() {
       return withNames(await lookup.listDatabases(), SYSTEM_SCHEMAS)
     },
