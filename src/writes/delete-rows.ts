@@ -20,6 +20,8 @@ import { footerOf, type Target } from './insert-rows.ts'
 import { storeFile } from './store-file.ts'
 import type { WriteDeps } from './types.ts'
 
+/** Of files that this script has written instead of others: which of those that everybody had, and how many of their rows are left out. */
+export type StandsFor = Map<string, { paths: string[]; leftOut: number }>
 export type Deletion = { rows: number; retire: bigint[]; add: NewChunk[]; cpuMs: number }
 
 /** Files that one engine process cuts: each brings a list of what its condition reads. */
@@ -43,6 +45,7 @@ export async function deleteRows(
     tables: BoundTables
     /** The number of the first file. */
     part: number
+    standsFor: StandsFor
   },
 ): Promise<Deletion> {
   const { predicate } = work.change
@@ -107,6 +110,7 @@ type Cutting = {
   tables: BoundTables
   partly: Partly[]
   part: number
+  standsFor: StandsFor
 }
 
 async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting, rebind: Rebind): Promise<Deletion> {
@@ -126,7 +130,7 @@ async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting, rebind:
 async function cutSome(
   deps: WriteDeps,
   run: ScriptRun,
-  { predicate, target, tables, partly, part }: Cutting,
+  { predicate, target, tables, partly, part, standsFor }: Cutting,
   rebind: Rebind,
 ): Promise<Deletion> {
   const { job, limits, signal } = run
@@ -140,7 +144,7 @@ async function cutSome(
       rows: chunk.rows,
       columns: columnsIn(chunk),
       gone: { sql: query.sql, lists: query.lists ?? [] },
-      metadata: { ...footerOf(run, target), ...replacesOf(chunk) },
+      metadata: { ...footerOf(run, target), ...replacesOf(chunk, standsFor) },
     }
   })
   try {
@@ -161,6 +165,8 @@ async function cutSome(
           `${chunk.path}: ${chunk.rows} - ${removed} rows, ${remains.rows} left`,
         )
       const path = jobPath(job.id, job.attempt, target.id, part + i)
+      const before = originOf(chunk, standsFor)
+      if (before !== undefined) standsFor.set(path, { ...before, leftOut: before.leftOut + removed })
       all.add.push({ ...(await storeFile(deps, join(directory, remains.file), path, remains)), level: 0 })
     }
     return all
@@ -191,8 +197,12 @@ function columnsIn({ columns }: SnapshotChunk): FileColumn[] {
   return [{ name: 'time', key: 'time', type: 'long', physical: 'INT64' }, ...listed]
 }
 
-/** A chunk that this very script has made was never anybody's: the new one stands for nothing. */
-function replacesOf({ id, path }: SnapshotChunk): Record<string, string> {
-  if (id < 0n) return {}
-  return { 'millrace.replaces': JSON.stringify({ part: 0, of: 1, leftOut: 0, paths: [path] }) }
+/** A chunk that this very script has made was never anybody's: the new one stands for what that one stood for, or for nothing. */
+function originOf({ id, path }: SnapshotChunk, standsFor: StandsFor) {
+  return id < 0n ? standsFor.get(path) : { paths: [path], leftOut: 0 }
+}
+
+function replacesOf(chunk: SnapshotChunk, standsFor: StandsFor): Record<string, string> {
+  const origin = originOf(chunk, standsFor)
+  return origin === undefined ? {} : { 'millrace.replaces': JSON.stringify({ part: 0, of: 1, ...origin }) }
 }

@@ -16,7 +16,7 @@ import { storageErrors } from '../storage/index.ts'
 import { storeAnswer } from './answer.ts'
 import { type ScriptChunks, scriptChunks } from './chunks.ts'
 import { CHANGES, keepList } from './commit.ts'
-import { deleteRows } from './delete-rows.ts'
+import { deleteRows, type StandsFor } from './delete-rows.ts'
 import { columnsOfCreated, columnsOfInsert, insertRows, type Target } from './insert-rows.ts'
 import { letGo, planUnderLocks } from './locks.ts'
 import type { Plan, Planned } from './plan.ts'
@@ -59,6 +59,7 @@ type State = {
   chunks: ScriptChunks
   /** Files that were written. */
   paths: string[]
+  standsFor: StandsFor
   cpuMs: number
 }
 type Answer = { rows?: number; result?: StoredResult }
@@ -68,7 +69,7 @@ async function startState(deps: WriteDeps, run: ScriptRun, plan: Plan): Promise<
   const base = await plan.catalog.chunksOf(plan.reads)
   const rows = base.reduce((sum, chunk) => sum + chunk.rows, 0)
   run.report.log(`reading ${base.length} chunks, ${rows} rows in ${plan.reads.length} tables`)
-  return { deps, run, plan, chunks: scriptChunks(base), paths: [], cpuMs: 0 }
+  return { deps, run, plan, chunks: scriptChunks(base), paths: [], standsFor: new Map(), cpuMs: 0 }
 }
 
 async function runStatement(state: State, { statement, effect }: Planned, isLast: boolean): Promise<Answer> {
@@ -149,10 +150,17 @@ async function changeTable(
     }
     case 'delete': {
       const target = await targetOf(state, change.tableId, change.target)
-      const { deps, run, chunks, paths } = state
+      const { deps, run, chunks, paths, standsFor } = state
       requireRoom(deps)
-      const of = chunks.of(change.tableId)
-      const deletion = await deleteRows(deps, run, { change, target, chunks: of, tables, part: paths.length })
+      const work = {
+        change,
+        target,
+        chunks: chunks.of(change.tableId),
+        tables,
+        part: paths.length,
+        standsFor,
+      }
+      const deletion = await deleteRows(deps, run, work)
       state.cpuMs += deletion.cpuMs
       paths.push(...deletion.add.map(({ path }) => path))
       chunks.retire(target, deletion.retire)

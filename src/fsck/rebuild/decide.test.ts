@@ -151,6 +151,20 @@ describe('which files of a table count', () => {
     assert.deepEqual(fatesOf([bulk], { wasLive: () => true }), { b1: 'take' })
   })
 
+  test('rows of SQL whose job came to its end', () => {
+    const inserted: FoundChunk = {
+      ...common,
+      path: 'b1',
+      owner: 'job:3:1',
+      writer: { kind: 'insert', job: 3n, attempt: 1 },
+    }
+    assert.deepEqual(fatesOf([inserted]), { b1: 'undecided' })
+    assert.deepEqual(fatesOf([inserted], { wasCommitted: () => true }), { b1: 'take' })
+    assert.deepEqual(fatesOf([inserted], { wasCommitted: () => false }), { b1: 'unfinished' })
+    assert.deepEqual(fatesOf([inserted, merged(7, ['b1'])]), { b1: 'replaced', m7: 'take' })
+    assert.deepEqual(fatesOf([inserted], { wasLive: () => true }), { b1: 'take' })
+  })
+
   test('not a rewritten file that does not say what it stands for', () => {
     assert.deepEqual(fatesOf([{ ...merged(7, []), replaces: undefined }]), { m7: 'undecided' })
   })

@@ -4,6 +4,8 @@ import { compareSpoolPositions, type SpoolPosition } from '../../spool/index.ts'
 export type Writer =
   | { kind: 'spool'; spool: string; epoch: bigint; position: SpoolPosition }
   | { kind: 'rewrite' }
+  /** New rows, by a statement of SQL. */
+  | { kind: 'insert'; job: bigint; attempt: number }
   | { kind: 'bulk-import'; session: bigint; job: bigint; attempt: number }
 
 /** A chunk file with what matters of its footer. */
@@ -26,7 +28,7 @@ export type Evidence = {
   releasedOf(spool: string): SpoolPosition | undefined
   /** The last state of the catalog that the snapshot knows: undefined where it cannot tell. */
   wasLive(file: FoundChunk): boolean | undefined
-  /** Bulk imports: nothing of the session waits for its commit. undefined when nobody can tell. */
+  /** Bulk imports: nothing of the session waits for its commit. Rows of SQL: the attempt came to its end. undefined when nobody can tell. */
   wasCommitted(file: FoundChunk): boolean | undefined
 }
 
@@ -133,6 +135,10 @@ function fateAlone({ writer, replaces }: FoundChunk, wasCommitted: boolean | und
     return wasCommitted === false
       ? { fate: 'unfinished', why: 'its bulk import was not committed' }
       : { fate: 'undecided', why: 'nothing says whether its bulk import was committed' }
+  if (writer.kind === 'insert' && wasCommitted !== true)
+    return wasCommitted === false
+      ? { fate: 'unfinished', why: 'a later attempt of its job came to its end' }
+      : { fate: 'undecided', why: 'nothing says whether its job was committed' }
   if (writer.kind === 'rewrite' && replaces === undefined)
     return { fate: 'undecided', why: 'it does not say which chunks it stands for' }
   return TAKE

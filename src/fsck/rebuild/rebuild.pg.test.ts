@@ -1,22 +1,23 @@
 import assert from 'node:assert/strict'
 import { existsSync, writeFileSync } from 'node:fs'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { type ArchiveRoom, HOUR, openArchiveRoom } from '../../archive/testing.ts'
+import { HOUR } from '../../archive/testing.ts'
 import { readMigrations, withAdmin } from '../../database/index.ts'
 import { startTestDatabase, type TestDatabase } from '../../database/testing.ts'
 import type { DatabaseAddress } from '../../gate/index.ts'
 import { randomIds, type Sql, silentLog, systemClock } from '../../kernel/index.ts'
+import { openWriteRoom, type WriteRoom } from '../../writes/testing.ts'
 import { sqlOf } from '../store.ts'
 import { type RebuildReport, rebuildCatalog } from './rebuild.ts'
 
 const ADMISSION = { class: 'write', deadlineMs: 10_000 } as const
 
 describe('a catalog made anew from the files', () => {
-  let room: ArchiveRoom
+  let room: WriteRoom
   let empty: TestDatabase
   let table: bigint
   before(async () => {
-    room = await openArchiveRoom()
+    room = await openWriteRoom()
   })
   after(() => room.close())
   let tables = 0
@@ -117,6 +118,26 @@ describe('a catalog made anew from the files', () => {
     // Whether the merge or what it was made from counts makes no difference to the rows.
     assert.deepEqual([report.chunks, report.rows, report.fates.replaced], [1, 2, 2])
   })
+
+  for (const isSwept of [false, true])
+    test(`has what SQL inserted and what deletions left, ${isSwept ? 'when what they replaced is gone' : 'once'}`, async () => {
+      const name = `table_${tables}`
+      await room.sql(`INSERT INTO ${name} (time) SELECT ${HOUR} + n FROM UNNEST(sequence(1, 9)) AS t (n)`)
+      for (const n of [3, 5])
+        await room.sql(
+          `DELETE FROM ${name} WHERE time = ${HOUR + n}; DELETE FROM ${name} WHERE time = ${HOUR + n + 1}`,
+        )
+      await room.sql(`INSERT INTO ${name} (time) VALUES ${HOUR}`)
+      const retired = await room.query<{ path: string }>`SELECT path FROM chunks WHERE retired_at IS NOT NULL`
+      assert.equal(retired.length, 2)
+      if (isSwept) for (const { path } of retired) await room.objects.remove(path)
+      const report = await rebuild()
+      // Nothing but the first file says that the last deletion came to its end: without that proof rows come back.
+      assert.deepEqual([report.rows, report.undecided.length], isSwept ? [6, 0] : [8, 1])
+      if (!isSwept) return
+      const [now, before] = await inBoth(CHUNKS)
+      assert.deepEqual(now, before)
+    })
 
   test('keeps what cannot be read, and says so', async () => {
     await room.addChunks(table, [{ time: HOUR, n: 1 }], [{ time: HOUR, n: 2 }])

@@ -280,7 +280,8 @@ async function gatherEvidence(
     ownerOf: ownerInFooters,
     releasedOf: (spool) => released.get(spool),
     wasLive: (file) => witness.wasLive(file),
-    wasCommitted({ writer }) {
+    wasCommitted({ writer, modifiedAtMs }) {
+      if (writer.kind === 'insert') return wasInserted(scan, writer, modifiedAtMs)
       if (writer.kind !== 'bulk-import') return undefined
       const last = scan.performed.get(writer.session)
       if (last === undefined || last.job !== writer.job || last.attempt !== writer.attempt) return false
@@ -288,6 +289,20 @@ async function gatherEvidence(
       return scan.parts.has(writer.session) ? undefined : true
     },
   }
+}
+
+/** What nobody has committed is swept within hours, as long as anything runs; so much older files were committed. */
+const SWEPT_AFTER_MS = 48 * 3_600_000
+
+/** The answer of a job is stored after all its rows, before its commit; results go when their own time is over. */
+function wasInserted(
+  { results, youngestMs }: Scan,
+  { job, attempt }: { job: bigint; attempt: number },
+  modifiedAtMs: number,
+): boolean | undefined {
+  const last = Math.max(0, ...(results.get(job) ?? []))
+  if (last > 0) return last === attempt
+  return modifiedAtMs < youngestMs - SWEPT_AFTER_MS ? true : undefined
 }
 
 type TableWork = { tableId: bigint; chunks: StoredChunk[]; evidence: Evidence; known: Known | undefined }

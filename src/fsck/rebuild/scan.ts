@@ -30,6 +30,10 @@ export type Scan = {
   /** Sessions of which uploaded parts are there, and job attempts whose output is whole. */
   parts: Map<bigint, string[]>
   performed: Map<bigint, { job: bigint; attempt: number }>
+  /** Attempts of which a result is there, by job. */
+  results: Map<bigint, number[]>
+  /** When the last object was stored. */
+  youngestMs: number
   /** Numbers that were given out: none of them may come again. */
   highest: { merge: bigint; job: bigint; session: bigint }
   epochs: Map<string, bigint>
@@ -47,6 +51,8 @@ export async function scanObjects(objects: ObjectStore, onProgress: (files: numb
     foreign: [],
     parts: new Map(),
     performed: new Map(),
+    results: new Map(),
+    youngestMs: 0,
     highest: { merge: 0n, job: 0n, session: 0n },
     epochs: new Map(),
   }
@@ -59,6 +65,7 @@ export async function scanObjects(objects: ObjectStore, onProgress: (files: numb
     batch = []
   }
   for await (const file of objects.list('')) {
+    scan.youngestMs = Math.max(scan.youngestMs, file.modifiedAtMs)
     const isChunk = noteOwner(scan, file.path)
     if (!isChunk) continue
     batch.push(file)
@@ -94,8 +101,11 @@ function noteOwner(scan: Scan, path: string): boolean {
     return path.endsWith('.parquet')
   }
   const job = jobOfResult(path)
-  if (job !== undefined) highest.job = larger(highest.job, job)
-  else if (path.endsWith('.parquet')) return true
+  if (job !== undefined) {
+    highest.job = larger(highest.job, job)
+    const [, attempt] = /\/(\d{1,9})\.msgpack\.gz$/.exec(path) ?? []
+    if (attempt !== undefined) scan.results.set(job, [...(scan.results.get(job) ?? []), Number(attempt)])
+  } else if (path.endsWith('.parquet')) return true
   else scan.foreign.push(path)
   return false
 }
@@ -170,6 +180,8 @@ function writerOf(path: string, { metadata }: ParquetFooter): Writer {
   if (bulk?.job != null)
     return { kind: 'bulk-import', session: bulk.session, job: bulk.job, attempt: bulk.attempt! }
   const owner = ownerOfPath(path)
+  if (owner?.kind === 'job' && !metadata.has('millrace.replaces'))
+    return { kind: 'insert', job: owner.id, attempt: owner.attempt }
   if (owner?.kind !== 'spool') return { kind: 'rewrite' }
   const position = parseSpoolPosition(metadata.get('millrace.position') ?? '')
   return { kind: 'spool', spool: owner.spool, epoch: owner.epoch, position }

@@ -158,14 +158,14 @@ export async function cutFiles(
   }
 }
 
-/** `millrace.replaces`, where it is told, says how many rows were left out on purpose. */
+/** `millrace.replaces`, where it is told, says how many rows were left out on purpose: these, and those of before. */
 function leftOut(
   { 'millrace.replaces': told }: Record<string, string>,
   removed: number,
 ): Record<string, string> {
   if (told === undefined) return {}
-  const replaces = JSON.parse(told) as Record<string, unknown>
-  return { 'millrace.replaces': JSON.stringify({ ...replaces, leftOut: removed }) }
+  const replaces = JSON.parse(told) as { leftOut: number }
+  return { 'millrace.replaces': JSON.stringify({ ...replaces, leftOut: replaces.leftOut + removed }) }
 }
 
 /** As they are stored, in their order. They go by numbers: a column may be called as the reader's own are. */
