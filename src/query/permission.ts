@@ -27,7 +27,11 @@ export function permittedLookup({
     listDatabases: () => lookup.listDatabases(),
     mayWrite: (database, what) => lookup.mayWrite(database, what),
     as: (owner) =>
-      permittedLookup({ lookup: lookup.as(owner), mayQuery: (database) => mayQuery(database, owner) }),
+      permittedLookup({
+        lookup: lookup.as(owner),
+        // A view that this one reads may have another owner.
+        mayQuery: (database, other = owner) => mayQuery(database, other),
+      }),
     async findTable(database, table): Promise<TableLookup> {
       const found = await lookup.findTable(database, table)
       if (found.kind === 'no-database' || found.kind === 'unknown') return found

@@ -46,6 +46,8 @@ const VIEWS: Record<string, StoredView> = {
   'shop.broken': view('SELECT gone FROM log', ['gone bigint']),
   'shop.unparsable': view('SELECT FROM log', ['x bigint']),
   'shop.foreign': view('SELECT path FROM log', ['path varchar'], { owner: READER }),
+  'shop.onward': view('SELECT path FROM shop.errors', ['path varchar'], { owner: READER }),
+  'shop.trusting': view('SELECT path FROM shop.foreign', ['path varchar']),
 }
 const raw: SchemaLookup = {
   findTable(database, name) {
@@ -118,6 +120,11 @@ describe('a view', () => {
     await compile('SELECT path FROM errors')
     await refusal('SELECT path FROM invoked', 'PERMISSION_DENIED', /database site/)
     await refusal('SELECT path FROM "foreign"', 'PERMISSION_DENIED', /database site/)
+  })
+
+  test('that reads a view of somebody else reads that one with the permissions of its own owner', async () => {
+    await compile('SELECT path FROM onward')
+    await refusal('SELECT path FROM trusting', 'PERMISSION_DENIED', /database site/)
   })
 
   test('that reads itself is recursive', async () => {
