@@ -9,8 +9,16 @@ import { relative, resolve } from 'node:path'
  */
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
-/** Run by steps of their own: real clients by script/test-clients, the incidents' drills beside script/faults in .ci/run. */
-const ELSEWHERE = ['test/clients/', 'test/faults/drills.proc.test.ts']
+/**
+ * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, kills at every step of a write,
+ * attacks on the sandbox) beside script/faults in .ci/run.
+ */
+const ELSEWHERE = [
+  'test/clients/',
+  'test/faults/drills.proc.test.ts',
+  'test/server/sandbox.proc.test.ts',
+  'src/writes/crash.proc.test.ts',
+]
 const SUITES = [
   {
     name: 'unit',

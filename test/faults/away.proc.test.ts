@@ -188,7 +188,7 @@ describe('while the main database is away, unplanned', () => {
 
   test('afterwards everything accepted is there, once, and jobs kept their ends', async () => {
     await external.start()
-    await until(async () => (await gate()).startsWith('serving'), 'the gate is open again')
+    await until(async () => (await gate()).startsWith('serving'), 'the gate is open again', 120_000)
     await until(async () => (await count()) === 5, 'five rows are queryable')
     await collect('/away/taps', tap)
     await pause(1000)

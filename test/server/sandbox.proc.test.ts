@@ -175,6 +175,12 @@ async function engines({ dataDir }: TestServer): Promise<{ file: string }[]> {
 }
 
 async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      // A job's directory went while it was looked through.
+      if (error.code === 'ENOENT') return []
+      throw error
+    },
+  )
   return entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map(({ name }) => name)
 }
