@@ -75,7 +75,8 @@ describe('the query gateway', () => {
     for (let pages = 1; ; pages++) {
       seen.push(...(page.data ?? []).map(([n]) => n))
       if (page.nextUri === undefined) break
-      if (pages === 5) process.kill((await server.processes()).find(({ name }) => name === 'core-0')!.pid!, 'SIGKILL')
+      if (pages === 5)
+        process.kill((await server.processes()).find(({ name }) => name === 'core-0')!.pid!, 'SIGKILL')
       let response = await fetch(page.nextUri)
       while (response.status === 503) {
         await pause(50)

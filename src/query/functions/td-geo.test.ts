@@ -12,7 +12,10 @@ const KYOTO = {
   country: { iso_code: 'JP', names: { en: 'Japan' } },
   location: { latitude: double(35.0116), longitude: double(135.768), time_zone: 'Asia/Tokyo' },
   postal: { code: '600-8216' },
-  subdivisions: [{ iso_code: '26', names: { en: 'Kyoto' } }, { iso_code: '', names: { en: 'Shimogyo-ku' } }],
+  subdivisions: [
+    { iso_code: '26', names: { en: 'Kyoto' } },
+    { iso_code: '', names: { en: 'Shimogyo-ku' } },
+  ],
 }
 const BOSTON = {
   country: { iso_code: 'US', names: { en: 'United States' } },
