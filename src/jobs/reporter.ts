@@ -44,13 +44,25 @@ export function createReporter({
   /** Ends the disk refused: told from memory, and lost with this process, whose jobs then run again. */
   const unwritten = new Set<EndRecord>()
 
+  const finish = (end: EndRecord) =>
+    database.write({ class: 'job-report', deadlineMs: DEADLINE_MS }, (sql) => finishJob(sql, end, commits))
+
+  /** A commit that certainly failed, and would again: the job ends as an error that says so, instead of losing its worker. */
+  const failing = async (end: EndRecord, cause: unknown) => {
+    const { commit, cpuMs } = end.end.kind === 'success' ? end.end : { cpuMs: null }
+    if (isRetryable(cause) || commit === undefined || commits[commit.kind] === undefined) throw cause
+    log.error({ job: String(end.id), err: cause }, 'what a job changed cannot be stored; it ends as an error')
+    const message = `what the job changed could not be stored, and nothing of it was: ${(cause as Error).message}`
+    const name = 'GENERIC_INTERNAL_ERROR'
+    return finish({ ...end, end: { kind: 'error', cpuMs, name, message, retryable: false } })
+  }
+
   const report = async (end: EndRecord) => {
-    const admission = { class: 'job-report', deadlineMs: DEADLINE_MS } as const
-    const finish = await database.write(admission, (sql) => finishJob(sql, end, commits))
+    const finished = await finish(end).catch((error: unknown) => failing(end, error))
     if (!unwritten.delete(end)) await journal.reported(end)
     onEnded(end.id)
     const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
-    if (finish.kind === 'ended') log.info({ ...fields, status: finish.status }, 'job ended')
+    if (finished.kind === 'ended') log.info({ ...fields, status: finished.status }, 'job ended')
     else log.info(fields, 'the end of a job came too late: it is not ours any more')
   }
 

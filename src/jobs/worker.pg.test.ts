@@ -9,6 +9,7 @@ import { claimJobs, listLeases } from './claim-store.ts'
 import { requestKill } from './end-store.ts'
 import { createEndsReader, type EndsJournal, openEndsJournal } from './ends.ts'
 import { announceJob } from './issue.ts'
+import type { Runner } from './runner.ts'
 import { findJob, insertJob } from './store.ts'
 import {
   aJob,
@@ -88,6 +89,19 @@ describe('a worker', () => {
     assert.equal(job.log, 'started at attempt 1\n')
     assert.equal(job.cpuMs, 3n)
     assert.ok(job.startAt! >= job.createdAt && job.endAt! >= job.startAt!)
+  })
+
+  test('ends a job as an error when what it changed cannot be stored, and says why', async () => {
+    const runner: Runner = {
+      types: ['presto'],
+      run: async () => ({ kind: 'success', cpuMs: 3, commit: { kind: 'faulty', data: {} } }),
+      commits: { faulty: async (sql) => void (await sql`SELECT 1 / 0`) },
+    }
+    const id = await issue()
+    await start({ runners: [runner] })
+    const job = await statusIs(id, 'error')
+    assert.equal(job.errorName, 'GENERIC_INTERNAL_ERROR')
+    assert.match(job.errorMessage!, /could not be stored, and nothing of it was: .*division by zero/)
   })
 
   test('starts a job as soon as it is told of one, well before it would look for itself', async () => {
