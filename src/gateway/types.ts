@@ -8,7 +8,8 @@ export type GatewayJobs = {
   issue(principal: Principal, statement: { type: string; database: string; query: string }): Promise<bigint>
   /** @throws job_unknown (404, final) · job_away (503, retry) */
   look(accountId: bigint, id: bigint): Promise<Answer<Job>>
-  kill(accountId: bigint, id: bigint): Promise<void>
+  /** False when it had ended by itself: then its own end is what is true. */
+  kill(accountId: bigint, id: bigint): Promise<boolean>
   /** Resolves when the job is said to have ended, or after that time. */
   ended(id: bigint, withinMs: number): Promise<void>
   /** The rows of a job that succeeded, one JSON array to a line. @throws result_expired (404, final) */

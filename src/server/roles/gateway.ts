@@ -9,6 +9,7 @@ import {
   readGatewaySettings,
 } from '../../gateway/index.ts'
 import {
+  isFinished,
   issueJob,
   type Job,
   type JobRoutesDeps,
@@ -60,7 +61,7 @@ export async function openGateway(
         })
       },
       look: (accountId, id) => lookUpJob(jobs, accountId, id),
-      kill: async (accountId, id) => void (await killJob(jobs, accountId, id)),
+      kill: async (accountId, id) => !isFinished(await killJob(jobs, accountId, id)),
       async ended(id, withinMs) {
         const told = new AbortController()
         const tell = () => told.abort()
