@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, globSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
+import { run } from 'node:test'
+import report from './test-reporter.ts'
 
 /**
- * Runs the tests in three suites: unit tests share one process (they must not share state, and that shows at once if
- * they do); tests with PostgreSQL and tests with child processes get a process each.
+ * Runs the tests: the unit tests in one process, every file that starts a PostgreSQL or other processes in one of its own. All of them
+ * share two places, so that both processors of a small machine are busy until the end.
  */
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
@@ -19,29 +19,25 @@ const ELSEWHERE = [
   'test/server/sandbox.proc.test.ts',
   'src/writes/crash.proc.test.ts',
 ]
+/** Begun first, for a long file that begins last keeps everybody waiting. The reporter names what belongs here. */
+const LONG = [
+  'test/protocol/protocol.proc.test.ts',
+  'src/writes/concurrency.pg.test.ts',
+  'test/server/fsck.proc.test.ts',
+  'src/writes/statements.pg.test.ts',
+  'src/writes/writes.pg.test.ts',
+]
 const SUITES = [
-  {
-    name: 'unit',
-    match: (file: string) => !/\.(pg|proc)\.test\.ts$/.test(file),
-    isolation: 'none',
-    concurrency: 1,
-  },
-  {
-    name: 'database',
-    match: (file: string) => file.endsWith('.pg.test.ts'),
-    isolation: 'process',
-    concurrency: 2,
-  },
-  {
-    name: 'processes',
-    match: (file: string) => file.endsWith('.proc.test.ts'),
-    isolation: 'process',
-    concurrency: 2,
-  },
+  { name: 'unit', holds: (file: string) => !/\.(pg|proc)\.test\.ts$/.test(file) },
+  { name: 'database', holds: (file: string) => file.endsWith('.pg.test.ts') },
+  { name: 'processes', holds: (file: string) => file.endsWith('.proc.test.ts') },
 ] as const
+const UNIT_PROCESS = resolve('script/support/unit-tests.ts')
 
 function testFiles(): string[] {
-  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts']).sort()
+  const all = globSync(['src/**/*.test.ts', 'cli/**/*.test.ts', 'test/**/*.test.ts'], {
+    exclude: ['**/node_modules/**'],
+  }).sort()
   if (named.length === 0) return all.filter((file) => !ELSEWHERE.some((place) => file.startsWith(place)))
   for (const word of named) {
     if (!existsSync(word)) throw new Error(`no such file or folder: ${word}`)
@@ -53,39 +49,53 @@ function testFiles(): string[] {
   )
 }
 
-const files = testFiles()
-const times: string[] = []
-let failed = false
-for (const suite of SUITES) {
-  const mine = files.filter(suite.match)
-  if (mine.length === 0) continue
-  const startedMs = performance.now()
-  const child = spawn(
-    process.execPath,
-    [
-      '--test',
-      `--test-isolation=${suite.isolation}`,
-      `--test-concurrency=${suite.concurrency}`,
-      '--test-reporter=./script/test-reporter.ts',
-      ...(suite.isolation === 'none' ? [] : ['--test-timeout=300000']),
-      ...mine,
-    ],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      // Tests start hundreds of short processes: what one has compiled the next need not.
-      env: { ...process.env, NODE_COMPILE_CACHE: resolve('node_modules/.cache/compile') },
-    },
-  )
-  const [code] = await once(child, 'exit')
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
-  times.push(
-    `${suite.name.padEnd(10)} ${String(mine.length).padStart(3)} files  ${seconds.padStart(6)} s  ${code === 0 ? 'ok' : 'FAILED'}`,
-  )
-  if (code !== 0) failed = true
+function longFirst(files: string[]): string[] {
+  const rank = (file: string) => (LONG.includes(file) ? LONG.indexOf(file) : LONG.length)
+  return files.toSorted((a, b) => rank(a) - rank(b))
 }
+
+const files = testFiles()
 if (files.length === 0) {
   console.error(`no tests in ${named.join(', ')}`)
-  failed = true
+  process.exit(1)
 }
-console.log(`\n${times.join('\n')}`)
-process.exitCode = failed ? 1 : 0
+const unit = files.filter(SUITES[0].holds)
+const others = longFirst(files.filter((file) => !SUITES[0].holds(file)))
+process.env.MILLRACE_UNIT_TESTS = unit.join('\n')
+// Tests start hundreds of short processes: what one has compiled the next need not.
+process.env.NODE_COMPILE_CACHE = resolve('node_modules/.cache/compile')
+
+const startedMs = performance.now()
+const busyMs = new Map<string, number>(SUITES.map(({ name }) => [name, 0]))
+let failed = false
+const events = run({
+  files: [...(unit.length > 0 ? [UNIT_PROCESS] : []), ...others.map((file) => resolve(file))],
+  concurrency: 2,
+  isolation: 'process',
+  timeout: 600_000,
+})
+events.on('test:fail', () => {
+  failed = true
+})
+events.on('test:summary', ({ file, duration_ms: durationMs }) => {
+  if (file === undefined) return
+  const { name } = SUITES.find(({ holds }) => holds(file))!
+  busyMs.set(name, busyMs.get(name)! + durationMs)
+})
+for await (const text of report(events)) process.stdout.write(text)
+
+for (const { name, holds } of SUITES) {
+  const count = files.filter(holds).length
+  if (count === 0) continue
+  console.log(
+    `${name.padEnd(10)} ${String(count).padStart(3)} files  ${seconds(busyMs.get(name)!)} s of one place`,
+  )
+}
+console.log(
+  `${'together'.padEnd(10)} ${String(files.length).padStart(3)} files  ${seconds(performance.now() - startedMs)} s  ${failed ? 'FAILED' : 'ok'}`,
+)
+process.exit(failed ? 1 : 0)
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1).padStart(6)
+}
