@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { createRegistry, sha256Hex } from '../kernel/index.ts'
+import { createRegistry, sha256Hex, systemClock } from '../kernel/index.ts'
 import { readLoadSettings } from './config.ts'
 import { anImport, bodyOf, openRoom, RECEIVED_AT_MS, type Room, type TestSpool } from './testing.ts'
 
@@ -222,6 +222,31 @@ describe('a loader', () => {
       ['table_dropped'],
     )
     assert.deepEqual(await room.rowsOf(table), [])
+  })
+
+  test('takes what was sent after its table had been replaced into the one that bears its name, whatever the clocks say', async () => {
+    const name = `replaced_${++tables}`
+    const before = await room.addTable(name)
+    await room.run`UPDATE tables SET removed_at = clock_timestamp() - interval '60 seconds' WHERE id = ${before}`
+    const now = await room.addTable(name)
+    // This node's clock is an hour behind the database's: only by its own can it tell how long ago a payload came.
+    const clock = { ...systemClock, now: () => new Date(Date.now() - 3_600_000) }
+    const ago = (seconds: number) => ({ table: name, receivedAtMs: clock.now().getTime() - seconds * 1000 })
+    await spool.writer.append(anImport(before, [{ time: T, n: 1 }], { ...ago(90), uniqueId: 'early' }))
+    await spool.writer.append(anImport(before, [{ time: T, n: 2 }], { ...ago(30), uniqueId: 'late' }))
+    await spool.writer.append(anImport(now, [{ time: T, n: 2 }], { ...ago(20), uniqueId: 'late' }))
+    await spool.writer.append(anImport(before, [{ time: T, n: 3 }], { ...ago(-5), uniqueId: 'ahead' }))
+    await spool.writer.append(anImport(before, [{ time: T, n: 4 }], { ...ago(30), table: 'no_such' }))
+    await spool.writer.append(anImport(before, [{ time: T, n: 5 }], { ...ago(30), database: 'other' }))
+    await spool.writer.append(anImport(before, [{ time: T, n: 6 }], { ...ago(30), accountId: 99n }))
+    await spool.load({ clock })
+    assert.deepEqual(
+      (await room.rowsOf(now)).map(({ n }) => n),
+      [2n, 3n],
+    )
+    assert.deepEqual(await room.rowsOf(before), [])
+    const reasons = (await room.errorsOf(before)).map(({ reason }) => reason)
+    assert.deepEqual(reasons, Array(4).fill('table_dropped'))
   })
 
   test('never lets a table id lead into the table of another account', async () => {

@@ -206,7 +206,9 @@ async function commitPatiently(
   if (!(await createTables(context, records, signal))) return 0
   for (let conflicts = 0; conflicts < MOST_CONFLICTS; conflicts++) {
     const found = await patiently(context, signal, () =>
-      database.read(BACKGROUND, (sql) => lookUp(sql, records, events, missed)),
+      database.read(BACKGROUND, (sql) =>
+        lookUp(sql, records, { nowMs: clock.now().getTime(), events, missed }),
+      ),
     )
     if (found === undefined) return 0
     await faultPoint('looked-up')

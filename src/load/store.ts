@@ -70,6 +70,28 @@ export async function findTableIds(
      ORDER BY n.place`
 }
 
+/**
+ * For payloads whose table is gone, in the order asked for: the table that bears its name in the same database now, if the payload was
+ * received after the old one had gone; null otherwise: what was received before went with that. Ages are compared, each measured by
+ * one clock, not times of two.
+ */
+export async function findHeirs(
+  sql: Sql,
+  wanted: { tableId: bigint; database: string; table: string; ageMs: number }[],
+): Promise<(bigint | null)[]> {
+  const rows = await sql<{ id: bigint | null }>`
+    SELECT t.id
+      FROM unnest(${wanted.map(({ tableId }) => String(tableId))}::bigint[], ${wanted.map(({ database }) => database)}::text[],
+                  ${wanted.map(({ table }) => table)}::text[], ${wanted.map(({ ageMs }) => ageMs)}::float8[])
+           WITH ORDINALITY AS n (table_id, database, "table", age_ms, place)
+      LEFT JOIN tables gone ON gone.id = n.table_id
+            AND clock_timestamp() - gone.removed_at >= make_interval(secs => n.age_ms / 1000)
+      LEFT JOIN databases d ON d.id = gone.database_id AND d.name = n.database AND d.removed_at IS NULL
+      LEFT JOIN tables t ON t.database_id = d.id AND t.name = n."table" AND t.removed_at IS NULL
+     ORDER BY n.place`
+  return rows.map(({ id }) => id)
+}
+
 export type KeyVerdict = {
   sha256: string
   userId: bigint

@@ -4,7 +4,15 @@ import type { SpooledRecord, SpoolRecord } from '../spool/index.ts'
 import type { PreparedEvents } from './events.ts'
 import { findEventIds } from './events-store.ts'
 import { browserRequestOf, lookUpRequests } from './requests.ts'
-import { findImportIds, findKeys, findKeyUsers, findTableIds, findTables, type KeyVerdict } from './store.ts'
+import {
+  findHeirs,
+  findImportIds,
+  findKeys,
+  findKeyUsers,
+  findTableIds,
+  findTables,
+  type KeyVerdict,
+} from './store.ts'
 import {
   type EventId,
   eventIdentity,
@@ -21,13 +29,22 @@ const MOST_ID_BYTES = 512
 
 /**
  * What the database says about a batch before it is decoded: which table each payload goes to, with its columns, and
- * which ids it has stored already (`missed`: ids of events that only the last attempt to commit has found). What was accepted while nobody could check it (no table id, no key id) is checked now.
+ * which ids it has stored already (`missed`: ids of events that only the last attempt to commit has found). What was accepted while
+ * nobody could check it (no table id, no key id) is checked now.
  */
 export async function lookUp(
   sql: Sql,
   records: SpooledRecord[],
-  events: Map<SpoolRecord, PreparedEvents> = new Map(),
-  missed: EventId[] = [],
+  {
+    nowMs,
+    events = new Map(),
+    missed = [],
+  }: {
+    /** By the clock that said when the records were received. */
+    nowMs: number
+    events?: ReadonlyMap<SpoolRecord, PreparedEvents>
+    missed?: readonly EventId[]
+  },
 ): Promise<LookedUp> {
   const unverified = await verify(
     sql,
@@ -38,9 +55,23 @@ export async function lookUp(
     return typeof verdict === 'bigint' ? verdict : record.tableId
   }
   const ids = new Set(records.map(({ record }) => idOf(record)).filter((id) => id !== 0n))
-  const tables = new Map((await findTables(sql, [...ids])).map((table) => [table.id, table]))
+  const tables = await tablesById(sql, [...ids])
+  const orphans = records
+    .map(({ record }) => record)
+    .filter((record) => !tables.has(idOf(record)) && idOf(record) !== 0n)
+  const heirs = await heirsOf(
+    sql,
+    orphans.map((record) => ({ record, tableId: idOf(record) })),
+    nowMs,
+  )
+  for (const [id, table] of await tablesById(sql, [...new Set(heirs.values())])) tables.set(id, table)
   const targeted = records.map((record) => {
-    const target = targetOf(record.record, unverified.get(record.record), tables)
+    const verdict = unverified.get(record.record)
+    const target = targetOf(
+      record.record,
+      typeof verdict === 'string' ? verdict : (heirs.get(record.record) ?? verdict),
+      tables,
+    )
     return {
       ...record,
       target,
@@ -57,7 +88,34 @@ export async function lookUp(
   }
 }
 
-async function storedEventIds(sql: Sql, payloads: Payload[], missed: EventId[]): Promise<Set<string>> {
+async function tablesById(sql: Sql, ids: bigint[]): Promise<Map<bigint, LoadTable>> {
+  if (ids.length === 0) return new Map()
+  return new Map((await findTables(sql, ids)).map((table) => [table.id, table]))
+}
+
+/**
+ * Payloads whose table is gone, and that were sent after it had gone: another node had replaced it, and the one that accepted them had
+ * not heard of that yet. They were meant for the table that bears the name now.
+ */
+async function heirsOf(
+  sql: Sql,
+  orphans: { record: SpoolRecord; tableId: bigint }[],
+  nowMs: number,
+): Promise<Map<SpoolRecord, bigint>> {
+  if (orphans.length === 0) return new Map()
+  const wanted = orphans.map(({ record, tableId }) => {
+    const { database, table, receivedAtMs } = record
+    return { tableId, database, table, ageMs: Math.max(0, nowMs - receivedAtMs) }
+  })
+  const found = await findHeirs(sql, wanted)
+  return new Map(orphans.flatMap(({ record }, i) => (found[i] == null ? [] : [[record, found[i]] as const])))
+}
+
+async function storedEventIds(
+  sql: Sql,
+  payloads: Payload[],
+  missed: readonly EventId[],
+): Promise<Set<string>> {
   const asked = payloads.flatMap(({ target, events }) =>
     target.kind === 'table' ? (events?.ids ?? []).map((id) => ({ tableId: target.table.id, id })) : [],
   )
