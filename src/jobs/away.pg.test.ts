@@ -376,7 +376,7 @@ describe('a query submitted while the main database is away', () => {
     assert.deepEqual(runner.begun, [`${id}:1`, `${id}:2`])
   })
 
-  test('comes in the order of priority and age, no more of an account than may run, no more than are free', async () => {
+  test('comes to each account in turn, of each in the order of priority and age, no more than may run, no more than are free', async () => {
     await restartCore({ accountConcurrency: 2 })
     sendAway(db)
     const puppet = await startPuppet('worker-0')
@@ -396,7 +396,7 @@ describe('a query submitted while the main database is away', () => {
     const more = (await puppet.claim(9, held)).start
     assert.deepEqual(
       more.map((job) => job.id),
-      [first, others],
+      [others, first],
     )
     assert.ok(low > 0n && second > 0n)
   })

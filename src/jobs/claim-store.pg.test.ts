@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
+import { createAccountTurns } from './account-turns.ts'
 import { anyJobDue, type ClaimRequest, claimJobs, listLeases, renewLeases } from './claim-store.ts'
 import { finishJob, releaseJob, requestKill, takeOverJob } from './end-store.ts'
 import { endFromJson, endToJson } from './row.ts'
@@ -65,6 +66,24 @@ describe('claiming jobs', () => {
     assert.equal(running(2n), 4)
   })
 
+  test('serves every account in turn, however long the queue of another and however high its priorities', async () => {
+    for (let i = 0; i < 20; i++) await issue({ priority: 2 })
+    const late = [await issue({ accountId: 2n, priority: -2 }), await issue({ accountId: 3n })]
+    const first = await claim({ limit: 3 })
+    assert.deepEqual(first.map((job) => job.accountId).sort(), [1n, 2n, 3n])
+    assert.ok(late.every((id) => first.some((job) => job.id === id)))
+    const turns = createAccountTurns()
+    const order: bigint[] = []
+    for (let i = 0; i < 3; i++) await issue({ accountId: 2n })
+    for (let i = 0; i < 4; i++) {
+      for (const job of [...first.splice(0), ...(await claim({ turns }))]) {
+        if (i > 0) order.push(job.accountId)
+        await finish(end(job))
+      }
+    }
+    assert.deepEqual(order, [2n, 1n, 2n])
+  })
+
   test('takes the higher priority first, then the older', async () => {
     const low = await issue({ priority: -2 })
     const first = await issue()
@@ -117,6 +136,35 @@ describe('claiming jobs', () => {
     assert.deepEqual(await finish(end(late)), { kind: 'fenced' })
     assert.deepEqual(await finish(end(taken)), { kind: 'ended', status: 'success' })
     assert.equal((await find(id)).status, 'success')
+  })
+
+  test('costs a job no retry when its worker is lost, drained or waits for the database', async () => {
+    const id = await issue({ retryLimit: 1 })
+    const fail = (job: Job) =>
+      finish({ ...end(job), end: { kind: 'error', cpuMs: null, name: 'X', message: 'x', retryable: true } })
+    const again = async () => {
+      await db.database.write(WRITE, (sql) => sql`UPDATE jobs SET due_at = now() WHERE id = ${id}`)
+      return (await claim())[0]!
+    }
+    const drained = await again()
+    assert.ok(await db.database.write(WRITE, (sql) => releaseJob(sql, drained, { log: '' })))
+    await again()
+    const [seen] = await db.database.read(WRITE, listLeases)
+    assert.equal(await db.database.write(WRITE, (sql) => takeOverJob(sql, seen!)), 'queued')
+    assert.deepEqual(await fail(await again()), { kind: 'ended', status: 'queued' }, 'its first failure')
+    const { givenBack, workersLost, attempt } = await find(id)
+    assert.deepEqual({ givenBack, workersLost, attempt }, { givenBack: 1, workersLost: 1, attempt: 3 })
+    assert.deepEqual(await fail(await again()), { kind: 'ended', status: 'error' }, 'its second')
+  })
+
+  test('counts an attempt that was taken for lost and failed after all', async () => {
+    const id = await issue({ retryLimit: 0 })
+    const late = (await claim())[0]!
+    const [seen] = await db.database.read(WRITE, listLeases)
+    await db.database.write(WRITE, (sql) => takeOverJob(sql, seen!))
+    const failure = { kind: 'error', cpuMs: null, name: 'X', message: 'x', retryable: true } as const
+    assert.deepEqual(await finish({ ...end(late), end: failure }), { kind: 'ended', status: 'error' })
+    assert.equal((await find(id)).status, 'error')
   })
 
   test('does not take a job over whose lease has moved since it was looked at', async () => {

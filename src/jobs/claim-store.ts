@@ -1,4 +1,10 @@
 import type { Sql } from '../kernel/index.ts'
+import {
+  type AccountLoad,
+  type AccountShare,
+  type AccountTurns,
+  createAccountTurns,
+} from './account-turns.ts'
 import { type JobRow, jobFromRow } from './row.ts'
 import type { Job } from './types.ts'
 
@@ -15,57 +21,74 @@ export type ClaimRequest = {
   limit: number
   /** Most jobs of one account that may run at once, on all workers together. */
   accountConcurrency: number
+  /** Accounts with as many jobs running get theirs in the order in which they were last served here. */
+  turns?: AccountTurns
 }
 
 /**
- * Hands up to `limit` due jobs to one worker, highest priority first, never more of an account than may run at once. Never
- * blocks on rows another worker is claiming. Must run inside one transaction.
+ * Hands up to `limit` due jobs to one worker: each account its fair share, of each the highest priority first, and never more
+ * of an account than may run at once. Never blocks on rows another worker is claiming. Must run inside one transaction.
  */
 export async function claimJobs(sql: Sql, request: ClaimRequest): Promise<Job[]> {
-  const due = await lockDueJobs(sql, request)
-  if (due.length === 0) return []
-  const granted = await withinConcurrency(sql, due, request.accountConcurrency)
+  const { types, limit, accountConcurrency, turns = createAccountTurns() } = request
+  const accounts = await accountsWithDueJobs(sql, types)
+  const wanted = turns.share(accounts, { slots: limit, most: accountConcurrency })
+  if (wanted.length === 0) return []
+  const granted = await withinConcurrency(sql, wanted, accountConcurrency)
   if (granted.length === 0) return []
   const rows = await sql<JobRow>`
     UPDATE jobs SET status = 'running', worker = ${request.worker}, attempt = attempt + 1, lease = lease + 1,
                     start_at = clock_timestamp(), updated_at = clock_timestamp(), progress = NULL
-     WHERE id = ANY(${granted}::bigint[]) AND status = 'queued'
-    RETURNING *`
-  const order = new Map(granted.map((id, i) => [id, i]))
-  return rows.map(jobFromRow).sort((a, b) => order.get(a.id)! - order.get(b.id)!)
+      FROM (SELECT due.id FROM unnest(${granted.map((share) => String(share.account))}::bigint[],
+                                      ${granted.map((share) => share.slots)}::int[]) AS share (account_id, slots),
+                   LATERAL (SELECT id FROM jobs
+                             WHERE account_id = share.account_id AND status = 'queued' AND due_at <= clock_timestamp()
+                               AND type = ANY(${types})
+                             ORDER BY priority DESC, due_at, id LIMIT share.slots FOR UPDATE SKIP LOCKED) AS due) AS picked
+     WHERE jobs.id = picked.id
+    RETURNING jobs.*`
+  const jobs = rows.map(jobFromRow).sort(byPriorityThenId)
+  for (const { accountId } of jobs) turns.served(accountId)
+  return jobs
 }
 
-type DueJob = { id: bigint; account_id: bigint }
+const byPriorityThenId = (a: Job, b: Job) => b.priority - a.priority || (a.id < b.id ? -1 : 1)
 
-function lockDueJobs(sql: Sql, { types, limit, accountConcurrency }: ClaimRequest): Promise<DueJob[]> {
-  return sql<DueJob>`
-    SELECT id, account_id FROM jobs
-     WHERE status = 'queued' AND due_at <= clock_timestamp() AND type = ANY(${types})
-       AND account_id NOT IN (SELECT account_id FROM jobs WHERE status IN ('booting', 'running')
-                               GROUP BY account_id HAVING count(*) >= ${accountConcurrency})
-     ORDER BY priority DESC, due_at, id
-     LIMIT ${limit} FOR UPDATE SKIP LOCKED`
+/**
+ * Every account that has a due job, and how many of its jobs run. Goes from account to account through the index: a
+ * backlog of one costs no more than a single job.
+ */
+function accountsWithDueJobs(sql: Sql, types: readonly string[]): Promise<AccountLoad[]> {
+  return sql<AccountLoad>`
+    WITH RECURSIVE waiting AS (
+      (SELECT account_id FROM jobs WHERE status = 'queued' ORDER BY account_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT next.account_id FROM jobs AS next
+               WHERE next.status = 'queued' AND next.account_id > waiting.account_id ORDER BY next.account_id LIMIT 1)
+        FROM waiting WHERE waiting.account_id IS NOT NULL),
+    running AS (
+      SELECT account_id, count(*)::int AS running FROM jobs WHERE status IN ('booting', 'running') GROUP BY account_id)
+    SELECT waiting.account_id AS account, coalesce(running.running, 0) AS running
+      FROM waiting LEFT JOIN running USING (account_id)
+     WHERE waiting.account_id IS NOT NULL
+       AND EXISTS (SELECT 1 FROM jobs AS due WHERE due.account_id = waiting.account_id AND due.status = 'queued'
+                      AND due.due_at <= clock_timestamp() AND due.type = ANY(${types}))`
 }
 
-/** The due jobs that fit, in the order given; holds each account's lock until the transaction ends, so the count is exact. */
-async function withinConcurrency(sql: Sql, due: DueJob[], accountConcurrency: number): Promise<bigint[]> {
+/** The shares that fit; holds each account's lock until the transaction ends, so that the count is exact. */
+async function withinConcurrency(sql: Sql, wanted: AccountShare[], most: number): Promise<AccountShare[]> {
   // Always in the same order, so that two claims never wait for each other in a circle.
-  const accounts = [...new Set(due.map((job) => job.account_id))].sort((a, b) => (a < b ? -1 : 1))
-  for (const account of accounts) {
+  const accounts = wanted.map((share) => share.account).sort((a, b) => (a < b ? -1 : 1))
+  for (const account of accounts)
     await sql`SELECT pg_advisory_xact_lock(hashtextextended('jobs of account ' || ${String(account)}::text, 0))`
-  }
   // Of all accounts: asked for some only, the planner may walk the whole history of each instead of the few that run.
-  const counts = await sql<{ account_id: bigint; running: number }>`
-    SELECT account_id, count(*)::int AS running FROM jobs WHERE status IN ('booting', 'running') GROUP BY account_id`
-  const running = new Map(counts.map((row) => [row.account_id, row.running]))
-  return due
-    .filter((job) => {
-      const before = running.get(job.account_id) ?? 0
-      if (before >= accountConcurrency) return false
-      running.set(job.account_id, before + 1)
-      return true
-    })
-    .map((job) => job.id)
+  const counts = await sql<AccountLoad>`
+    SELECT account_id AS account, count(*)::int AS running FROM jobs WHERE status IN ('booting', 'running')
+     GROUP BY account_id`
+  const running = new Map(counts.map((row) => [row.account, row.running]))
+  return wanted
+    .map(({ account, slots }) => ({ account, slots: Math.min(slots, most - (running.get(account) ?? 0)) }))
+    .filter(({ slots }) => slots > 0)
 }
 
 export type Held = { id: bigint; attempt: number }

@@ -1,11 +1,18 @@
 import type { Sql } from '../kernel/index.ts'
 import type { Held, Lease } from './claim-store.ts'
-import { advance, isFinished, type JobStatus, type JobStep, LIFE, stepOfEnd } from './life.ts'
+import {
+  advance,
+  attemptsThatCount,
+  isFinished,
+  type JobStatus,
+  type JobStep,
+  LIFE,
+  stepOfEnd,
+  WORKERS_LOST_ALLOWED,
+} from './life.ts'
 import type { CommitEnd } from './runner.ts'
 import type { EndRecord, JobEnd } from './types.ts'
 
-/** How often a job may lose its worker, beyond the retries it was given, before it is taken for the cause. */
-export const LOST_WORKERS_ALLOWED = 5
 const LONGEST_RETRY_WAIT_SECONDS = 60
 /** How often a job whose changes could not be stored beside those of others is begun again, beyond its retries. */
 const REFUSALS_ALLOWED = 1
@@ -14,6 +21,8 @@ type Situation = {
   account_id: string
   status: JobStatus
   attempt: number
+  given_back: number
+  workers_lost: number
   kill_requested: boolean
   retry_limit: number
   lease: string
@@ -22,7 +31,8 @@ type Situation = {
 /** Reads and locks the row: whoever changes a job's life does it one after the other. */
 async function lockJob(sql: Sql, id: bigint): Promise<Situation | undefined> {
   const [row] = await sql<Situation>`
-    SELECT account_id::text AS account_id, status, attempt, kill_requested, retry_limit, lease::text AS lease
+    SELECT account_id::text AS account_id, status, attempt, given_back, workers_lost, kill_requested, retry_limit,
+           lease::text AS lease
       FROM jobs WHERE id = ${id} FOR UPDATE`
   return row
 }
@@ -44,13 +54,22 @@ export async function finishJob(
   const record = job.kill_requested ? told : await withPart(sql, told, commits)
   const step = stepOfEnd(record.end, {
     killRequested: job.kill_requested,
-    retriesLeft: job.attempt <= job.retry_limit + (record === told ? 0 : REFUSALS_ALLOWED),
+    retriesLeft: countedAttempts(job) <= job.retry_limit + (record === told ? 0 : REFUSALS_ALLOWED),
   })
   const status = advance(job.status, step)
-  if (step === 'requeue') await requeue(sql, record.id, record.log, retryWaitSeconds(job.attempt))
-  else if (step === 'succeed') await succeed(sql, record)
-  else await endWithout(sql, record, status)
+  if (step === 'requeue') {
+    const waitSeconds = retryWaitSeconds(countedAttempts(job))
+    await requeue(sql, record.id, { log: record.log, waitSeconds, because: 'failed' })
+  }
+  if (step === 'succeed') await succeed(sql, record)
+  if (step === 'fail' || step === 'die') await endWithout(sql, record, status)
   return { kind: 'ended', status }
+}
+
+/** With the one that ends now: a job that is queued was taken for lost, and has its end after all. */
+function countedAttempts({ status, attempt, given_back, workers_lost }: Situation): number {
+  const workersLost = status === 'queued' ? Math.max(0, workers_lost - 1) : workers_lost
+  return attemptsThatCount({ attempt, givenBack: given_back, workersLost })
 }
 
 /** Stores what commits with a success; the end that the job then has. */
@@ -100,10 +119,18 @@ async function endWithout(sql: Sql, { id, endAt, end, log }: EndRecord, status: 
      WHERE id = ${id}`
 }
 
+type Requeue = { log: string | null; waitSeconds: number; because: 'failed' | 'given back' | 'worker lost' }
+
 /** Back into the queue; the attempt number stays, the next claim raises it. */
-async function requeue(sql: Sql, id: bigint, log: string | null, waitSeconds: number): Promise<void> {
+async function requeue(sql: Sql, id: bigint, { log, waitSeconds, because }: Requeue): Promise<void> {
+  const [givenBack, workersLost] = [because === 'given back' ? 1 : 0, because === 'worker lost' ? 1 : 0]
+  // The end of a job that is queued: its worker had been taken for lost, and was not.
+  const hasReported = because === 'failed'
   await sql`
     UPDATE jobs SET status = 'queued', worker = NULL, start_at = NULL, updated_at = clock_timestamp(), progress = NULL,
+                    given_back = given_back + ${givenBack}::int,
+                    workers_lost = CASE WHEN ${hasReported} AND status = 'queued' THEN greatest(0, workers_lost - 1)
+                                        ELSE workers_lost + ${workersLost}::int END,
                     log = coalesce(${log}::text, log), due_at = clock_timestamp() + make_interval(secs => ${waitSeconds})
      WHERE id = ${id}`
 }
@@ -117,7 +144,7 @@ export async function releaseJob(
   const job = await lockJob(sql, id)
   if (job === undefined || job.attempt !== attempt || LIFE[job.status].requeue === undefined) return false
   if (job.kill_requested) await killNow(sql, id)
-  else await requeue(sql, id, log, waitSeconds)
+  else await requeue(sql, id, { log, waitSeconds, because: 'given back' })
   return true
 }
 
@@ -133,14 +160,15 @@ export async function takeOverJob(sql: Sql, seen: Lease): Promise<JobStatus | un
     await killNow(sql, seen.id)
     return 'killed'
   }
-  if (job.attempt < job.retry_limit + LOST_WORKERS_ALLOWED) {
-    await requeue(sql, seen.id, null, 0)
+  const workersLost = job.workers_lost + 1
+  if (workersLost < WORKERS_LOST_ALLOWED) {
+    await requeue(sql, seen.id, { log: null, waitSeconds: 0, because: 'worker lost' })
     return 'queued'
   }
-  const message = `the job lost its worker ${job.attempt} times`
+  const message = `the job lost its worker ${workersLost} times`
   await sql`
     UPDATE jobs SET status = 'error', end_at = clock_timestamp(), updated_at = clock_timestamp(), worker = NULL,
-                    error_name = 'WORKER_LOST', error_message = ${message}, log = log || ${`${message}\n`}
+                    workers_lost = ${workersLost}, error_name = 'WORKER_LOST', error_message = ${message}, log = log || ${`${message}\n`}
      WHERE id = ${seen.id}`
   return 'error'
 }

@@ -56,6 +56,17 @@ export function isFinished(status: JobStatus): boolean {
   return status === 'success' || status === 'error' || status === 'killed'
 }
 
+/** How often a job may lose its worker before it is taken for the cause. */
+export const WORKERS_LOST_ALLOWED = 5
+
+/**
+ * The attempts that count towards `retry_limit`. One that ended because its worker was drained, waited for the main database
+ * or died says nothing about the job: it costs no retry.
+ */
+export function attemptsThatCount(job: { attempt: number; givenBack: number; workersLost: number }): number {
+  return job.attempt - job.givenBack - job.workersLost
+}
+
 /** The step an end means for a job in this situation; a job asked to die dies, however its attempt ended. */
 export function stepOfEnd(
   end: { kind: 'success' } | { kind: 'killed' } | { kind: 'error'; retryable: boolean },

@@ -1,10 +1,11 @@
 import type { Channel, Clock, Log } from '../kernel/index.ts'
-import { LOST_WORKERS_ALLOWED, retryWaitSeconds } from './end-store.ts'
+import { type AccountTurns, createAccountTurns } from './account-turns.ts'
+import { retryWaitSeconds } from './end-store.ts'
 import type { EndsReader, KnownEnd } from './ends.ts'
-import { isFinished } from './life.ts'
+import { attemptsThatCount, isFinished, WORKERS_LOST_ALLOWED } from './life.ts'
 import type { GateView } from './patience.ts'
 import { isShut } from './patience.ts'
-import type { LocalQueue, WaitingJob } from './queue.ts'
+import type { LocalQueue, LocalRun, WaitingJob } from './queue.ts'
 import { type JobRow, rowFromJob } from './row.ts'
 import type { EndRecord, Job, JobEnd } from './types.ts'
 import { endOfWaiting, withEnd } from './with-end.ts'
@@ -45,12 +46,13 @@ export type LocalClaimsDeps = {
 
 /**
  * Hands the jobs of the local queue to the workers of this machine while the main database is away: each to one, durably
- * before the answer, highest priority first. An attempt whose worker does not know of it any more (it was killed, or the
+ * before the answer, to each account in turn, of each the highest priority first. An attempt whose worker does not know of it any more (it was killed, or the
  * answer was lost) is followed by the next one; ends of an earlier attempt then count for nothing.
  */
 export function addLocalClaims(deps: LocalClaimsDeps): void {
   const { queue, channel, clock, log } = deps
   const startedMs = clock.monotonicMs()
+  const turns = createAccountTurns()
   /** When a worker's process last told what it runs. */
   const heardMs = new Map<string, number>()
   let last: Promise<unknown> = Promise.resolve()
@@ -73,17 +75,19 @@ export function addLocalClaims(deps: LocalClaimsDeps): void {
     if (isShut(deps.gate)) {
       const situations = queue.waitingJobs().map((waiting) => situationOf(waiting, ends, isLost))
       await endTheLost(deps, situations)
-      const chosen = choose(deps, situations, request)
+      const chosen = choose(deps, situations, request, turns)
       const run = { worker: request.worker, process }
-      const begun = await Promise.all(chosen.map(({ waiting, log }) => begin(waiting.job.id, run, log)))
+      const begun = await Promise.all(
+        chosen.map(({ waiting, log, isLost }) => begin(waiting.job.id, run, { log, afterLoss: isLost })),
+      )
       for (const job of begun) if (job !== undefined) start.push(rowFromJob(job))
     }
     return { start, ...wordOf(queue, request) }
   }
 
-  const begin = async (id: bigint, run: { worker: string; process: string }, text: string) => {
+  const begin = async (id: bigint, ...how: [LocalRun, { log: string; afterLoss: boolean }]) => {
     try {
-      return await queue.start(id, run, text)
+      return await queue.start(id, ...how)
     } catch (error) {
       log.error({ job: String(id), err: error }, 'a waiting job cannot be started: it is not written down')
       return undefined
@@ -138,7 +142,7 @@ function situationOf(
   const seen = withEnd(waiting.job, endOfWaiting(waiting, ends))
   const { job } = waiting
   const hasEnded = seen.status !== job.status
-  const notBefore = new Date(seen.updatedAt.getTime() + retryWaitSeconds(job.attempt) * 1000)
+  const notBefore = new Date(seen.updatedAt.getTime() + retryWaitSeconds(attemptsThatCount(job)) * 1000)
   return {
     waiting,
     seen,
@@ -151,11 +155,11 @@ function situationOf(
 /** A killed job whose worker has gone is dead; one that keeps losing its workers is what kills them. */
 async function endTheLost({ queue, clock, log }: LocalClaimsDeps, situations: Situation[]): Promise<void> {
   for (const { waiting, isLost } of situations) {
-    const { id, attempt, killRequested, retryLimit } = waiting.job
+    const { id, attempt, killRequested, workersLost } = waiting.job
     if (!isLost) continue
-    const message = `the job lost its worker ${attempt} times`
+    const message = `the job lost its worker ${workersLost + 1} times`
     const lost: JobEnd = { kind: 'error', cpuMs: null, name: 'WORKER_LOST', message, retryable: false }
-    const isHopeless = attempt >= retryLimit + LOST_WORKERS_ALLOWED
+    const isHopeless = workersLost + 1 >= WORKERS_LOST_ALLOWED
     if (!killRequested && !isHopeless) continue
     const end: JobEnd = killRequested ? { kind: 'killed', cpuMs: null } : lost
     const record: EndRecord = { id, attempt, endAt: clock.now(), end, log: waiting.job.log }
@@ -168,11 +172,12 @@ function choose(
   { readsOnly, accountConcurrency, clock }: LocalClaimsDeps,
   situations: Situation[],
   { types, free }: LocalClaim,
+  turns: AccountTurns,
 ): Situation[] {
   const now = clock.now()
   const running = new Map<bigint, number>()
-  const countOf = ({ waiting }: Situation) => running.get(waiting.job.accountId) ?? 0
-  const add = (one: Situation) => running.set(one.waiting.job.accountId, countOf(one) + 1)
+  const add = ({ waiting: { job } }: Situation) =>
+    running.set(job.accountId, (running.get(job.accountId) ?? 0) + 1)
   for (const one of situations) if (one.seen.status === 'running' && !one.isLost) add(one)
 
   const isDue = ({ waiting: { request }, notBefore }: Situation) =>
@@ -183,14 +188,19 @@ function choose(
     waiting.end === undefined &&
     !seen.killRequested &&
     (seen.status === 'queued' || (isLost && !isFinished(seen.status)))
-  const chosen: Situation[] = []
   const candidates = situations
     .filter((one) => isToBeHad(one) && isDue(one))
     .filter(({ waiting: { job } }) => types.includes(job.type) && readsOnly(job))
     .sort(byPriorityThenAge)
-  for (const one of candidates) {
-    if (chosen.length >= free) break
-    if (countOf(one) >= accountConcurrency) continue
+  const ofAccount = Map.groupBy(candidates, ({ waiting }) => waiting.job.accountId)
+  const chosen: Situation[] = []
+  while (chosen.length < free) {
+    const waiting = [...ofAccount].filter(([, list]) => list.length > 0)
+    const loads = waiting.map(([account]) => ({ account, running: running.get(account) ?? 0 }))
+    const [next] = turns.share(loads, { slots: 1, most: accountConcurrency })
+    if (next === undefined) break
+    const one = ofAccount.get(next.account)!.shift()!
+    turns.served(next.account)
     add(one)
     chosen.push(one)
   }

@@ -26,7 +26,15 @@ export type WaitingKill = { id: bigint; accountId: bigint }
  */
 export type QueueLine =
   | { op: 'issue'; row: JobRow; databaseId: string | null; dueAt: string | null; mayBeStored?: boolean }
-  | { op: 'started'; id: string; attempt: number; at: string; log: string; run: LocalRun }
+  | {
+      op: 'started'
+      id: string
+      attempt: number
+      at: string
+      log: string
+      run: LocalRun
+      afterLoss?: boolean
+    }
   | { op: 'put-back'; id: string; log: string; needsDatabase: boolean }
   | { op: 'ended'; id: string; end: EndJson }
   | { op: 'kill'; id: string; accountId: string }
@@ -61,13 +69,20 @@ function changeWaiting(waiting: WaitingJob, line: Change): void {
       return
     case 'started': {
       const startAt = new Date(line.at)
-      const { attempt, log } = line
-      waiting.job = { ...job, status: 'running', attempt, log, startAt, updatedAt: startAt }
+      const { attempt, log, afterLoss = false } = line
+      const workersLost = job.workersLost + (afterLoss ? 1 : 0)
+      waiting.job = { ...job, status: 'running', attempt, workersLost, log, startAt, updatedAt: startAt }
       waiting.run = line.run
       return
     }
     case 'put-back':
-      waiting.job = { ...job, status: job.killRequested ? 'killed' : 'queued', log: line.log, startAt: null }
+      waiting.job = {
+        ...job,
+        status: job.killRequested ? 'killed' : 'queued',
+        givenBack: job.givenBack + 1,
+        log: line.log,
+        startAt: null,
+      }
       waiting.run = undefined
       waiting.needsDatabase = line.needsDatabase
       return

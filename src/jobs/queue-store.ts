@@ -32,10 +32,11 @@ export async function storeWaiting(
 
 /** Only a row that was inserted just now is changed: later the job is the main database's. */
 async function storeAttempt(sql: Sql, { job, run }: WaitingJob): Promise<void> {
-  const { id, attempt, startAt, log } = job
+  const { id, attempt, givenBack, workersLost, startAt, log } = job
   const status = run === undefined ? 'queued' : 'running'
   await sql`
-    UPDATE jobs SET status = ${status}, attempt = ${attempt}, worker = ${run?.worker ?? null}, start_at = ${startAt},
+    UPDATE jobs SET status = ${status}, attempt = ${attempt}, given_back = ${givenBack},
+                    workers_lost = ${workersLost}, worker = ${run?.worker ?? null}, start_at = ${startAt},
                     log = ${log}, lease = lease + 1, updated_at = clock_timestamp()
      WHERE id = ${id} AND status = 'queued' AND attempt = 0`
 }

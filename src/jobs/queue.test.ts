@@ -122,7 +122,8 @@ describe('the local queue', () => {
     const queue = await openWithIds(1n, 2n, 3n, 4n)
     for (let i = 0; i < 4; i++) await queue.accept(aJob())
     const run = { worker: 'worker-0-abc', process: 'worker-0' }
-    for (const id of [1n, 2n, 3n]) assert.equal((await queue.start(id, run, 'before\n'))?.attempt, 1)
+    for (const id of [1n, 2n, 3n])
+      assert.equal((await queue.start(id, run, { log: 'before\n', afterLoss: false }))?.attempt, 1)
     assert.equal(await queue.putBack(2n, 2, { log: '', needsDatabase: false }), false, 'not that attempt')
     assert.equal(await queue.putBack(2n, 1, { log: 'half\n', needsDatabase: true }), true)
     const end = { kind: 'killed', cpuMs: null } as const
@@ -135,7 +136,11 @@ describe('the local queue', () => {
     assert.deepEqual([second?.job.status, second?.job.log, second?.needsDatabase], ['queued', 'half\n', true])
     assert.equal(third?.end?.end.kind, 'killed')
     assert.equal(fourth?.mayBeStored, true)
-    assert.equal(await again.start(4n, run, ''), undefined, 'the database hands it out, if it has it')
+    assert.equal(
+      await again.start(4n, run, { log: '', afterLoss: false }),
+      undefined,
+      'the database hands it out, if it has it',
+    )
     await again.close()
   })
 

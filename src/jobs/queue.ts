@@ -53,7 +53,7 @@ export type LocalQueue = {
   steady(): Promise<void>
   isSteady(): boolean
   /** One worker's, as the next attempt; durable when it resolves. Undefined when it is not to be had at this moment. */
-  start(id: bigint, run: LocalRun, log: string): Promise<Job | undefined>
+  start(id: bigint, run: LocalRun, how: { log: string; afterLoss: boolean }): Promise<Job | undefined>
   /** An attempt is over without an end; false when it is another's by now, or may be the main database's. */
   putBack(id: bigint, attempt: number, how: { log: string; needsDatabase: boolean }): Promise<boolean>
   /** Writes down an end that no worker will. */
@@ -166,11 +166,11 @@ export async function openLocalQueue({
     }
   }
 
-  const start = async (id: bigint, run: LocalRun, log: string) => {
+  const start = async (id: bigint, run: LocalRun, how: { log: string; afterLoss: boolean }) => {
     const waiting = jobs.get(id)
     if (waiting === undefined || waiting.mayBeStored || waiting.job.killRequested) return undefined
     const attempt = waiting.job.attempt + 1
-    await write({ op: 'started', id: String(id), attempt, at: clock.now().toISOString(), log, run })
+    await write({ op: 'started', id: String(id), attempt, at: clock.now().toISOString(), ...how, run })
     return waiting.job
   }
 
@@ -215,8 +215,8 @@ export async function openLocalQueue({
       while (killing.size > 0) await Promise.allSettled(killing)
     },
     isSteady: () => killing.size === 0,
-    start: async (id, run, log) =>
-      turns.isTaken(id) ? undefined : turns.take(id, () => start(id, run, log)),
+    start: async (id, run, how) =>
+      turns.isTaken(id) ? undefined : turns.take(id, () => start(id, run, how)),
     putBack: (id, attempt, how) =>
       turns.take(id, async () => {
         const waiting = jobs.get(id)

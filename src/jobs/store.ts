@@ -89,7 +89,7 @@ export type JobFilter = {
 export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
   const rows = await sql<JobRow>`
     SELECT id, account_id, user_id, user_name, type, database, query, status, priority, retry_limit, attempt,
-           kill_requested, result_url, pool_name, engine_version, domain_key, schedule_id, scheduled_at, created_at,
+           given_back, workers_lost, kill_requested, result_url, pool_name, engine_version, domain_key, schedule_id, scheduled_at, created_at,
            updated_at, start_at, end_at, cpu_ms, result_schema, result_rows, result_bytes, result_path, error_name,
            error_message
       FROM jobs

@@ -19,6 +19,10 @@ export type Job = {
   retryLimit: number
   /** How often it has been claimed; the fencing token of everything a worker reports. */
   attempt: number
+  /** Attempts given back without an end: their worker was drained, or they needed the main database. */
+  givenBack: number
+  /** Attempts whose worker has gone. */
+  workersLost: number
   killRequested: boolean
   resultUrl: string
   poolName: string | null

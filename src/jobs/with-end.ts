@@ -1,5 +1,5 @@
 import type { KnownEnd } from './ends.ts'
-import { isFinished, LIFE, stepOfEnd } from './life.ts'
+import { attemptsThatCount, isFinished, LIFE, stepOfEnd } from './life.ts'
 import type { WaitingJob } from './queue.ts'
 import type { Job } from './types.ts'
 
@@ -9,7 +9,8 @@ export function withEnd(job: Job, known: KnownEnd | undefined): Job {
   const { end, attempt, endAt, log } = known.end
   // What commits with the end may still be refused: until then the job is not done.
   if (end.kind === 'success' && end.commit !== undefined) return job
-  const step = stepOfEnd(end, { killRequested: job.killRequested, retriesLeft: attempt <= job.retryLimit })
+  const retriesLeft = attemptsThatCount({ ...job, attempt }) <= job.retryLimit
+  const step = stepOfEnd(end, { killRequested: job.killRequested, retriesLeft })
   const status = LIFE[job.status][step] ?? job.status
   const startAt = job.startAt ?? known.job.startAt
   const base: Job = { ...job, status, attempt, log, startAt, updatedAt: endAt }

@@ -1,6 +1,7 @@
 import type { Database } from '../database/index.ts'
 import type { Gate } from '../gate/index.ts'
 import { type Channel, type Clock, isRetryable, type Log, type Service } from '../kernel/index.ts'
+import { createAccountTurns } from './account-turns.ts'
 import { anyJobDue, claimJobs } from './claim-store.ts'
 import { releaseJob } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
@@ -72,6 +73,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let isWoken = false
   /** The next claim need not look first whether there is something to claim. */
   let isSure = false
+  const turns = createAccountTurns()
 
   const wakeUp = () => {
     isWoken = true
@@ -157,10 +159,12 @@ export function createWorker(options: WorkerOptions): Worker {
     isSure = false
     if (mustLook && !(await options.database.read(admission, (sql) => anyJobDue(sql, types)))) return
     const jobs = await options.database.write(admission, (sql) =>
-      claimJobs(sql, { worker, types, limit, accountConcurrency }),
+      claimJobs(sql, { worker, types, limit, accountConcurrency, turns }),
     )
     for (const job of jobs) start(job)
-    isSure = jobs.length === limit
+    // Some account may have had less than its share: what it left is for the others.
+    isSure = jobs.length > 0
+    isWoken ||= isSure && jobs.length < limit
   }
 
   /** Does something again and again; while the database is away it just waits for the next time. */
