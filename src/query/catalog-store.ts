@@ -113,6 +113,37 @@ export async function mayWrite(
   return rows.length > 0
 }
 
+/**
+ * Whether each of these users may do in that database what one of the permissions allows, in the order asked for. Users and permissions
+ * stay as they are until the transaction ends: who takes one away waits for it.
+ */
+export async function holdRights(
+  sql: Sql,
+  accountId: bigint,
+  asked: readonly { userId: bigint; database: string; permitting: readonly string[] }[],
+): Promise<('held' | 'denied' | 'gone')[]> {
+  const users = asked.map(({ userId }) => String(userId))
+  const databases = asked.map(({ database }) => database)
+  await sql`SELECT FROM users WHERE id = ANY(${users}::bigint[]) ORDER BY id FOR SHARE`
+  await sql`
+    SELECT FROM database_permissions p JOIN databases d ON d.id = p.database_id
+     WHERE p.user_id = ANY(${users}::bigint[]) AND d.account_id = ${accountId} AND d.name = ANY(${databases}::text[])
+     ORDER BY p.database_id, p.user_id FOR SHARE OF p`
+  const rows = await sql<{ is_there: boolean; is_held: boolean }>`
+    SELECT d.id IS NOT NULL AS is_there,
+           u.id IS NOT NULL AND (u.role <> 'member' OR d.owner_id IS NOT DISTINCT FROM u.id OR EXISTS (
+             SELECT FROM database_permissions p
+              WHERE p.database_id = d.id AND p.user_id = u.id
+                AND p.permission = ANY(string_to_array(n.permitting, ',')))) AS is_held
+      FROM unnest(${users}::bigint[], ${databases}::text[],
+                  ${asked.map(({ permitting }) => permitting.join())}::text[])
+           WITH ORDINALITY AS n (user_id, database, permitting, place)
+      LEFT JOIN databases d ON d.account_id = ${accountId} AND d.name = n.database AND d.removed_at IS NULL
+      LEFT JOIN users u ON u.id = n.user_id AND u.account_id = ${accountId} AND u.removed_at IS NULL
+     ORDER BY n.place`
+  return rows.map(({ is_there, is_held }) => (!is_there ? 'gone' : is_held ? 'held' : 'denied'))
+}
+
 /** Names of tables and views. */
 export async function listTables(sql: Sql, databaseId: bigint): Promise<string[]> {
   const rows = await sql<{ name: string }>`

@@ -123,7 +123,7 @@ function databaseCatalog(
     async mayWrite(databaseName, what = 'tables') {
       const databaseId = await idOf(databaseName)
       if (databaseId === undefined) return 'no'
-      const allowed = [...WRITING[what]]
+      const allowed = [...PERMITTING[what]]
       return (await read((sql) => mayWrite(sql, { databaseId, userId, allowed }))) ? 'yes' : 'no'
     },
     as: () => lookup,
@@ -160,7 +160,7 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     if (user.kind !== 'found') return 'unknown'
     return permitted(snapshot, user.value, database, allowed)
   }
-  const mayRead = (database: SnapshotDatabase) => may(database, READING)
+  const mayRead = (database: SnapshotDatabase) => may(database, PERMITTING.query)
   const lookup: SchemaLookup = {
     findTable(databaseName, table): TableLookup {
       const found = snapshot.findTable(accountId, databaseName, table)
@@ -184,7 +184,7 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     },
     mayWrite(databaseName, what = 'tables') {
       const found = snapshot.findDatabase(accountId, databaseName)
-      return found.kind === 'found' ? may(found.value, WRITING[what]) : 'unknown'
+      return found.kind === 'found' ? may(found.value, PERMITTING[what]) : 'unknown'
     },
     as: () => lookup,
   }
@@ -195,7 +195,7 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
     async mayQuery(databaseName, as) {
       const found = snapshot.findDatabase(accountId, databaseName)
       if (found.kind !== 'found') return 'unknown'
-      return may(found.value, READING, as === undefined ? userId : BigInt(as))
+      return may(found.value, PERMITTING.query, as === undefined ? userId : BigInt(as))
     },
     async chunksOf(tables) {
       const all = new Map<bigint, SnapshotChunk>()
@@ -210,8 +210,9 @@ function snapshotCatalog(snapshot: Snapshot, accountId: bigint, userId: bigint):
   }
 }
 
-const READING: ReadonlySet<Permission> = new Set(['administrator', 'full_access', 'query_only'])
-const WRITING: Record<WriteTarget, ReadonlySet<Permission>> = {
+/** The permissions of which one is enough for a member. */
+export const PERMITTING: Record<'query' | WriteTarget, ReadonlySet<Permission>> = {
+  query: new Set(['administrator', 'full_access', 'query_only']),
   tables: new Set(['administrator', 'full_access']),
   database: new Set(['administrator']),
 }

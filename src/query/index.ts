@@ -26,6 +26,7 @@ export { parseScript } from './parse/index.ts'
 export { permittedLookup } from './permission.ts'
 export * from './presto-type.ts'
 export * from './refusals.ts'
+export { lostRight, noteRights, type UsedRight } from './rights.ts'
 export {
   answerStatement,
   createQueryRunner,

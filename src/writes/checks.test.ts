@@ -126,7 +126,7 @@ describe('rows written', () => {
   })
 
   test('a list of changes too large for the journal lies beside the files, and belongs to the attempt', async () => {
-    const small: ChangeList = { accountId: '1', userId: '1', steps: [], chunks: [], locks: 0 }
+    const small: ChangeList = { accountId: '1', userId: '1', rights: [], steps: [], chunks: [], locks: 0 }
     assert.deepEqual(await keepList({ objects }, { id: 8n, attempt: 2 }, small), { list: small })
     const large = {
       ...small,

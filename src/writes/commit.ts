@@ -13,6 +13,7 @@ import {
 } from '../catalog/index.ts'
 import type { CommitEnd, CommitRefusal } from '../jobs/index.ts'
 import { AppError, type Sql } from '../kernel/index.ts'
+import { lostRight, type UsedRight } from '../query/index.ts'
 import { applyChunks, hasViews, mark, tablesOfDatabase, transactionId, undo } from './commit-store.ts'
 import { type Attempt, endLocks } from './lock-store.ts'
 import type { CatalogStep, ChangeList, ChunkStep, TableAt, WriteDeps } from './types.ts'
@@ -78,6 +79,11 @@ function asRefusal(error: unknown): Done {
 async function carryOut(sql: Sql, job: Attempt, list: ChangeList): Promise<Done> {
   const taken: TakenAway[] = []
   const owner = { accountId: BigInt(list.accountId), userId: BigInt(list.userId) }
+  const lost = await lostRight(sql, owner.accountId, list.rights)
+  if (lost !== undefined)
+    return {
+      refusal: lost.because === 'gone' ? conflictOf(`database ${lost.right.database}`) : denied(lost.right),
+    }
   for (const step of list.steps) {
     const refusal = await carryOutStep(sql, step, { ...owner, taken })
     if (refusal !== undefined) return { refusal }
@@ -169,6 +175,15 @@ const gone = (at: TableAt): CommitRefusal => ({
   name: 'TABLE_NOT_FOUND',
   message: `Table '${path(at)}' was dropped while the job ran; nothing was stored`,
   again: true,
+})
+const FORBIDDEN: Record<UsedRight['need'], string> = {
+  query: 'select from tables of database',
+  tables: 'change tables of database',
+  database: 'drop schema',
+}
+const denied = ({ database, need }: UsedRight): CommitRefusal => ({
+  name: 'PERMISSION_DENIED',
+  message: `Access Denied: Cannot ${FORBIDDEN[need]} ${database}: the permission was taken away while the job ran; nothing was stored`,
 })
 const LOST = conflictOf('what the job had locked')
 

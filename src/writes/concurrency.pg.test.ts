@@ -38,9 +38,14 @@ describe('writers of the same table', () => {
     return { reached: reached.promise, go: () => going.resolve() }
   }
   /** Does something while the job stands at a step; how both ended. */
-  const during = async (query: string, step: WriteStep, meanwhile: () => Promise<unknown>) => {
+  const during = async (
+    query: string,
+    step: WriteStep,
+    meanwhile: () => Promise<unknown>,
+    how?: { userId: bigint },
+  ) => {
     const stop = stopAt(step)
-    const id = await room.issue(query)
+    const id = await room.issue(query, how)
     await stop.reached
     try {
       await meanwhile()
@@ -220,6 +225,41 @@ describe('writers of the same table', () => {
       assert.deepEqual([end.status, end.error], ['error', 'PERMISSION_DENIED'], query)
     }
     assert.deepEqual(await numbers(), [1])
+  })
+
+  test('whoever loses a permission while the job runs has changed nothing: to write, to read, or of the owner of a view', async () => {
+    await filled(1)
+    await room.sql(`CREATE TABLE ${t}_kept (n bigint)`)
+    const permit = (userId: bigint, permission: string | null) => room.run`
+      WITH gone AS (DELETE FROM database_permissions WHERE database_id = 1 AND user_id = ${userId} AND ${permission === null})
+      INSERT INTO database_permissions (database_id, user_id, permission)
+      SELECT 1, ${userId}, ${permission} WHERE ${permission !== null}
+      ON CONFLICT (database_id, user_id) DO UPDATE SET permission = EXCLUDED.permission`
+    await room.run`
+      INSERT INTO users (id, account_id, name, email, role) VALUES (3, 1, 'v', 'v@example.com', 'member') ON CONFLICT DO NOTHING`
+    await permit(3n, 'full_access')
+    await permit(2n, 'full_access')
+    const view = await room.job(`CREATE VIEW ${t}_view AS SELECT n, time FROM ${t}`, { userId: 3n })
+    assert.equal(view.status, 'success')
+    const fill = `INSERT INTO ${t}_kept (n, time) SELECT n, time FROM ${t}_view`
+    for (const [userId, permission] of [
+      [2n, 'query_only'],
+      [2n, 'import_only'],
+      [2n, null],
+      [3n, 'import_only'],
+    ] as const) {
+      await permit(2n, 'full_access')
+      const end = await during(fill, 'listed', () => permit(userId, permission), { userId: 2n })
+      assert.deepEqual([end.status, end.error, end.attempt], ['error', 'PERMISSION_DENIED', 1])
+      assert.match(end.message!, /taken away while the job ran/)
+    }
+    await permit(3n, 'query_only')
+    const remove = () => room.run`UPDATE users SET removed_at = now() WHERE id = 2`
+    assert.equal((await during(fill, 'listed', remove, { userId: 2n })).error, 'PERMISSION_DENIED')
+    await room.run`UPDATE users SET removed_at = NULL WHERE id = 2`
+    assert.deepEqual(await numbers(`${t}_kept`), [])
+    assert.equal((await room.job(fill, { userId: 2n })).status, 'success')
+    assert.deepEqual(await numbers(`${t}_kept`), [1])
   })
 
   test('a database is dropped by those who administer it, as over REST', async () => {

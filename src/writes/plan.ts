@@ -4,6 +4,7 @@ import {
   type CompiledStatement,
   compileStatement,
   measureIn,
+  noteRights,
   parseScript,
   permittedLookup,
   type QueryCatalog,
@@ -12,6 +13,7 @@ import {
   startSession,
   type TableUse,
   tablesOf,
+  type UsedRight,
   withSystemTables,
 } from '../query/index.ts'
 import { createOverlay, type Effect, type NewIds, type Overlay } from './overlay.ts'
@@ -27,6 +29,8 @@ export type Plan = {
   /** What is read of tables that were there before. */
   reads: TableUse[]
   locks: Lock[]
+  /** The permissions by which it may do all that. */
+  rights: UsedRight[]
 }
 
 /** What a job keeps to itself; `tableId`: it takes rows out of that table. */
@@ -36,7 +40,7 @@ export async function planScript(
   { job, context, catalog: openCatalog }: Pick<ScriptRun, 'job' | 'context' | 'catalog'>,
   ids: NewIds,
 ): Promise<Plan> {
-  const catalog = await openCatalog()
+  const { catalog, used } = noteRights(await openCatalog(), job.userId)
   const overlay = createOverlay(withSystemTables(permittedLookup(catalog)), ids)
   const statements: Planned[] = []
   let session = startSession({ defaultDatabase: job.database, context })
@@ -52,7 +56,8 @@ export async function planScript(
     session = sessionAfter(session, statement)
   }
   const reads = readsOf(statements, overlay)
-  return { statements, overlay, catalog, reads, locks: locksOf(statements, { job, overlay, reads }) }
+  const locks = locksOf(statements, { job, overlay, reads })
+  return { statements, overlay, catalog, reads, locks, rights: used() }
 }
 
 /** Tables that the script made itself have nothing stored yet. */

@@ -218,11 +218,12 @@ async function targetOf(
 }
 
 function listOf({ run, plan, chunks }: State): ChangeList {
-  const { overlay, locks } = plan
+  const { overlay, locks, rights } = plan
   const { accountId, userId } = run.job
   return {
     accountId: String(accountId),
     userId: String(userId),
+    rights,
     steps: [...overlay.steps],
     chunks: chunks.steps().filter(({ tableId }) => overlay.isThere(BigInt(tableId))),
     locks: locks.length,

@@ -2,7 +2,7 @@ import type { NewChunk } from '../archive/index.ts'
 import type { Announcements } from '../catalog/index.ts'
 import type { Database } from '../database/index.ts'
 import type { Clock } from '../kernel/index.ts'
-import type { StoredView } from '../query/index.ts'
+import type { StoredView, UsedRight } from '../query/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 
 /** One change of the catalog, as it is carried out with the job's end. Ids as text: the list survives JSON. */
@@ -28,6 +28,8 @@ export type ChunkStep = { tableId: string; at: TableAt; retire: string[]; add: N
 export type ChangeList = {
   accountId: string
   userId: string
+  /** What it was planned with, and is asked for once more. */
+  rights: UsedRight[]
   steps: CatalogStep[]
   chunks: ChunkStep[]
   /** How many locks the job holds: without all of them it changes nothing. */
