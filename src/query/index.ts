@@ -36,12 +36,12 @@ export {
 } from './runner.ts'
 export {
   type BoundTables,
-  type Rebind,
   resultPath,
   type ScriptChanges,
   type ScriptRun,
 } from './script-run.ts'
 export { type Session, type SessionEffect, startSession } from './session.ts'
+export { propertyMatters, setSessionText } from './session-properties.ts'
 export { explainAnalyzed, type Measurement } from './statements/explain.ts'
 export { measureTables } from './statements/plan-facts.ts'
 export { catalogType, keptType } from './stored-type.ts'

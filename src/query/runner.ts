@@ -10,6 +10,7 @@ import { QueryError } from './errors.ts'
 import type { ReferenceFiles } from './functions/types.ts'
 import { permittedLookup } from './permission.ts'
 import { type BoundTables, type ScriptChanges, type ScriptRun, scriptRun } from './script-run.ts'
+import { narrowedLimits } from './session-limits.ts'
 import { explainAnalyzed } from './statements/explain.ts'
 import { measureTables } from './statements/plan-facts.ts'
 import { type SystemSources, withSystemTables } from './system/index.ts'
@@ -123,7 +124,13 @@ function startRun(
     files: referenceFiles(settings),
     warn: onceEach((line) => report.log(line)),
   }
-  return scriptRun(options, { job, report, signal, context, limits: limitsOf(settings) })
+  return scriptRun(options, {
+    job,
+    report,
+    signal,
+    context,
+    limits: narrowedLimits(limitsOf(settings), job.query),
+  })
 }
 
 /** Hands on each different text once. */

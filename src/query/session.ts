@@ -7,7 +7,7 @@ export type Session = {
   context: CallContext
   /** Prepared statements by name: their texts. */
   prepared: ReadonlyMap<string, string>
-  /** What SET SESSION has set. Known and unknown alike: none of them changes an answer. */
+  /** What SET SESSION has set. */
   properties: ReadonlyMap<string, string>
 }
 
@@ -32,14 +32,20 @@ export function startSession({
 /** The session as the next statement finds it. */
 export function afterEffect(session: Session, effect: SessionEffect): Session {
   switch (effect.kind) {
-    case 'set-property':
-      return { ...session, properties: new Map(session.properties).set(effect.name, effect.value) }
-    case 'reset-property':
-      return { ...session, properties: without(session.properties, effect.name) }
+    case 'set-property': {
+      const properties = new Map(session.properties).set(effect.name, effect.value)
+      return effect.name === ZONE
+        ? inZone({ ...session, properties }, effect.value)
+        : { ...session, properties }
+    }
+    case 'reset-property': {
+      const properties = without(session.properties, effect.name)
+      return effect.name === ZONE ? inZone({ ...session, properties }, 'UTC') : { ...session, properties }
+    }
     case 'use':
       return { ...session, defaultDatabase: effect.database }
     case 'time-zone':
-      return { ...session, context: { ...session.context, zone: effect.zone } }
+      return inZone(session, effect.zone)
     case 'prepare':
       return { ...session, prepared: new Map(session.prepared).set(effect.name, effect.text) }
     case 'deallocate':
@@ -48,6 +54,14 @@ export function afterEffect(session: Session, effect: SessionEffect): Session {
       return session
   }
 }
+
+/** The property that is the zone, as SET TIME ZONE sets it. */
+const ZONE = 'time_zone_id'
+
+const inZone = (session: Session, zone: string): Session => ({
+  ...session,
+  context: { ...session.context, zone },
+})
 
 function without(map: ReadonlyMap<string, string>, name: string): ReadonlyMap<string, string> {
   const rest = new Map(map)

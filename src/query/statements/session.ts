@@ -1,9 +1,16 @@
-import { analyzeConstant } from '../analyze/index.ts'
+import { analyzeConstant, CATALOG } from '../analyze/index.ts'
 import type { CompiledStatement, StatementRequest } from '../compiled.ts'
 import { type Position, QueryError } from '../errors.ts'
 import { findZone } from '../functions/index.ts'
 import type { Expression, StatementOf } from '../parse/ast.ts'
+import { type PrestoType, typeText } from '../presto-type.ts'
 import type { SessionEffect } from '../session.ts'
+import {
+  faultOfValue,
+  SESSION_PROPERTIES,
+  type SessionProperty,
+  typeOfProperty,
+} from '../session-properties.ts'
 import { schemaExists, schemaName } from './schemas.ts'
 import { noSchema } from './targets.ts'
 
@@ -24,13 +31,9 @@ async function effectOf(statement: SessionStatement, request: StatementRequest):
     case 'use':
       return use(statement, request)
     case 'set-session':
-      return {
-        kind: 'set-property',
-        name: propertyName(statement),
-        value: constantText(statement.value, 'SET SESSION', request),
-      }
+      return setProperty(statement, request)
     case 'reset-session':
-      return { kind: 'reset-property', name: propertyName(statement) }
+      return { kind: 'reset-property', name: knownProperty(statement).name }
     case 'set-time-zone':
       return { kind: 'time-zone', zone: zoneOf(statement.zone, request) }
     case 'set-path':
@@ -58,25 +61,56 @@ async function use(
   return { kind: 'use', database }
 }
 
-/** Unknown ones are noted like known ones: jobs written for the hosted service set many that mean nothing here. */
-function propertyName({ name, at }: StatementOf<'set-session' | 'reset-session'>): string {
-  if (name.parts.length > 2)
-    throw new QueryError(
+function setProperty(
+  { name, value: node, at }: StatementOf<'set-session'>,
+  request: StatementRequest,
+): SessionEffect {
+  const property = knownProperty({ name, at })
+  const value = analyzeConstant(node, 'SET SESSION', { ...request, tables: new Map() })
+  if (value.kind !== 'constant')
+    throw new QueryError('NOT_SUPPORTED', 'The value of a session property must be a literal', node.at)
+  const type = typeOfProperty(property)
+  const shown = value.type.kind === 'varchar' ? `'${value.value}'` : String(value.value)
+  const refuse = (why: string) =>
+    new QueryError(
       'INVALID_SESSION_PROPERTY',
-      `Invalid session property '${name.parts.map(({ text }) => text).join('.')}'`,
+      `Unable to set session property '${property.name}' to '${shown}': ${why}`,
       at,
     )
-  return name.parts.map(({ text }) => text).join('.')
+  if (value.value === null) throw refuse('Session property value must not be null')
+  if (!ACCEPTED[type].includes(value.type.kind))
+    throw refuse(`Cannot cast type ${typeText(value.type)} to ${type}`)
+  const text = String(value.value)
+  const fault = faultOfValue(property, text)
+  if (fault !== undefined) throw new QueryError('INVALID_SESSION_PROPERTY', fault, at)
+  return { kind: 'set-property', name: property.name, value: zoneName(property, text) }
 }
 
-function constantText(node: Expression, clause: string, request: StatementRequest): string {
-  const value = analyzeConstant(node, clause, { ...request, tables: new Map() })
-  if (value.kind === 'constant') {
-    if (value.value === null)
-      throw new QueryError('INVALID_SESSION_PROPERTY', 'Session property value must not be null', node.at)
-    return String(value.value)
-  }
-  throw new QueryError('NOT_SUPPORTED', 'The value of a session property must be a literal', node.at)
+const zoneName = ({ kind }: SessionProperty, text: string) =>
+  kind === 'zone' ? (findZone(text)?.name ?? text) : text
+
+/** Types whose values become that type by themselves. */
+const ACCEPTED: Record<ReturnType<typeof typeOfProperty>, readonly PrestoType['kind'][]> = {
+  boolean: ['boolean'],
+  integer: ['tinyint', 'smallint', 'integer'],
+  bigint: ['tinyint', 'smallint', 'integer', 'bigint'],
+  double: ['tinyint', 'smallint', 'integer', 'bigint', 'decimal', 'real', 'double'],
+  varchar: ['varchar', 'char'],
+}
+
+function knownProperty({
+  name,
+  at,
+}: Pick<StatementOf<'set-session' | 'reset-session'>, 'name' | 'at'>): SessionProperty {
+  const parts = name.parts.map(({ text }) => text.toLowerCase())
+  const whole = parts.join('.')
+  if (parts.length > 2)
+    throw new QueryError('INVALID_SESSION_PROPERTY', `Invalid session property '${whole}'`, at)
+  if (parts.length === 2 && parts[0] !== CATALOG && parts[0] !== 'system')
+    throw new QueryError('CATALOG_NOT_FOUND', `Catalog '${parts[0]}' does not exist`, at)
+  const property = SESSION_PROPERTIES.get(whole)
+  if (property !== undefined) return property
+  throw new QueryError('INVALID_SESSION_PROPERTY', `Session property '${whole}' does not exist`, at)
 }
 
 function zoneOf(node: Expression | undefined, request: StatementRequest): string {
