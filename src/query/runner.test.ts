@@ -36,7 +36,13 @@ describe('the draft of a result', () => {
     { query = 'SELECT 1', lines = [] as string[] } = {},
   ) => {
     const refused = () => Promise.reject(new Error('only reads'))
-    const engine: Engine = { runToFile, writeFiles: refused, cutFiles: refused, discard: () => undefined }
+    const engine: Engine = {
+      runToFile,
+      writeFiles: refused,
+      chooseRows: refused,
+      cutFiles: refused,
+      discard: () => undefined,
+    }
     const nothing = async () => ({ kind: 'no-database' as const })
     const runner = createQueryRunner({
       engines: { take: async () => engine, close: async () => undefined },

@@ -25,7 +25,7 @@ export type ScriptRun = {
   bound<T>(
     statement: CompiledStatement,
     tables: BoundTables,
-    use: (query: EngineQuery, rebind: Rebind) => Promise<T>,
+    use: (query: EngineQuery) => Promise<T>,
   ): Promise<T>
   /** Runs the statement and stores its rows as the job's result. */
   storeResult(
@@ -35,8 +35,6 @@ export type ScriptRun = {
   /** Runs the statement for EXPLAIN ANALYZE: its rows are made and thrown away. */
   measured(statement: CompiledStatement, tables: BoundTables): Promise<Measurement>
 }
-/** The same statement, or one that reads the same system tables, over other chunks. */
-export type Rebind = (statement: CompiledStatement, chunks: readonly SnapshotChunk[]) => EngineQuery
 export type BoundTables = { chunks: readonly SnapshotChunk[]; catalog: QueryCatalog }
 
 /** Runs scripts that change something; `writes` implements it. */
@@ -69,9 +67,9 @@ export function scriptRun(
         signal,
         log: (line) => report.log(line),
       })
-      const rebind: Rebind = (one, from) =>
-        bindTables({ statements: [one] }, from, (path) => objects.locate(path), system)
-      return await use(rebind(statement, chunks), rebind)
+      return await use(
+        bindTables({ statements: [statement] }, chunks, (path) => objects.locate(path), system),
+      )
     } finally {
       await rm(directory, { recursive: true, force: true })
     }

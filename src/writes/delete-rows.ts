@@ -1,17 +1,14 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { decodeMulti } from '@msgpack/msgpack'
 import { jobPath, MERGE_LIMITS, type NewChunk } from '../archive/index.ts'
 import type {
   BoundTables,
   Change,
-  CompiledPredicate,
+  Choice,
+  ChosenRows,
   CompiledQuery,
   FileColumn,
   FileToCut,
-  Rebind,
   ScriptRun,
 } from '../query/index.ts'
 import type { SnapshotChunk } from '../snapshot/index.ts'
@@ -24,13 +21,11 @@ import type { WriteDeps } from './types.ts'
 export type StandsFor = Map<string, { paths: string[]; leftOut: number }>
 export type Deletion = { rows: number; retire: bigint[]; add: NewChunk[]; cpuMs: number }
 
-/** Files that one engine process cuts: each brings a list of what its condition reads. */
+/** Files that one engine process cuts. */
 const FILES_AT_ONCE = 64
-/** No table has it: what stands for one chunk alone. */
-const ONE_CHUNK = -(2n ** 62n)
 
 /**
- * Finds the rows that go. Chunks that lose all of theirs are let go as a whole, those that lose some are written anew without them, the
+ * Finds the rows that go, once: those that are written down then are the ones that are counted, and taken out. Chunks that lose all of theirs are let go as a whole, those that lose some are written anew without them, the
  * others are not touched. Nothing changes for anybody before the job's end.
  * @throws rows_miscounted (500, final) · storage_full (503, retry) · what a query throws
  */
@@ -52,72 +47,74 @@ export async function deleteRows(
   if (predicate === null)
     return { rows: rowsIn(work.chunks), retire: work.chunks.map(({ id }) => id), add: [], cpuMs: 0 }
   if (work.chunks.length === 0) return { rows: 0, retire: [], add: [], cpuMs: 0 }
-  return run.bound(predicate.source, work.tables, async (_, rebind) => {
-    const found = await countGoing(deps, run, predicate.source, work, rebind)
+  const directory = join(deps.drafts, `${run.job.id}-${run.job.attempt}-${work.part}-chosen`)
+  try {
+    const choice = await chooseRows(run, predicate.source, work.tables, directory)
+    const byPath = new Map(choice.chosen.map((rows) => [rows.path, rows]))
     const going = work.chunks.flatMap((chunk) => {
-      const rows = found.counts.get(deps.objects.locate(chunk.path)) ?? 0
-      return rows === 0 ? [] : [{ chunk, rows }]
+      const rows = byPath.get(deps.objects.locate(chunk.path))
+      return rows === undefined ? [] : [{ chunk, rows }]
     })
-    const whole = going.filter(({ chunk, rows }) => rows === chunk.rows).map(({ chunk }) => chunk)
-    const partly = going.filter(({ chunk, rows }) => rows !== chunk.rows)
-    const cut = await cutChunks(deps, run, { ...work, predicate, partly }, rebind)
+    if (going.length !== choice.chosen.length)
+      throw writeErrors.rows_miscounted(
+        `rows of ${choice.chosen.length} files, ${going.length} of them the table’s`,
+      )
+    const whole = going.filter(({ chunk, rows }) => isWhole(chunk, rows)).map(({ chunk }) => chunk)
+    const partly = going.filter(({ chunk }) => !whole.includes(chunk))
+    const cut = await cutChunks(deps, run, { ...work, partly, chosen: join(directory, choice.file) })
     await deps.faultPoint('stored')
     return {
       rows: rowsIn(whole) + cut.rows,
       retire: [...whole.map(({ id }) => id), ...cut.retire],
       add: cut.add,
-      cpuMs: found.cpuMs + cut.cpuMs,
+      cpuMs: choice.cpuMs + cut.cpuMs,
     }
-  })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
 const rowsIn = (chunks: readonly SnapshotChunk[]) => chunks.reduce((sum, { rows }) => sum + rows, 0)
 
-/** How many rows of each file go. */
-async function countGoing(
-  { drafts }: WriteDeps,
-  { job, limits, signal, engine: takeEngine }: ScriptRun,
+/** Asks the condition, once: what it answers is written down in the directory. */
+async function chooseRows(
+  { bound, engine: takeEngine, limits, signal }: ScriptRun,
   source: CompiledQuery,
-  { tables, part }: { tables: BoundTables; part: number },
-  rebind: Rebind,
-): Promise<{ counts: Map<string, number>; cpuMs: number }> {
-  const rows = rebind(source, tables.chunks)
-  const sql = `SELECT g.f AS c1, count(*) AS c2 FROM (${rows.sql}) AS g (f, n) GROUP BY g.f`
-  const columns = [
-    { name: 'file', type: { kind: 'varchar' as const } },
-    { name: 'rows', type: { kind: 'bigint' as const } },
-  ]
-  const file = join(drafts, `${job.id}-${job.attempt}-${part}-going`)
-  try {
+  tables: BoundTables,
+  directory: string,
+): Promise<Choice> {
+  return bound(source, tables, async (query) => {
     const engine = await takeEngine()
-    const { cpuMs } = await engine.runToFile({ ...rows, sql, columns }, file, {
-      limits,
-      signal,
-      onProgress() {},
-    })
-    const bytes = await promisify(gunzip)(await readFile(file))
-    const counts = new Map([...decodeMulti(bytes)] as [string, number][])
-    return { counts, cpuMs }
-  } finally {
-    await rm(file, { force: true })
-  }
+    return engine.chooseRows(query, directory, { limits, signal, onProgress() {} })
+  })
 }
 
-type Partly = { chunk: SnapshotChunk; rows: number }
+/** Every row of the chunk, each once: as many as it has, and none of another number. */
+function isWhole(chunk: SnapshotChunk, { rows, least, most, sum }: ChosenRows): boolean {
+  if (most >= chunk.rows)
+    throw writeErrors.rows_miscounted(`${chunk.path}: row ${most} to delete, ${chunk.rows} there`)
+  if (rows < chunk.rows) return false
+  const all = (BigInt(chunk.rows) * BigInt(chunk.rows - 1)) / 2n
+  if (rows !== chunk.rows || least !== 0 || most !== chunk.rows - 1 || sum !== all)
+    throw writeErrors.rows_miscounted(`${chunk.path}: ${rows} rows to delete are not its ${chunk.rows}`)
+  return true
+}
+
+type Partly = { chunk: SnapshotChunk; rows: ChosenRows }
 type Cutting = {
-  predicate: CompiledPredicate
   target: Target
-  tables: BoundTables
   partly: Partly[]
+  /** Where the rows are written down. */
+  chosen: string
   part: number
   standsFor: StandsFor
 }
 
-async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting, rebind: Rebind): Promise<Deletion> {
+async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting): Promise<Deletion> {
   const all: Deletion = { rows: 0, retire: [], add: [], cpuMs: 0 }
   for (let at = 0; at < work.partly.length; at += FILES_AT_ONCE) {
     const some = work.partly.slice(at, at + FILES_AT_ONCE)
-    const cut = await cutSome(deps, run, { ...work, partly: some, part: work.part + at }, rebind)
+    const cut = await cutSome(deps, run, { ...work, partly: some, part: work.part + at })
     all.rows += cut.rows
     all.retire.push(...cut.retire)
     all.add.push(...cut.add)
@@ -130,40 +127,34 @@ async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting, rebind:
 async function cutSome(
   deps: WriteDeps,
   run: ScriptRun,
-  { predicate, target, tables, partly, part, standsFor }: Cutting,
-  rebind: Rebind,
+  { target, partly, chosen, part, standsFor }: Cutting,
 ): Promise<Deletion> {
   const { job, limits, signal } = run
   const directory = join(deps.drafts, `${job.id}-${job.attempt}-${part}-cut`)
-  const open = new Set<string>()
-  const files = partly.map(({ chunk }): FileToCut => {
-    const query = rebind(alone(predicate), [...tables.chunks, { ...chunk, tableId: ONE_CHUNK }])
-    for (const path of query.files ?? []) open.add(path)
-    return {
+  const files = partly.map(
+    ({ chunk }): FileToCut => ({
       path: deps.objects.locate(chunk.path),
       rows: chunk.rows,
       columns: columnsIn(chunk),
-      gone: { sql: query.sql, lists: query.lists ?? [] },
       metadata: { ...footerOf(run, target), ...replacesOf(chunk, standsFor) },
-    }
-  })
+    }),
+  )
   try {
     const engine = await run.engine()
-    const work = { files, open: [...open], rowGroupRows: MERGE_LIMITS.rowGroupRows }
+    const work = { files, chosen, rowGroupRows: MERGE_LIMITS.rowGroupRows }
     const done = await engine.cutFiles(work, directory, { limits, signal, onProgress() {} })
     await deps.faultPoint('written')
     const all: Deletion = { rows: 0, retire: [], add: [], cpuMs: done.cpuMs }
     for (const [i, { removed, remains }] of done.files.entries()) {
       const { chunk, rows } = partly[i]!
-      if (removed !== rows && !isRandom(predicate.source))
-        throw writeErrors.rows_miscounted(`${chunk.path}: ${rows} rows to delete, ${removed} found`)
-      all.rows += removed
-      if (removed > 0) all.retire.push(chunk.id)
-      if (remains === undefined) continue
-      if (remains.rows !== chunk.rows - removed)
+      if (removed !== rows.rows)
+        throw writeErrors.rows_miscounted(`${chunk.path}: ${rows.rows} rows to delete, ${removed} found`)
+      if (remains?.rows !== chunk.rows - removed)
         throw writeErrors.rows_miscounted(
-          `${chunk.path}: ${chunk.rows} - ${removed} rows, ${remains.rows} left`,
+          `${chunk.path}: ${chunk.rows} - ${removed} rows, ${remains?.rows} left`,
         )
+      all.rows += removed
+      all.retire.push(chunk.id)
       const path = jobPath(job.id, job.attempt, target.id, part + i)
       const before = originOf(chunk, standsFor)
       if (before !== undefined) standsFor.set(path, { ...before, leftOut: before.leftOut + removed })
@@ -174,17 +165,6 @@ async function cutSome(
     await rm(directory, { recursive: true, force: true })
   }
 }
-
-/** The condition over one chunk instead of the whole target. */
-function alone({ source, target }: CompiledPredicate): CompiledQuery {
-  const place = source.references.findIndex(({ reference }) => reference.index === target)
-  const one = source.references[place]!
-  const reference = { ...one.reference, tableId: ONE_CHUNK }
-  return { ...source, references: source.references.with(place, { ...one, reference }) }
-}
-
-/** Asked twice, such a condition answers twice: what counts is what was taken. */
-const isRandom = ({ sql }: CompiledQuery) => /random|uuid/i.test(sql)
 
 function columnsIn({ columns }: SnapshotChunk): FileColumn[] {
   const listed = Object.entries(columns).map(([name, { key, type, physical }]) => ({

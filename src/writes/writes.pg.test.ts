@@ -146,6 +146,27 @@ describe('scripts that change something', () => {
     assert.deepEqual(await rows(t), [])
   })
 
+  test('DELETE by a condition that answers otherwise each time takes the rows it counted, and no others', async () => {
+    const id = await room.addTable(t)
+    for (const from of [0, 400, 800])
+      await room.addChunks(
+        id,
+        Array.from({ length: 400 }, (_, i) => ({ time: HOUR + i, n: from + i })),
+      )
+    for (const condition of [
+      'random() < 0.3',
+      `n IN (SELECT n FROM ${t} ORDER BY random() LIMIT 100)`,
+      `n IN (SELECT n FROM ${t} TABLESAMPLE BERNOULLI (40))`,
+      "cast(uuid() AS varchar) < '4' AND to_unixtime(now()) > n",
+    ]) {
+      const [before] = await rows(t, 'count(*), count(DISTINCT n)')
+      const [[deleted]] = (await room.sql(`DELETE FROM ${t} WHERE ${condition}`)) as [[number]]
+      assert.ok(deleted > 0 && deleted < Number(before![0]), `${deleted} of ${before![0]}`)
+      const left = Number(before![0]) - deleted
+      assert.deepEqual(await rows(t, 'count(*), count(DISTINCT n)'), [[left, left]])
+    }
+  })
+
   test('views are made, replaced, renamed and dropped, and later statements read them', async () => {
     const answer = await room.sql(`
       CREATE TABLE ${t} AS SELECT * FROM (VALUES 1, 2, 3) AS v (a);

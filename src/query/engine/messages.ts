@@ -1,6 +1,15 @@
 import type { QueryErrorName } from '../errors.ts'
 import type { PrestoType } from '../presto-type.ts'
-import type { CutFile, FileCut, FilesToCut, FilesToWrite, HourCount, WrittenFile } from './write-types.ts'
+import type { EngineQuery } from './types.ts'
+import type {
+  ChosenRows,
+  CutFile,
+  FileCut,
+  FilesToCut,
+  FilesToWrite,
+  HourCount,
+  WrittenFile,
+} from './write-types.ts'
 
 /** What the parent asks of an engine process, once. */
 export type RunMessage = {
@@ -25,10 +34,11 @@ export type WriteMessage = {
   configuration: string[]
 }
 export type CutMessage = { kind: 'cut'; work: FilesToCut; directory: string; configuration: string[] }
+export type ChooseMessage = { kind: 'choose'; query: EngineQuery; directory: string; configuration: string[] }
 /** The answer to `hours`. */
 export type CutsMessage = { kind: 'cuts'; cuts: FileCut[] }
 
-export type EngineTask = RunMessage | WriteMessage | CutMessage
+export type EngineTask = RunMessage | WriteMessage | ChooseMessage | CutMessage
 
 export type EngineMessage =
   /** Functions and macros are in place. */
@@ -40,6 +50,7 @@ export type EngineMessage =
   /** How many rows the files will hold, hour by hour: the parent says how they are cut. */
   | { kind: 'hours'; hours: HourCount[] }
   | { kind: 'written'; selected: number; files: WrittenFile[]; cpuMs: number }
+  | { kind: 'chosen'; file: string; chosen: ChosenRows[]; cpuMs: number }
   | { kind: 'cut'; files: CutFile[]; cpuMs: number }
   | { kind: 'failed'; failure: EngineFailure; cpuMs: number }
 

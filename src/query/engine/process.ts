@@ -6,11 +6,12 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { JavaScriptFunction } from '../functions/types.ts'
 import { writeResult } from '../results/write.ts'
 import { openConnection } from './connection.ts'
+import { chooseRows, cutFiles } from './cut-files.ts'
 import { failureOf } from './failure.ts'
 import { registerFunctions } from './functions.ts'
 import type { CutsMessage, EngineMessage, EngineStart, EngineTask, RunMessage } from './messages.ts'
 import { prepareCheck, prepareSelect, runSetup } from './statements.ts'
-import { cutFiles, writeFiles } from './write-files.ts'
+import { writeFiles } from './write-files.ts'
 import type { FileCut, HourCount } from './write-types.ts'
 
 /**
@@ -87,7 +88,7 @@ async function run(connection: DuckDBConnection, job: EngineTask): Promise<void>
   }
 }
 
-type Outcome = Without<Extract<EngineMessage, { kind: 'done' | 'written' | 'cut' }>, 'cpuMs'>
+type Outcome = Without<Extract<EngineMessage, { kind: 'done' | 'written' | 'chosen' | 'cut' }>, 'cpuMs'>
 type Without<Message, Key extends string> = Message extends unknown ? Omit<Message, Key> : never
 
 async function outcomeOf(
@@ -101,6 +102,9 @@ async function outcomeOf(
     case 'write':
       await runAll(connection, job.work.query.setup)
       return { kind: 'written', ...(await writeFiles(connection, job.work, job.directory, askForCuts)) }
+    case 'choose':
+      await runAll(connection, job.query.setup)
+      return { kind: 'chosen', ...(await chooseRows(connection, job.query, job.directory)) }
     case 'cut': {
       const { files } = job.work
       const onFile = (count: number) => {

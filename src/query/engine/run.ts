@@ -63,9 +63,18 @@ export function engineOn(child: EngineChild, surroundings: RunSurroundings): Eng
         await rename(filesIn(jobDirectory), directory)
         return done
       }),
+    chooseRows: (query, directory, options) =>
+      once(async () => {
+        const task = { kind: 'choose' as const, query, ...placeOf(query.files, options, surroundings) }
+        const done = await runOnce(child, surroundings, task, options)
+        if (done.kind !== 'chosen') throw unexpected(done)
+        await rename(filesIn(jobDirectory), directory)
+        return done
+      }),
     cutFiles: (work, directory, options) =>
       once(async () => {
-        const task = { kind: 'cut' as const, work, ...placeOf(work.open, options, surroundings) }
+        const open = [...work.files.map(({ path }) => path), work.chosen]
+        const task = { kind: 'cut' as const, work, ...placeOf(open, options, surroundings) }
         const done = await runOnce(child, surroundings, task, options)
         if (done.kind !== 'cut') throw unexpected(done)
         await rename(filesIn(jobDirectory), directory)
@@ -127,7 +136,7 @@ async function leave(child: EngineChild, clock: Clock, now: boolean): Promise<vo
   await child.gone
 }
 
-type Done = Extract<EngineMessage, { kind: 'done' | 'written' | 'cut' }>
+type Done = Extract<EngineMessage, { kind: 'done' | 'written' | 'chosen' | 'cut' }>
 type RunOptions = EngineRun & { cut?(hours: HourCount[]): FileCut[] }
 
 async function runOnce(
@@ -179,6 +188,7 @@ function answer(
         break
       case 'done':
       case 'written':
+      case 'chosen':
       case 'cut':
         resolve(message)
     }

@@ -1,5 +1,13 @@
 import type { PrestoType } from '../presto-type.ts'
-import type { CutFiles, FileCut, FilesToCut, FilesToWrite, HourCount, WrittenFiles } from './write-types.ts'
+import type {
+  Choice,
+  CutFiles,
+  FileCut,
+  FilesToCut,
+  FilesToWrite,
+  HourCount,
+  WrittenFiles,
+} from './write-types.ts'
 
 export type * from './write-types.ts'
 
@@ -68,7 +76,12 @@ export type Engine = {
     directory: string,
     options: EngineRun & { cut(hours: HourCount[]): FileCut[] },
   ): Promise<WrittenFiles>
-  /** Writes what remains of chunk files into `directory`, likewise. */
+  /**
+   * Writes down, in `directory`, which rows of chunk files the query names: its columns are the file as the engine opens it (varchar) and
+   * the row's number in it (bigint). Otherwise as `writeFiles`.
+   */
+  chooseRows(query: EngineQuery, directory: string, options: EngineRun): Promise<Choice>
+  /** Writes what remains of chunk files without chosen rows into `directory`, likewise. */
   cutFiles(work: FilesToCut, directory: string, options: EngineRun): Promise<CutFiles>
   /** Ends an engine that was taken but is not needed; harmless after a run. */
   discard(): void

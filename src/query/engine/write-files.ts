@@ -5,16 +5,7 @@ import { QueryError } from '../errors.ts'
 import { textLiteral } from '../functions/duck-type.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { checkSelect } from './statements.ts'
-import type {
-  CutFile,
-  FileColumn,
-  FileCut,
-  FilesToCut,
-  FilesToWrite,
-  FileToCut,
-  HourCount,
-  WrittenFile,
-} from './write-types.ts'
+import type { FileColumn, FileCut, FilesToWrite, HourCount, WrittenFile } from './write-types.ts'
 
 /**
  * Chunk files out of a query, inside the engine process. Everything is written into one directory, the only one that may be written;
@@ -22,7 +13,12 @@ import type {
  */
 
 const PATHS = LIST(VARCHAR)
-const DUCK_TYPE = { INT64: 'BIGINT', DOUBLE: 'DOUBLE', BYTE_ARRAY: 'VARCHAR', BOOLEAN: 'BOOLEAN' } as const
+export const DUCK_TYPE = {
+  INT64: 'BIGINT',
+  DOUBLE: 'DOUBLE',
+  BYTE_ARRAY: 'VARCHAR',
+  BOOLEAN: 'BOOLEAN',
+} as const
 /** Years 1 to 9999: what lies outside was not meant as seconds. */
 const TIME_LIMITS = { least: -62_135_596_800n, most: 253_402_300_799n }
 /** More different hours than that are not looked at one by one. */
@@ -122,63 +118,6 @@ function within({ ranges, window }: FileCut): string {
     : `(${times}) AND file_row_number >= ${window.from} AND file_row_number < ${window.to}`
 }
 
-/** Takes rows out of files: each is looked at by itself, so that what they hold is never together in memory. */
-export async function cutFiles(
-  connection: DuckDBConnection,
-  work: FilesToCut,
-  directory: string,
-  onFile: (done: number) => void,
-): Promise<CutFile[]> {
-  const cut: CutFile[] = []
-  for (const [part, file] of work.files.entries()) {
-    await checkSelect(connection, file.gone.sql)
-    await ask(
-      connection,
-      `CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT g.n FROM (${file.gone.sql}) AS g (f, n)`,
-      file.gone.lists,
-    )
-    const [counted] = await ask(connection, 'SELECT count(*) AS n FROM gone')
-    const removed = Number(counted?.n ?? 0)
-    const isPartly = removed > 0 && removed < file.rows
-    cut.push({ removed, remains: isPartly ? await writeRemains(part, file, removed) : undefined })
-    onFile(part + 1)
-  }
-  return cut
-
-  function writeRemains(part: number, file: FileToCut, removed: number): Promise<WrittenFile> {
-    const options = {
-      file: `${part}.parquet`,
-      directory,
-      columns: file.columns,
-      rows: file.rows - removed,
-      metadata: { ...file.metadata, ...leftOut(file.metadata, removed) },
-      rowGroupRows: work.rowGroupRows,
-    }
-    return writeFile(connection, remainsSql(file), options)
-  }
-}
-
-/** `millrace.replaces`, where it is told, says how many rows were left out on purpose: these, and those of before. */
-function leftOut(
-  { 'millrace.replaces': told }: Record<string, string>,
-  removed: number,
-): Record<string, string> {
-  if (told === undefined) return {}
-  const replaces = JSON.parse(told) as { leftOut: number }
-  return { 'millrace.replaces': JSON.stringify({ ...replaces, leftOut: replaces.leftOut + removed }) }
-}
-
-/** As they are stored, in their order. They go by numbers: a column may be called as the reader's own are. */
-function remainsSql({ path, columns }: FileToCut): string {
-  const schema = columns.map(
-    ({ name, physical }, i) =>
-      `${textLiteral(name)}: {name: 's${i + 1}', type: '${DUCK_TYPE[physical]}', default_value: NULL}`,
-  )
-  const items = columns.map(({ name }, i) => `s${i + 1} AS ${identifier(name)}`)
-  const read = `read_parquet([${textLiteral(path)}], hive_partitioning = false, schema = MAP {${schema.join(', ')}})`
-  return `SELECT ${items.join(', ')} FROM ${read} WHERE file_row_number NOT IN (SELECT n FROM gone)`
-}
-
 type FileOptions = {
   file: string
   directory: string
@@ -189,7 +128,7 @@ type FileOptions = {
   rowGroupRows: number
 }
 
-async function writeFile(
+export async function writeFile(
   connection: DuckDBConnection,
   select: string,
   { file, directory, columns, rows, metadata, rowGroupRows }: FileOptions,
@@ -212,7 +151,7 @@ async function writeFile(
   return { file, rows: Number(written?.count ?? 0), columns: described }
 }
 
-async function ask(
+export async function ask(
   connection: DuckDBConnection,
   sql: string,
   lists: readonly string[][] = [],
@@ -222,6 +161,6 @@ async function ask(
   return (await prepared.runAndReadAll()).getRowObjects()
 }
 
-function identifier(name: string): string {
+export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

@@ -45,19 +45,23 @@ export type WrittenFiles = {
   cpuMs: number
 }
 
-/** A chunk file that loses the rows a condition names. */
+/** A chunk file that loses rows. */
 export type FileToCut = {
   /** As the engine opens it. */
   path: string
   rows: number
   /** Everything it holds, `time` included. */
   columns: FileColumn[]
-  /** Answers the numbers of its rows that go, as its second column. */
-  gone: { sql: string; lists: string[][] }
   metadata: Record<string, string>
 }
 
-export type FilesToCut = { files: FileToCut[]; open: string[]; rowGroupRows: number }
+/** `chosen`: the file in which the rows that go are written down. */
+export type FilesToCut = { files: FileToCut[]; chosen: string; rowGroupRows: number }
+
+/** The rows of one file that were chosen, by their numbers in it, from 0. */
+export type ChosenRows = { path: string; rows: number; least: number; most: number; sum: bigint }
+/** `file`: its name in the directory. */
+export type Choice = { file: string; chosen: ChosenRows[]; cpuMs: number }
 
 /** What remains of a file: undefined when no row goes, or all of them do. */
 export type CutFile = { removed: number; remains: WrittenFile | undefined }

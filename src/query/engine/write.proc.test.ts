@@ -203,24 +203,41 @@ describe('an engine that writes chunk files', () => {
       )
       return path
     }
+    /** `condition`: over `s1`, the times; asked once for all files together. */
     const cutting = async (files: { path: string; rows: number; condition: string }[]) => {
       const directory = join(dataDir, `out-${++directories}`)
-      const engine = await pool.take()
       const { signal } = new AbortController()
-      const open = files.map(({ path }) => path)
-      const work = files.map(({ path, rows, condition }) => {
-        const schema = "MAP {'time': {name: 's1', type: 'BIGINT', default_value: NULL}}"
-        const sql = `SELECT filename, file_row_number FROM read_parquet($1, schema = ${schema}) WHERE ${condition}`
-        return { path, rows, columns, gone: { sql, lists: [[path]] }, metadata }
-      })
       const options = { limits: LIMITS, signal, onProgress: () => {} }
-      const done = await engine.cutFiles({ files: work, open, rowGroupRows: 1000 }, directory, options)
-      return { directory, ...done }
+      const schema = "MAP {'time': {name: 's1', type: 'BIGINT', default_value: NULL}}"
+      const selects = files.map(
+        ({ condition }, i) =>
+          `SELECT filename, file_row_number FROM read_parquet($${i + 1}, schema = ${schema}) WHERE ${condition}`,
+      )
+      const paths = files.map(({ path }) => path)
+      const query = {
+        setup: [],
+        sql: selects.join(' UNION ALL '),
+        lists: paths.map((path) => [path]),
+        columns: [],
+        files: paths,
+      }
+      const choice = await (await pool.take()).chooseRows(query, `${directory}-chosen`, options)
+      const work = {
+        files: files.map(({ path, rows }) => ({ path, rows, columns, metadata })),
+        chosen: join(`${directory}-chosen`, choice.file),
+        rowGroupRows: 1000,
+      }
+      const done = await (await pool.take()).cutFiles(work, directory, options)
+      return { directory, ...choice, ...done }
     }
 
     test('leaves the others as they were, whatever the columns are called', async () => {
       const path = await source(100)
-      const { files, directory } = await cutting([{ path, rows: 100, condition: 's1 < 40' }])
+      const { chosen, files, directory } = await cutting([{ path, rows: 100, condition: 's1 < 40' }])
+      assert.deepEqual(
+        chosen.map(({ path: file, rows }) => [file, rows]),
+        [[path, 40]],
+      )
       assert.deepEqual(
         files.map(({ removed, remains }) => [removed, remains?.rows, remains?.columns.filename?.nulls]),
         [[40, 60, 40]],
@@ -230,6 +247,20 @@ describe('an engine that writes chunk files', () => {
       const bytes = await readFile(`${directory}/0.parquet`)
       const footer = await readParquetFooter(bytes.length, async (from, to) => bytes.subarray(from, to))
       assert.equal(footer.metadata.get('millrace.replaces'), '{"part":0,"of":1,"leftOut":40,"paths":["old"]}')
+    })
+
+    test('takes out exactly the rows that were chosen, also at random', async () => {
+      const paths = [await source(1000), await source(1000)]
+      const { chosen, files } = await cutting(
+        paths.map((path) => ({ path, rows: 1000, condition: 'random() < 0.5' })),
+      )
+      const counts = new Map(chosen.map(({ path, rows }) => [path, rows]))
+      assert.deepEqual(
+        files.map(({ removed, remains }) => [removed, remains?.rows]),
+        paths.map((path) => [counts.get(path), 1000 - counts.get(path)!]),
+      )
+      const { least, most, sum } = chosen[0]!
+      assert.ok(least >= 0 && most < 1000 && sum > 0n && sum < 499_500n)
     })
 
     test('writes nothing of files that lose nothing or everything', async () => {

@@ -75,6 +75,7 @@ describe('system tables', () => {
     engine = {
       discard: () => undefined,
       writeFiles: refused,
+      chooseRows: refused,
       cutFiles: refused,
       async runToFile({ sql, lists, columns, files }, path) {
         for (const file of files ?? []) assert.ok(file.startsWith(drafts) && existsSync(file), file)
