@@ -13,9 +13,11 @@ function build(): void {
   rmSync(DIST, { recursive: true, force: true })
   const config = {
     extends: '../tsconfig.json',
-    compilerOptions: { noEmit: false, outDir: '.', rootDir: '../src', rewriteRelativeImportExtensions: true },
-    include: ['../src'],
+    compilerOptions: { noEmit: false, outDir: '.', rootDir: '..', rewriteRelativeImportExtensions: true },
+    include: ['../src', '../cli/src'],
     exclude: [
+      '../cli/src/**/*.test.ts',
+      '../cli/src/**/testing*.ts',
       '../src/**/*.test.ts',
       '../src/**/testing',
       '../src/**/*testing*.ts',
@@ -28,7 +30,7 @@ function build(): void {
   execFileSync('tsc', ['-p', DIST], { stdio: 'inherit' })
   rmSync(join(DIST, 'tsconfig.json'))
   for (const asset of globSync(ASSETS)) {
-    const target = asset.replace(/^src/, DIST)
+    const target = join(DIST, asset)
     mkdirSync(dirname(target), { recursive: true })
     cpSync(asset, target)
   }

@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util'
+import type { Argument, Command as CliCommand, Given, Option } from '../../cli/src/index.ts'
 import type { Environment } from '../kernel/index.ts'
-import { serverErrors } from './errors.ts'
 
 /** One command: its options become settings, so that every one of them exists as a variable too. */
 type Command = {
@@ -206,117 +205,60 @@ export const COMMANDS: Record<string, Command> = {
   },
 }
 
-export type Parsed = { command: string; words: string[]; env: Environment }
+/** Does one of them, its options as settings. @returns the exit code */
+export type RunCommand = (name: string, words: string[], env: Environment) => Promise<number>
 
-/**
- * Reads the command line over the environment: an option wins over its variable.
- * @throws unknown_option (final) with the nearest name when a word is not known
- */
-export function parseCommandLine(args: string[], env: Environment): Parsed {
-  const [name = 'help', ...rest] = args
-  if (['help', '--help', '-h'].includes(name)) return { command: 'help', words: rest, env }
-  if (['version', '--version', '-v'].includes(name)) return { command: 'version', words: [], env }
-  const command = COMMANDS[name]
-  if (!command)
-    throw serverErrors.unknown_option(
-      `unknown command '${name}'${suggestion(name, Object.keys(COMMANDS))}; see 'millrace help'`,
-    )
-  if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', words: [name], env }
-  return { command: name, ...parseOptions(name, command, rest, env) }
+/** The commands of this machine for the command line, which parses, explains and completes them as all others. */
+export function serverCommands(run: RunCommand): CliCommand[] {
+  return Object.entries(COMMANDS).map(([name, declared]) => ({
+    name,
+    topic: 'node',
+    summary: declared.summary,
+    usage: declared.usage,
+    arguments: argumentsOf(declared),
+    options: Object.fromEntries(
+      Object.entries(declared.options).map(([option, setting]) => [option, optionOf(option, setting)]),
+    ),
+    examples: declared.examples,
+    callsServer: false,
+    run: ({ env }, { words, options }: Given) =>
+      run(name, Object.values(words as Record<string, string | string[] | undefined>).flatMap(listed), {
+        ...env,
+        ...settingsOf(declared, options),
+      }),
+  }))
 }
 
-function parseOptions(
-  name: string,
-  command: Command,
-  rest: string[],
-  env: Environment,
-): Omit<Parsed, 'command'> {
-  const options = Object.fromEntries(
-    Object.entries(command.options).map(([option, [, placeholder]]) => [
-      option,
-      { type: placeholder === '' ? ('boolean' as const) : ('string' as const) },
-    ]),
-  )
-  const { tokens } = parseArgs({ args: rest, options, strict: false, allowPositionals: true, tokens: true })
-  const words: string[] = []
-  const set: Environment = { ...env }
-  for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value)
-    if (token.kind !== 'option') continue
-    const option = command.options[token.name]
-    if (!option) {
-      const known = Object.keys(command.options)
-      throw serverErrors.unknown_option(
-        `unknown option ${token.rawName}${suggestion(token.name, known, '--')}; see 'millrace help ${name}'`,
-      )
-    }
-    const [variable, placeholder] = option
-    if (placeholder !== '' && token.value === undefined)
-      throw serverErrors.unknown_option(`option ${token.rawName} needs a value: ${placeholder}`)
-    set[variable] = placeholder === '' ? 'true' : token.value
-  }
-  const { least, most } = command.words ?? { least: 0, most: 0 }
-  if (words.length < least || words.length > most) {
-    throw serverErrors.unknown_option(
-      `usage: ${command.usage}${words.length > most ? ` ('${words[most]}' is one word too many)` : ''}`,
-    )
-  }
-  return { words, env: set }
-}
+const listed = (word: string | string[] | undefined) =>
+  word === undefined ? [] : Array.isArray(word) ? word : [word]
 
-function suggestion(word: string, known: string[], prefix = ''): string {
-  const near = known.map((name) => ({ name, far: distance(word, name) })).sort((a, b) => a.far - b.far)[0]
-  return near && near.far <= Math.max(2, word.length / 3) ? ` (did you mean '${prefix}${near.name}'?)` : ''
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
-    }
-    row = next
-  }
-  return row[b.length]
-}
-
-/** The text of `millrace help` or `millrace help COMMAND`. */
-export function helpText(name?: string): string {
-  const command = name === undefined ? undefined : COMMANDS[name]
-  if (name !== undefined && !command)
-    return `unknown command '${name}'${suggestion(name, Object.keys(COMMANDS))}\n\n${helpText()}`
-  if (!command) {
-    const lines = Object.entries(COMMANDS).map(([word, { summary }]) => `  ${word.padEnd(12)} ${summary}`)
+/** Named as in the usage line; `ls | show SPOOL | …` has no names for its words. */
+function argumentsOf({ usage, words = { least: 0, most: 0 } }: Command): Argument[] {
+  const names = usage.includes('|') ? [] : (usage.match(/\b[A-Z]{2,}\b/g) ?? [])
+  if (words.most > 9)
     return [
-      'Millrace: collect, store and query event data; keep going while the main database is away.',
-      '',
-      'usage: millrace COMMAND [options]',
-      '',
-      ...lines,
-      `  ${'help'.padEnd(12)} this text, or 'millrace help COMMAND'`,
-      `  ${'version'.padEnd(12)} the version`,
-      '',
-      'Every option is also a setting: docs/reference/settings.md lists them all.',
-      '',
-    ].join('\n')
-  }
-  const options = Object.entries(command.options).map(([option, [variable, placeholder, help]]) => {
-    const left = `--${option}${placeholder === '' ? '' : ` ${placeholder}`}`
-    return `  ${left.padEnd(24)} ${help} [${variable}]`
+      { name: names[0] ?? 'WORD', help: '', many: true, ...(words.least === 0 ? { optional: true } : {}) },
+    ]
+  return Array.from({ length: words.most }, (_, i) => ({
+    name: names[i] ?? `WORD${i + 1}`,
+    help: '',
+    ...(i >= words.least ? { optional: true as const } : {}),
+  }))
+}
+
+function optionOf(name: string, [variable, placeholder, help]: Command['options'][string]): Option {
+  const text = `${help} [${variable}]`
+  if (placeholder === '') return { kind: 'switch', help: text }
+  const isPath = ['DIR', 'FILE'].includes(placeholder) || name === 'data-dir'
+  return { kind: 'text', placeholder, help: text, ...(isPath ? { completes: 'file' as const } : {}) }
+}
+
+/** An option wins over its variable; what was not given leaves it alone. */
+function settingsOf({ options }: Command, given: Record<string, unknown>): Environment {
+  const set = Object.entries(options).flatMap(([name, [variable, placeholder]]) => {
+    const value = given[name]
+    if (value === undefined || value === false) return []
+    return [[variable, placeholder === '' ? 'true' : String(value)] as const]
   })
-  const examples = command.examples.flatMap(([line, does]) => [`  ${line}`, `      ${does}`])
-  return [
-    `${name}: ${command.summary}`,
-    '',
-    `usage: ${command.usage}`,
-    '',
-    'options:',
-    ...options,
-    '',
-    'examples:',
-    ...examples,
-    '',
-  ].join('\n')
+  return Object.fromEntries(set)
 }

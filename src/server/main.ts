@@ -1,22 +1,19 @@
 import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
-import { AppError, type Environment } from '../kernel/index.ts'
-import { helpText, parseCommandLine } from './command-line.ts'
-import { compileCacheIn, dataDirectory, readServerSettings } from './config.ts'
+import { COMMANDS, EXIT, runCommandLine } from '../../cli/src/index.ts'
+import { AppError } from '../kernel/errors.ts'
+import type { Environment } from '../kernel/index.ts'
+import { serverCommands } from './command-line.ts'
 import { version } from './version.ts'
 
-/** `millrace COMMAND …`: exit code 0 done, 1 failed, 2 the command line was not understood. */
-async function main(args: string[]): Promise<number> {
-  const { command, words, env } = parseCommandLine(args, process.env)
+/**
+ * `millrace COMMAND …`: the commands of this machine are here, those that speak to a server in the workspace `cli`. What a command
+ * needs is loaded when it runs: `db:list` does without the server.
+ */
+async function run(command: string, words: string[], env: Environment): Promise<number> {
   switch (command) {
-    case 'help':
-      process.stdout.write(`${helpText(words[0])}\n`)
-      return 0
-    case 'version':
-      process.stdout.write(`millrace ${version()} (node ${process.versions.node})\n`)
-      return 0
     case 'up':
-      useCompileCache(env)
+      await useCompileCache(env)
       return (await import('./up.ts')).up(env)
     case 'status':
       return (await import('./local-commands.ts')).status(env)
@@ -34,22 +31,38 @@ async function main(args: string[]): Promise<number> {
       return (await import('./fsck-commands.ts')).fsck(env)
     case 'restore':
       return (await import('./backup-commands.ts')).restore(env, words)
-    default:
+    case 'key:create':
       return (await import('./local-commands.ts')).createKey(env, words)
+    default:
+      throw new Error(`the command ${command} is declared and not implemented`)
   }
 }
 
 /** What an earlier start compiled saves this one half of its processor time; a new data directory is not made here. */
-function useCompileCache(env: Environment): void {
+async function useCompileCache(env: Environment): Promise<void> {
+  const { compileCacheIn, dataDirectory, readServerSettings } = await import('./config.ts')
   const dataDir = dataDirectory(readServerSettings(env))
   if (existsSync(dataDir)) enableCompileCache(compileCacheIn(dataDir))
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  if (!(error instanceof AppError)) throw error
-  const help = error.help === undefined || error.code === 'unknown_option' ? '' : `${error.help}\n`
-  process.stderr.write(`millrace: ${error.message}\n${help}`)
-  process.exitCode = error.code === 'unknown_option' ? 2 : 1
+/** With the refusals of this machine as sentences; exit code 1 failed, 2 not understood. */
+async function runAndExplain(command: string, words: string[], env: Environment): Promise<number> {
+  try {
+    return await run(command, words, env)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const isUsage = error.code === 'unknown_option'
+    const help = error.help === undefined || isUsage ? '' : `${error.help}\n`
+    process.stderr.write(`millrace: ${error.message}\n${help}`)
+    return isUsage ? EXIT.usage : EXIT.failed
+  }
 }
+
+process.exitCode = await runCommandLine(
+  process.argv.slice(2),
+  [...COMMANDS, ...serverCommands(runAndExplain)],
+  {
+    env: process.env,
+    version: version(),
+  },
+)
