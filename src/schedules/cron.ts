@@ -1,6 +1,6 @@
 import { scheduleErrors } from './errors.ts'
 
-/** A cron expression as sets of numbers; `daysAlternate`: a day fits when its date or its weekday does. */
+/** A cron expression as sets of numbers in ascending order; `daysAlternate`: a day fits when its date or its weekday does. */
 export type Cron = {
   minutes: ReadonlySet<number>
   hours: ReadonlySet<number>
@@ -33,12 +33,25 @@ const FIELDS: Field[] = [
   { name: 'day of week', least: 0, most: 7, names: WEEKDAYS },
 ]
 
+const MOST_REMEMBERED = 1_000
+const remembered = new Map<string, Cron>()
+
+/** As `readCron`, once for each text: thousands of schedules say the same few things. */
+export function parseCron(text: string): Cron {
+  const known = remembered.get(text)
+  if (known !== undefined) return known
+  const cron = readCron(text)
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(text, cron)
+  return cron
+}
+
 /**
  * Reads five fields (minute, hour, day of month, month, day of week) with lists, ranges, steps and names, or `@hourly` and its
  * like. There are no seconds. When both days are given, either one suffices, as in every cron since Vixie's.
  * @throws schedule_invalid (422, final) naming the field
  */
-export function parseCron(text: string): Cron {
+function readCron(text: string): Cron {
   const expression = NAMED[text.trim().toLowerCase()] ?? text.trim()
   const parts = expression.split(/\s+/)
   if (parts.length !== 5) {
@@ -83,7 +96,7 @@ function parseField(text: string, field: Field, cron: string): Set<number> {
     if (from > to) throw refuse('has a range that runs backwards')
     for (let value = from; value <= to; value += step) values.add(value)
   }
-  return values
+  return new Set([...values].sort((a, b) => a - b))
 }
 
 function boundsOf(

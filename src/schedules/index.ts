@@ -1,3 +1,6 @@
+export { scheduleSettings } from './config.ts'
+export { lookUpSchedule, type ScheduleSources } from './lookup.ts'
+export { requireChange, requireSight } from './permission.ts'
 export { removeOldRuns } from './retention.ts'
 export { addScheduleRoutes, type ScheduleRoutesDeps } from './routes.ts'
 export { createScheduler, type SchedulerOptions } from './scheduler.ts'

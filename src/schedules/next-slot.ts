@@ -1,10 +1,18 @@
-import { type Cron, fitsDay } from './cron.ts'
-import { type Clocks, instantsOf, type Zone } from './zone.ts'
+import { type Cron, fitsDay, parseCron } from './cron.ts'
+import type { Schedule } from './types.ts'
+import { type Clocks, instantsOf, openZone, type Zone } from './zone.ts'
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 /** 29 February comes at least once in so many days, across a century without a leap year too. */
 const SEARCH_DAYS = 366 * 8 + 2
+
+/** The slot after an instant, or null for a schedule that never runs by itself. @throws schedule_invalid (422) */
+export function slotAfter({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, after: Date): Date | null {
+  if (cron === null) return null
+  return nextSlot(parseCron(cron), openZone(timezone), after) ?? null
+}
 
 /**
  * The first slot strictly after an instant, or undefined when there is none (30 February).
@@ -20,14 +28,34 @@ export function nextSlot(cron: Cron, zone: Zone, after: Date): Date | undefined 
   for (let day = firstDay; day <= firstDay + SEARCH_DAYS; day++) {
     const date = new Date(day * DAY_MS)
     if (!fitsDay(cron, date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCDay())) continue
-    const slot = firstSlotOfDay(cron, zone, day * DAY_MS, afterMs)
+    const clocks = zone.clocksOn(day * DAY_MS)
+    const isPlain = clocks.changeAtMs === Number.POSITIVE_INFINITY
+    const slot = (isPlain ? firstOfPlainDay : firstOfChangingDay)(cron, day * DAY_MS, clocks, afterMs)
     if (slot !== undefined) return new Date(slot)
   }
   return undefined
 }
 
-function firstSlotOfDay(cron: Cron, zone: Zone, dayMs: number, afterMs: number): number | undefined {
-  const clocks = zone.clocksOn(dayMs)
+/** The sets of a cron are in ascending order, and so are the instants of such a day. */
+function firstOfPlainDay(
+  { hours, minutes }: Cron,
+  dayMs: number,
+  clocks: Clocks,
+  afterMs: number,
+): number | undefined {
+  const startMs = dayMs - clocks.beforeMs
+  for (const hour of hours) {
+    const hourMs = startMs + hour * HOUR_MS
+    if (hourMs + HOUR_MS <= afterMs) continue
+    for (const minute of minutes) {
+      const instant = hourMs + minute * MINUTE_MS
+      if (instant > afterMs) return instant
+    }
+  }
+  return undefined
+}
+
+function firstOfChangingDay(cron: Cron, dayMs: number, clocks: Clocks, afterMs: number): number | undefined {
   let first: number | undefined
   for (const hour of cron.hours) {
     for (const minute of cron.minutes) {

@@ -1,7 +1,7 @@
 import { priorityOf, requireNoOutput, requireOfferedType, retryLimitOf } from '../jobs/index.ts'
-import { integerOf, type Parameters, textOf } from '../kernel/http/index.ts'
+import { httpErrors, integerOf, type Parameters, type Principal, textOf } from '../kernel/http/index.ts'
 import { scheduleErrors } from './errors.ts'
-import { slotAfter } from './scheduler.ts'
+import { slotAfter } from './next-slot.ts'
 import type { ScheduleText } from './types.ts'
 
 const LEAST_NAME = 3
@@ -33,6 +33,18 @@ export function scheduleText(name: string, parameters: Parameters, before?: Sche
   if (cronOf(parameters) === undefined) text.cron = before?.cron ?? null
   requireOfferedType(text.type)
   return text
+}
+
+/**
+ * Whom its runs belong to, when it is not who asks: td-client-java's and the vendor's `executing_user_id`.
+ * @throws not_authorized (403) for members who name somebody else · bad_request (400)
+ */
+export function executingUser({ userId, role }: Principal, parameters: Parameters): bigint | undefined {
+  const given = integerOf(parameters, 'executing_user_id', { least: 1 })
+  if (given === undefined) return undefined
+  if (role === 'member' && BigInt(given) !== userId)
+    throw httpErrors.not_authorized('to let a schedule run as somebody else')
+  return BigInt(given)
 }
 
 function checkedName(name: string): string {

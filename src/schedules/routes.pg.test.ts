@@ -223,6 +223,79 @@ describe('/v3/schedule', () => {
     assert.equal((await post('/v3/schedule/update/nothing', { cron: '@daily' })).statusCode, 404)
   })
 
+  test('keeps the slots whose time had come when the cron changes, and gives them up when it is taken away', async () => {
+    const owed = async () =>
+      (await get('/v3/schedule/history/daily%20total'))
+        .json()
+        .history.map((run: { scheduled_at: string }) => run.scheduled_at)
+    const url = '/v3/schedule/update/daily%20total'
+    const missed = () =>
+      db.database.write(WRITE, (sql) => sql`UPDATE schedules SET next_time = '2024-04-28 15:00:00 UTC'`)
+    await create()
+    await missed()
+    assert.equal((await post(url, { cron: '@hourly', query: 'SELECT 3' })).statusCode, 200)
+    assert.deepEqual(await owed(), [
+      '2024-04-30 15:00:00 UTC',
+      '2024-04-29 15:00:00 UTC',
+      '2024-04-28 15:00:00 UTC',
+    ])
+    await missed()
+    assert.equal((await post(url, { cron: '' })).json().next_time, null)
+    assert.equal((await owed()).length, 3)
+    await post(url, { cron: '* * * * *' })
+    await missed()
+    assert.deepEqual(problem(await post(url, { cron: '@daily' })), [
+      409,
+      "more than 1000 slots of schedule 'daily total' have not begun: change its cron when they have, or empty the cron first, which gives them up",
+    ])
+  })
+
+  test('is given to another user of the account by who administers it', async () => {
+    assert.equal((await create('by ann', { ...daily, executing_user_id: '2' })).user_name, 'Bob')
+    const url = '/v3/schedule/update/by%20ann'
+    assert.equal((await post(url, { executing_user_id: '1' })).json().user_name, 'Ann Example')
+    const unknown = await post(url, { executing_user_id: '99' })
+    assert.deepEqual(problem(unknown), [
+      422,
+      'Validation failed: Executing user 99 is no user of this account',
+    ])
+    const byMember = await post(
+      '/v3/schedule/create/by%20bob',
+      { ...daily, executing_user_id: '1' },
+      { authorization: 'TD1 member' },
+    )
+    assert.equal(byMember.statusCode, 403)
+  })
+
+  test('can be stopped, and only that, by its owner who has lost the database', async () => {
+    await create()
+    await db.database.write(WRITE, (sql) => sql`UPDATE schedules SET database = 'gone'`)
+    const url = '/v3/schedule/update/daily%20total'
+    assert.equal((await post(url, { query: 'SELECT 2' })).statusCode, 404)
+    assert.equal((await post(url, { cron: '' })).json().cron, null)
+    assert.equal((await post(url, { cron: '@daily' })).statusCode, 404)
+  })
+
+  test('leaves a line in the audit log for every change', async () => {
+    await db.database.write(WRITE, (sql) => sql`TRUNCATE audit_log`)
+    await create()
+    await post('/v3/schedule/update/daily%20total', { cron: '@hourly' })
+    await post('/v3/schedule/delete/daily%20total')
+    const lines = await db.database.read(
+      WRITE,
+      (sql) => sql<{ line: string }>`
+        SELECT action || ' ' || target || ' ' || coalesce(details->>'cron', '-') AS line FROM audit_log ORDER BY id`,
+    )
+    assert.deepEqual(
+      lines.map(({ line }) => line),
+      [
+        'schedule.create daily total 0 0 * * *',
+        'schedule.update daily total @hourly',
+        'schedule.delete daily total -',
+      ],
+    )
+  })
+
   test('renames by the parameter name, unless the name is taken', async () => {
     await create('first')
     await create('second')
@@ -254,6 +327,15 @@ describe('/v3/schedule', () => {
     const [{ job_id }] = (await post(url, { domain_key: 'k' })).json().jobs
     const again = await post(url, { domain_key: 'k' })
     assert.deepEqual([again.statusCode, again.json().details], [409, { conflicts_with: String(job_id) }])
+    // An answer that was lost half-way: what is missing is started.
+    const more = await post(url, { domain_key: 'k', num: '3' })
+    assert.deepEqual([more.statusCode, more.json().details], [409, { conflicts_with: String(job_id) }])
+    const { history } = (await get('/v3/schedule/history/daily%20total')).json()
+    assert.equal(history.length, 3)
+    // A key that started something else starts nothing here.
+    const other = await post('/v3/schedule/run/daily%20total/1714489260', { domain_key: 'k', num: '3' })
+    assert.equal(other.statusCode, 409)
+    assert.equal((await get('/v3/schedule/history/daily%20total')).json().history.length, 3)
   })
 
   test('shows its runs newest first, the end of the range left out', async () => {

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Actor, actorOf, audit } from '../catalog/index.ts'
 import { isUniqueViolation } from '../database/index.ts'
 import {
   type IssueDeps,
-  issueJob,
   type JobAccess,
   type JobSources,
   jobBody,
@@ -10,21 +10,15 @@ import {
   noteAge,
   patientUpTo,
 } from '../jobs/index.ts'
-import {
-  httpErrors,
-  integerOf,
-  type Parameters,
-  type Principal,
-  textOf,
-  timeI,
-  timeT,
-} from '../kernel/http/index.ts'
-import type { Clock } from '../kernel/index.ts'
+import { integerOf, type Parameters, type Principal, textOf, timeI, timeT } from '../kernel/http/index.ts'
+import type { Clock, Sql } from '../kernel/index.ts'
+import { owedSlots, startOwed } from './edit.ts'
 import { scheduleErrors } from './errors.ts'
 import { lookUpSchedule, lookUpSchedules, type ScheduleSources } from './lookup.ts'
-import { firstSlot, scheduleText } from './parameters.ts'
-import { jobOf, slotAfter } from './scheduler.ts'
-import { insertSchedule, lockSchedule, removeSchedule, updateSchedule } from './store.ts'
+import { executingUser, firstSlot, scheduleText } from './parameters.ts'
+import { requireChange, requireSight } from './permission.ts'
+import { runSchedule } from './run.ts'
+import { holdUser, insertSchedule, lockSchedule, removeSchedule, updateSchedule } from './store.ts'
 import type { Schedule, ScheduleHeads } from './types.ts'
 
 export type ScheduleRoutesDeps = Omit<IssueDeps & JobSources & ScheduleSources, 'heads'> & {
@@ -35,7 +29,6 @@ export type ScheduleRoutesDeps = Omit<IssueDeps & JobSources & ScheduleSources, 
 }
 
 const WRITE_DEADLINE_MS = 10_000
-const MOST_RUNS = 9
 const MOST_LISTED = 1000
 
 /**
@@ -45,18 +38,14 @@ const MOST_LISTED = 1000
 export function addScheduleRoutes(app: FastifyInstance, deps: ScheduleRoutesDeps): void {
   for (const path of ['/v3/schedule/list', '/v3/schedule/list.json'])
     app.get(path, ({ principal }, reply) => list(deps, principal, reply))
-  app.post('/v3/schedule/create/:schedule', ({ principal, parameters }) =>
-    create(deps, principal, parameters),
-  )
-  app.post('/v3/schedule/update/:schedule', ({ principal, parameters }) =>
-    update(deps, principal, parameters),
-  )
-  app.post('/v3/schedule/delete/:schedule', ({ principal, parameters }) =>
-    remove(deps, principal, parameters),
-  )
+  const changes = { create, update, delete: remove }
+  for (const [verb, change] of Object.entries(changes))
+    app.post(`/v3/schedule/${verb}/:schedule`, (request) =>
+      change(deps, actorOf(request), request.parameters),
+    )
   app.get('/v3/schedule/history/:schedule', (request, reply) => history(deps, request, reply))
   app.post('/v3/schedule/run/:schedule/:time', ({ principal, parameters }) =>
-    run(deps, principal, parameters),
+    runSchedule(deps, principal, parameters),
   )
 }
 
@@ -72,33 +61,52 @@ async function list(deps: ScheduleRoutesDeps, principal: Principal, reply: Fasti
   return { schedules: visible.map(scheduleBody) }
 }
 
-async function create(deps: ScheduleRoutesDeps, principal: Principal, parameters: Parameters) {
+async function create(deps: ScheduleRoutesDeps, actor: Actor, parameters: Parameters) {
+  const { principal } = actor
   const text = scheduleText(textOf(parameters, 'schedule') ?? '', parameters)
   const nextTime = firstSlot(text, deps.clock.now())
+  const { accountId } = principal
+  const userId = executingUser(principal, parameters) ?? principal.userId
   await deps.access.requireQuery(principal, text.database)
-  const { accountId, userId } = principal
-  const created = await deps.database.write(writing(deps), (sql) =>
-    insertSchedule(sql, { accountId, userId }, text, nextTime),
-  )
-  if (created === undefined) throw scheduleErrors.schedule_exists(text.name)
+  const created = await deps.database.write(writing(deps), async (sql) => {
+    await requireUser(sql, accountId, userId)
+    const schedule = await insertSchedule(sql, { accountId, userId }, text, nextTime)
+    if (schedule === undefined) throw scheduleErrors.schedule_exists(text.name)
+    await audit(sql, actor, { action: 'schedule.create', target: text.name, details: tellingOf(schedule) })
+    return schedule
+  })
   return { ...scheduleBody(created), start: nextTime === null ? null : timeT(nextTime) }
 }
 
-async function update(deps: ScheduleRoutesDeps, principal: Principal, parameters: Parameters) {
+async function update(deps: ScheduleRoutesDeps, actor: Actor, parameters: Parameters) {
+  const { principal } = actor
+  const { accountId } = principal
   const name = textOf(parameters, 'schedule') ?? ''
   const newName = textOf(parameters, 'name') ?? name
-  const { value: seen } = await lookUpSchedule(deps, principal.accountId, name)
+  const { value: seen } = await lookUpSchedule(deps, accountId, name)
   requireChange(principal, seen)
-  await deps.access.requireQuery(principal, textOf(parameters, 'database') ?? seen.database)
+  const database = textOf(parameters, 'database') ?? seen.database
+  // Whoever lost the database can still stop what runs in it.
+  const isStopped = database === seen.database && scheduleText(newName, parameters, seen).cron === null
+  const databaseId = isStopped ? null : await deps.access.requireQuery(principal, database)
+  const givenUser = executingUser(principal, parameters)
   try {
     const changed = await deps.database.write(writing(deps), async (sql) => {
-      const before = await lockSchedule(sql, principal.accountId, name)
+      const before = await lockSchedule(sql, accountId, name)
       if (before === undefined) throw scheduleErrors.schedule_unknown(name)
+      requireChange(principal, before)
       const text = scheduleText(newName, parameters, before)
+      const now = deps.clock.now()
       const isSameTime = text.cron === before.cron && text.timezone === before.timezone
-      const nextTime = isSameTime ? before.nextTime : firstSlot(text, deps.clock.now())
-      await updateSchedule(sql, before.id, text, nextTime)
-      return { ...before, ...text, nextTime }
+      const owed = isSameTime || text.cron === null ? [] : owedSlots(before, now)
+      const nextTime = isSameTime ? before.nextTime : firstSlot(text, now)
+      const userId = givenUser ?? before.userId
+      const userName = givenUser === undefined ? before.userName : await requireUser(sql, accountId, userId)
+      await updateSchedule(sql, before.id, text, { nextTime, userId })
+      const after = { ...before, ...text, nextTime, userId, userName }
+      await startOwed(sql, after, owed, databaseId)
+      await audit(sql, actor, { action: 'schedule.update', target: name, details: tellingOf(after) })
+      return after
     })
     return scheduleBody(changed)
   } catch (error) {
@@ -107,17 +115,35 @@ async function update(deps: ScheduleRoutesDeps, principal: Principal, parameters
   }
 }
 
-async function remove(deps: ScheduleRoutesDeps, principal: Principal, parameters: Parameters) {
+async function remove(deps: ScheduleRoutesDeps, actor: Actor, parameters: Parameters) {
   const name = textOf(parameters, 'schedule') ?? ''
+  const { principal } = actor
   const removed = await deps.database.write(writing(deps), async (sql) => {
     const schedule = await lockSchedule(sql, principal.accountId, name)
     if (schedule === undefined) throw scheduleErrors.schedule_unknown(name)
     requireChange(principal, schedule)
     await removeSchedule(sql, schedule.id)
+    await audit(sql, actor, { action: 'schedule.delete', target: name })
     return schedule
   })
   return scheduleBody(removed)
 }
+
+/** @throws schedule_invalid (422) */
+async function requireUser(sql: Sql, accountId: bigint, id: bigint): Promise<string> {
+  const name = await holdUser(sql, accountId, id)
+  if (name === undefined)
+    throw scheduleErrors.schedule_invalid(`Executing user ${id} is no user of this account`)
+  return name
+}
+
+const tellingOf = ({ name, cron, timezone, database, userName }: Schedule) => ({
+  name,
+  cron,
+  timezone,
+  database,
+  runs_as: userName,
+})
 
 async function history(
   deps: ScheduleRoutesDeps,
@@ -147,35 +173,6 @@ async function history(
   return { history: bodies, count: bodies.length, from, to }
 }
 
-/** Runs it now, for the given time and as many slots after it as asked; every job is issued as any other. */
-async function run(deps: ScheduleRoutesDeps, principal: Principal, parameters: Parameters) {
-  const { value: schedule } = await lookUpSchedule(
-    deps,
-    principal.accountId,
-    textOf(parameters, 'schedule') ?? '',
-  )
-  await requireSight(deps.access, principal, schedule)
-  await deps.access.requireQuery(principal, schedule.database)
-  const first = integerOf(parameters, 'time', { least: 0, most: 253_402_300_799 })
-  if (first === undefined) throw httpErrors.bad_request('the path must end in a time in unix seconds')
-  const count = integerOf(parameters, 'num', { least: 1, most: MOST_RUNS }) ?? 1
-  const domainKey = textOf(parameters, 'domain_key') ?? null
-
-  const jobs: Record<string, unknown>[] = []
-  let slot: Date | null = new Date(first * 1000)
-  for (let i = 0; i < count && slot !== null; i++) {
-    // One key starts one job; the further ones of a request get keys derived from it.
-    const key = domainKey === null || i === 0 ? domainKey : `${domainKey}#${i}`
-    const asked = { ...jobOf(schedule, { slot, dueAt: null, domainKey: key }), ...asker(principal) }
-    const id = await issueJob(deps, asked)
-    jobs.push({ job_id: Number(id), type: schedule.type, scheduled_at: timeT(slot) })
-    slot = slotAfter(schedule, slot)
-  }
-  return { jobs }
-}
-
-const asker = ({ userId, userName }: Principal) => ({ userId, userName })
-
 /** `next_time` and `start` are null when unset, never empty: td-client-ruby parses them unless nil. */
 function scheduleBody(schedule: Schedule): Record<string, unknown> {
   return {
@@ -195,19 +192,4 @@ function scheduleBody(schedule: Schedule): Record<string, unknown> {
     next_time: schedule.nextTime === null ? null : timeI(schedule.nextTime),
     start: schedule.nextTime === null ? null : timeT(schedule.nextTime),
   }
-}
-
-async function requireSight(access: JobAccess, principal: Principal, schedule: Schedule): Promise<void> {
-  if (isOwn(principal, schedule)) return
-  const queryable = await access.queryable(principal)
-  if (queryable === 'all' || queryable.has(schedule.database)) return
-  throw httpErrors.not_authorized(`to see schedule '${schedule.name}'`)
-}
-
-function requireChange(principal: Principal, schedule: Schedule): void {
-  if (!isOwn(principal, schedule)) throw httpErrors.not_authorized(`to change schedule '${schedule.name}'`)
-}
-
-function isOwn({ role, userId }: Principal, schedule: Schedule): boolean {
-  return role !== 'member' || schedule.userId === userId
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
 import { type Channel, lonelyChannel, silentLog, systemClock } from '../kernel/index.ts'
-import { createScheduler, type SchedulerOptions, startRun } from './scheduler.ts'
-import { findSchedule, insertSchedule, listDueSlots, lockSlot } from './store.ts'
+import { createScheduler, type SchedulerOptions, startDue } from './scheduler.ts'
+import { findSchedule, insertSchedule } from './store.ts'
 import type { ScheduleText } from './types.ts'
 
 const WRITE = { class: 'write', deadlineMs: 5_000 } as const
@@ -16,7 +16,9 @@ describe('the scheduler', () => {
     db = await startTestDatabase({ maxConnections: 12 })
     await db.database.write(WRITE, async (sql) => {
       await sql`INSERT INTO accounts (id, name) VALUES (1, 'shop')`
-      await sql`INSERT INTO users (id, account_id, name, email, role) VALUES (1, 1, 'Ann Example', 'ann@example.com', 'owner')`
+      await sql`INSERT INTO users (id, account_id, name, email, role) VALUES
+        (1, 1, 'Ann Example', 'ann@example.com', 'owner'), (2, 1, 'Bob', 'bob@example.com', 'member')`
+      await sql`INSERT INTO databases (id, account_id, name, owner_id) VALUES (7, 1, 'shop', 1)`
     })
   })
   after(() => db.stop())
@@ -29,7 +31,7 @@ describe('the scheduler', () => {
     stops = []
   })
 
-  const create = async (nextTime: Date | null, change: Partial<ScheduleText> = {}) => {
+  const create = async (nextTime: Date | null, change: Partial<ScheduleText> = {}, userId = 1n) => {
     const text: ScheduleText = {
       name: 'every minute',
       cron: '* * * * *',
@@ -44,7 +46,7 @@ describe('the scheduler', () => {
       engineVersion: null,
       ...change,
     }
-    const owner = { accountId: 1n, userId: 1n }
+    const owner = { accountId: 1n, userId }
     return (await db.database.write(WRITE, (sql) => insertSchedule(sql, owner, text, nextTime)))!
   }
   const start = (change: Partial<SchedulerOptions> = {}) => {
@@ -64,6 +66,8 @@ describe('the scheduler', () => {
     status: string
     priority: number
     user_name: string
+    error_name: string | null
+    error_message: string
   }
   const runs = () =>
     db.database.read(WRITE, (sql) => sql<Run>`SELECT * FROM jobs WHERE schedule_id IS NOT NULL ORDER BY id`)
@@ -97,6 +101,7 @@ describe('the scheduler', () => {
       [id, slot, 'queued', 1, 'Ann Example'],
     )
     assert.equal((await next()).getTime(), (Math.floor(slot.getTime() / MINUTE_MS) + 1) * MINUTE_MS)
+    assert.ok(job!.due_at <= new Date(), 'at once')
     assert.deepEqual(told, ['job-queued worker'])
   })
 
@@ -136,53 +141,131 @@ describe('the scheduler', () => {
       due,
       [...due].sort((a, b) => a - b),
     )
-    assert.ok(due[1]! - due[0]! >= 1_000, 'not all at once')
+    assert.ok(due[8]! - due[0]! >= 8_000, 'not all at once')
     assert.ok(due.at(-1)! <= Date.now() + 21_000)
   })
+
+  const take = (limit = 500) =>
+    db.database.write(WRITE, (sql) => startDue(sql, { limit, startInMs: () => 0 }))
 
   test('never makes two jobs of one slot, however many try at once', async () => {
     const slot = minutesAgo(0)
     const { id } = await create(slot)
-    const due = { scheduleId: id, slot, lateSeconds: 0 }
-    const jobs = await Promise.all(
-      Array.from({ length: 8 }, () => db.database.write(WRITE, (sql) => startRun(sql, due, null))),
-    )
-    assert.equal(jobs.filter((job) => job !== undefined).length, 1)
-    // Even if the next slot were set back, the record of the run stands.
+    const batches = await Promise.all(Array.from({ length: 8 }, () => take()))
+    assert.equal(batches.filter((batch) => batch.jobs > 0).length, 1)
+    // Even if the next slot were set back, the record of the run stands, and the schedule moves on.
     await db.database.write(WRITE, (sql) => sql`UPDATE schedules SET next_time = ${slot} WHERE id = ${id}`)
-    assert.equal(await db.database.write(WRITE, (sql) => startRun(sql, due, null)), undefined)
-    assert.equal((await runs()).length, 1)
+    const again = await take()
+    assert.deepEqual([again.jobs, again.moved, (await runs()).length], [0, 1, 1])
+    assert.ok((await next()) > slot)
   })
 
   test('waits out the delay of a schedule, and still gives the job its slot', async () => {
     const slot = minutesAgo(1)
     await create(slot, { delaySeconds: 3600 })
-    assert.deepEqual(await db.database.read(WRITE, (sql) => listDueSlots(sql, 10)), [])
+    assert.equal((await take()).last, undefined)
     await create(slot, { name: 'short delay', delaySeconds: 1 })
     start()
     const [job] = await eventuallyRuns(1)
     assert.deepEqual(job!.scheduled_at, slot)
   })
 
+  test('lets no run start before that of the slot before it, though that one is spread and this one in time', async () => {
+    await create(minutesAgo(1))
+    await db.database.write(WRITE, (sql) => startDue(sql, { limit: 1, startInMs: () => 240_000 }))
+    await take()
+    const [missed, inTime] = await runs()
+    assert.ok(missed!.due_at.getTime() > Date.now() + 200_000)
+    // The driver's dates have milliseconds, the database's microseconds.
+    assert.ok(inTime!.due_at.getTime() >= missed!.due_at.getTime() - 1)
+  })
+
+  const obstacles: [
+    what: string,
+    obstacle: string,
+    set: (db: TestDatabase['database']) => Promise<unknown>,
+  ][] = [
+    [
+      'whose owner was removed',
+      'OWNER_REMOVED',
+      (database) => database.write(WRITE, (sql) => sql`UPDATE users SET removed_at = now() WHERE id = 2`),
+    ],
+    [
+      'whose owner lost the permission',
+      'PERMISSION_DENIED',
+      (database) => database.write(WRITE, (sql) => sql`DELETE FROM database_permissions`),
+    ],
+    [
+      'whose database was dropped',
+      'DATABASE_NOT_FOUND',
+      (database) => database.write(WRITE, (sql) => sql`UPDATE databases SET removed_at = now()`),
+    ],
+  ]
+  for (const [what, obstacle, set] of obstacles) {
+    test(`ends the run of a schedule ${what} as an error that says so, and goes on to the next slot`, async () => {
+      await db.database.write(
+        WRITE,
+        (sql) => sql`INSERT INTO database_permissions VALUES (7, 2, 'query_only')`,
+      )
+      try {
+        const slot = minutesAgo(1)
+        await create(slot, {}, 2n)
+        assert.equal((await take()).jobs, 1)
+        await set(db.database)
+        await take()
+        const [before, run] = await runs()
+        assert.deepEqual(
+          [before!.status, run!.status, run!.error_name, run!.scheduled_at.getTime()],
+          ['queued', 'error', obstacle, slot.getTime() + MINUTE_MS],
+        )
+        assert.match(run!.error_message, /schedule 'every minute'/)
+        assert.ok((await next()) > run!.scheduled_at)
+      } finally {
+        await db.database.write(WRITE, async (sql) => {
+          await sql`UPDATE users SET removed_at = NULL`
+          await sql`UPDATE databases SET removed_at = NULL`
+          await sql`DELETE FROM database_permissions`
+        })
+      }
+    })
+  }
+
   test('leaves alone what has no cron, was removed, or lies in the future', async () => {
     await create(null, { cron: null })
     await create(new Date(Date.now() + MINUTE_MS), { name: 'later' })
-    const slot = minutesAgo(1)
-    const { id } = await create(slot, { name: 'removed' })
+    const { id } = await create(minutesAgo(1), { name: 'removed' })
     await db.database.write(WRITE, (sql) => sql`UPDATE schedules SET removed_at = now() WHERE id = ${id}`)
-    const due = { scheduleId: id, slot, lateSeconds: 0 }
-    assert.equal(await db.database.write(WRITE, (sql) => lockSlot(sql, due)), undefined)
-    start()
-    await systemClock.sleep(300)
+    assert.equal((await take()).last, undefined)
     assert.deepEqual(await runs(), [])
   })
 
-  test('goes on with the others when one schedule cannot be run', async () => {
-    await create(minutesAgo(0), { name: 'broken', cron: 'not a cron' })
+  test('goes on with the others when some cannot be run, be they a whole batch', async () => {
     await create(minutesAgo(0), { name: 'sound' })
+    await db.database.write(
+      WRITE,
+      (sql) => sql`
+        INSERT INTO schedules (account_id, user_id, name, cron, type, database, query, next_time)
+        SELECT 1, 1, 'broken ' || n, 'not a cron', 'presto', 'shop', 'SELECT 1', ${minutesAgo(5)}::timestamptz
+          FROM generate_series(1, 501) n`,
+    )
     start()
-    const found = await eventuallyRuns(1)
-    assert.equal(found.length, 1)
+    await eventuallyRuns(1)
+  })
+
+  test('goes on with the others when the database refuses one', async () => {
+    await create(minutesAgo(1), { name: 'refused', query: 'SELECT refused' })
+    await create(minutesAgo(0), { name: 'sound' })
+    await db.database.write(
+      WRITE,
+      (sql) => sql`ALTER TABLE jobs ADD CONSTRAINT refusal CHECK (query <> 'SELECT refused')`,
+    )
+    try {
+      start()
+      const found = await eventuallyRuns(1)
+      assert.equal(found.length, 1)
+    } finally {
+      await db.database.write(WRITE, (sql) => sql`ALTER TABLE jobs DROP CONSTRAINT refusal`)
+    }
   })
 
   test('loses and doubles nothing over an absence of the main database', async () => {

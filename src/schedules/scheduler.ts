@@ -1,11 +1,10 @@
 import type { Database } from '../database/index.ts'
-import { announceJob, insertJob, type NewJob } from '../jobs/index.ts'
+import { announceJob } from '../jobs/index.ts'
 import { type Channel, type Clock, isRetryable, type Log, type Service, type Sql } from '../kernel/index.ts'
-import { parseCron } from './cron.ts'
-import { nextSlot } from './next-slot.ts'
-import { type DueSlot, hasRun, listDueSlots, lockSlot, recordRun, setNextTime } from './store.ts'
-import type { Schedule } from './types.ts'
-import { openZone } from './zone.ts'
+import { createCatchUp } from './catch-up.ts'
+import { slotAfter } from './next-slot.ts'
+import { obstacleOf } from './obstacle.ts'
+import { countLateSlots, type DueSlot, insertRuns, lockDueSlots, moveOn, type Place } from './run-store.ts'
 
 export type SchedulerOptions = {
   database: Database
@@ -19,46 +18,76 @@ export type SchedulerOptions = {
 }
 
 const POLL_MS = 1_000
-const BATCH = 100
-const DEADLINE_MS = 5_000
+const BATCH = 500
+const DEADLINE_MS = 30_000
 const ADMISSION = { class: 'background', deadlineMs: DEADLINE_MS } as const
 /** A slot found later than this was missed: by an absence, not by the poll. */
 const LATE_SECONDS = 30
-const CATCH_UP_STEP_MS = 2_000
+const COMPLAIN_EVERY_MS = 600_000
 
 /**
- * Starts the jobs of schedules. Any number of them may run: a slot is taken under the schedule's lock and recorded under a
- * unique key in the transaction that makes its job. After an absence every missed slot runs, in order, spread with jitter.
+ * Starts the jobs of schedules. Any number of them may run: slots are taken under the locks of their schedules and recorded under a
+ * unique key in the transaction that makes their jobs. After an absence every missed slot runs, in order, spread with jitter.
  */
 export function createScheduler(options: SchedulerOptions): Service {
   const { database, channel, clock, log } = options
   const catchUp = createCatchUp(options)
+  const startInMs = ({ lateSeconds }: DueSlot) => (lateSeconds > LATE_SECONDS ? catchUp.nextStartInMs() : 0)
 
-  const startSlot = async (due: DueSlot) => {
-    const dueAt = due.lateSeconds > LATE_SECONDS ? catchUp.nextStart() : null
-    const job = await database.write(ADMISSION, (sql) => startRun(sql, due, dueAt))
-    if (job === undefined) return
-    if (dueAt === null) announceJob(channel)
-    const fields = { schedule: String(due.scheduleId), job: String(job), slot: due.slot.toISOString() }
-    log.info({ ...fields, lateSeconds: Math.round(due.lateSeconds) }, 'scheduled job issued')
+  /** Monotonic times of the last lines about schedules that cannot be run: one each is enough for a while. */
+  const complaints = new Map<bigint, number>()
+  const complain = (scheduleId: bigint, error: unknown) => {
+    const nowMs = clock.monotonicMs()
+    if (nowMs < (complaints.get(scheduleId) ?? Number.NEGATIVE_INFINITY) + COMPLAIN_EVERY_MS) return
+    complaints.set(scheduleId, nowMs)
+    log.error({ schedule: String(scheduleId), err: error }, 'a schedule cannot be run')
   }
 
-  const startAll = async () => {
-    for (;;) {
-      const due = await database.read(ADMISSION, (sql) => listDueSlots(sql, BATCH))
-      let failed = 0
-      for (const slot of due) {
-        try {
-          await startSlot(slot)
-        } catch (error) {
-          if (isRetryable(error)) throw error
-          // One schedule that cannot be run must not hold up the others.
-          log.error({ schedule: String(slot.scheduleId), err: error }, 'a schedule cannot be run')
-          failed += 1
-        }
-      }
-      if (due.length === failed) return
+  const takeBatch = async (behind: Place | undefined, limit: number): Promise<Batch> => {
+    const batch = await database.write(ADMISSION, (sql) => startDue(sql, { behind, limit, startInMs }))
+    for (const { scheduleId, error } of batch.broken) complain(scheduleId, error)
+    if (batch.jobs > 0) announceJob(channel)
+    if (batch.moved > 0) {
+      const { jobs, moved, lateSeconds } = batch
+      log.info({ jobs, schedules: moved, lateSeconds: Math.round(lateSeconds) }, 'scheduled jobs issued')
     }
+    return batch
+  }
+  const takeOne = async (behind: Place | undefined): Promise<Batch> => {
+    try {
+      return await takeBatch(behind, 1)
+    } catch (error) {
+      if (isRetryable(error)) throw error
+      const [refused] = await database.write(ADMISSION, (sql) => lockDueSlots(sql, { behind, limit: 1 }))
+      if (refused !== undefined) complain(refused.scheduleId, error)
+      return { ...NOTHING, last: refused }
+    }
+  }
+  /** One that the database refuses must not hold up the others: those of its batch are taken one by one. */
+  let oneByOne = 0
+  const takeNext = async (behind: Place | undefined): Promise<Batch> => {
+    if (oneByOne === 0) {
+      try {
+        return await takeBatch(behind, BATCH)
+      } catch (error) {
+        if (isRetryable(error)) throw error
+        oneByOne = BATCH
+      }
+    }
+    oneByOne -= 1
+    return takeOne(behind)
+  }
+  /** Goes once through all that is due. A schedule that was moved on may be due again: true when there may be more. */
+  const pass = async (signal: AbortSignal): Promise<boolean> => {
+    catchUp.expect(await database.read(ADMISSION, (sql) => countLateSlots(sql, LATE_SECONDS)))
+    let moved = 0
+    for (let behind: Place | undefined; !signal.aborted; ) {
+      const batch = await takeNext(behind)
+      if (batch.last === undefined) return moved > 0
+      behind = batch.last
+      moved += batch.moved
+    }
+    return false
   }
 
   return {
@@ -66,7 +95,7 @@ export function createScheduler(options: SchedulerOptions): Service {
     async run(signal) {
       while (!signal.aborted) {
         try {
-          await startAll()
+          while (await pass(signal));
         } catch (error) {
           if (!isRetryable(error)) throw error
           log.debug({ err: error }, 'the scheduler waits for the main database')
@@ -77,78 +106,53 @@ export function createScheduler(options: SchedulerOptions): Service {
   }
 }
 
-/**
- * One slot: its job, the record of its run and the next slot, together. Returns the job, or undefined when another
- * scheduler has taken it. The next slot follows from this one, never from the clock: an outage skips and doubles nothing.
- */
-export async function startRun(sql: Sql, due: DueSlot, dueAt: Date | null): Promise<bigint | undefined> {
-  const schedule = await lockSlot(sql, due)
-  if (schedule === undefined) return undefined
-  let job: bigint | undefined
-  if (!(await hasRun(sql, schedule.id, due.slot))) {
-    job = await insertJob(sql, jobOf(schedule, { slot: due.slot, dueAt, domainKey: null }))
-    await recordRun(sql, schedule.id, due.slot, job)
-  }
-  await setNextTime(sql, schedule.id, slotAfter(schedule, due.slot))
-  return job
+/** `last`: the place behind which the next batch begins; undefined when nothing was due. */
+export type Batch = {
+  jobs: number
+  moved: number
+  lateSeconds: number
+  broken: { scheduleId: bigint; error: unknown }[]
+  last: Place | undefined
 }
-
-/** The slot after an instant, or null for a schedule that never runs by itself. @throws schedule_invalid (422) */
-export function slotAfter({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, after: Date): Date | null {
-  if (cron === null) return null
-  return nextSlot(parseCron(cron), openZone(timezone), after) ?? null
-}
-
-/** What a run of a schedule asks for; TD_SCHEDULED_TIME() is the slot, however late it starts. */
-export function jobOf(
-  schedule: Schedule,
-  { slot, dueAt, domainKey }: { slot: Date; dueAt: Date | null; domainKey: string | null },
-): NewJob {
-  const {
-    accountId,
-    userId,
-    userName,
-    type,
-    database,
-    query,
-    priority,
-    retryLimit,
-    poolName,
-    engineVersion,
-  } = schedule
-  return {
-    accountId,
-    userId,
-    userName,
-    type,
-    database,
-    databaseId: null,
-    query,
-    priority,
-    retryLimit,
-    poolName,
-    engineVersion,
-    domainKey,
-    scheduleId: schedule.id,
-    scheduledAt: slot,
-    dueAt,
-  }
-}
+const NOTHING: Batch = { jobs: 0, moved: 0, lateSeconds: 0, broken: [], last: undefined }
 
 /**
- * Gives missed slots their starts, in the order asked for: about two seconds apart, with jitter, the last ones no later than
- * the time given for catching up.
+ * Takes the next slot of each schedule that is due: its job, the record of its run and the slot after it, together. The next
+ * slot follows from this one, never from the clock: an outage skips and doubles nothing. Must run inside one transaction.
  */
-function createCatchUp({ clock, random, catchUpSeconds }: SchedulerOptions) {
-  let lastMs = Number.NEGATIVE_INFINITY
-  let endMs = Number.NEGATIVE_INFINITY
-  return {
-    nextStart(): Date {
-      const nowMs = clock.now().getTime()
-      if (nowMs > lastMs) endMs = nowMs + catchUpSeconds * 1000
-      const startMs = Math.max(nowMs, lastMs) + random() * 2 * CATCH_UP_STEP_MS
-      lastMs = Math.min(startMs, endMs)
-      return new Date(Math.max(lastMs, nowMs))
-    },
+export async function startDue(
+  sql: Sql,
+  { behind, limit, startInMs }: { behind?: Place; limit: number; startInMs: (due: DueSlot) => number },
+): Promise<Batch> {
+  const due = await lockDueSlots(sql, { behind, limit })
+  if (due.length === 0) return NOTHING
+  const broken: Batch['broken'] = []
+  const sound: { slot: DueSlot; nextTime: Date | null }[] = []
+  for (const slot of due) {
+    try {
+      sound.push({ slot, nextTime: slotAfter(slot, slot.slot) })
+    } catch (error) {
+      broken.push({ scheduleId: slot.scheduleId, error })
+    }
   }
+  const started = await insertRuns(
+    sql,
+    sound.map(({ slot }) => ({
+      scheduleId: slot.scheduleId,
+      slot: slot.slot,
+      startAt: null,
+      startInMs: startInMs(slot),
+      databaseId: slot.databaseId,
+      obstacle: obstacleOf(slot),
+    })),
+  )
+  const dueAt = new Map(started.map((run) => [run.scheduleId, run.dueAt]))
+  const moves = sound.map(({ slot: { scheduleId }, nextTime }) => ({
+    scheduleId,
+    nextTime,
+    lastDueAt: dueAt.get(scheduleId) ?? null,
+  }))
+  if (moves.length > 0) await moveOn(sql, moves)
+  const lateSeconds = Math.max(...due.map((slot) => slot.lateSeconds))
+  return { jobs: started.length, moved: moves.length, lateSeconds, broken, last: due.at(-1) }
 }

@@ -54,15 +54,22 @@ export async function insertSchedule(
   return rows.length === 0 ? undefined : findSchedule(sql, owner.accountId, text.name)
 }
 
+/** The name of a user of the account, who is there and stays until the transaction ends. */
+export async function holdUser(sql: Sql, accountId: bigint, id: bigint): Promise<string | undefined> {
+  const [row] = await sql<{ name: string }>`
+    SELECT name FROM users WHERE id = ${id} AND account_id = ${accountId} AND removed_at IS NULL FOR SHARE`
+  return row?.name
+}
+
 /** Fails with a unique violation when the new name is taken. */
 export async function updateSchedule(
   sql: Sql,
   id: bigint,
   text: ScheduleText,
-  nextTime: Date | null,
+  { nextTime, userId }: { nextTime: Date | null; userId: bigint },
 ): Promise<void> {
   await sql`
-    UPDATE schedules SET name = ${text.name}, cron = ${text.cron}, timezone = ${text.timezone},
+    UPDATE schedules SET user_id = ${userId}, name = ${text.name}, cron = ${text.cron}, timezone = ${text.timezone},
            delay_seconds = ${text.delaySeconds}, type = ${text.type}, database = ${text.database}, query = ${text.query},
            priority = ${text.priority}, retry_limit = ${text.retryLimit}, pool_name = ${text.poolName},
            engine_version = ${text.engineVersion}, next_time = ${nextTime}, updated_at = clock_timestamp()
@@ -72,47 +79,6 @@ export async function updateSchedule(
 export async function removeSchedule(sql: Sql, id: bigint): Promise<void> {
   await sql`
     UPDATE schedules SET removed_at = clock_timestamp(), updated_at = clock_timestamp(), next_time = NULL WHERE id = ${id}`
-}
-
-/** A slot whose time has come, delay included. */
-export type DueSlot = { scheduleId: bigint; slot: Date; lateSeconds: number }
-
-/** Oldest slot first, so that what an absence left is caught up in order. */
-export async function listDueSlots(sql: Sql, limit: number): Promise<DueSlot[]> {
-  const rows = await sql<{ id: bigint; next_time: Date; late: number }>`
-    SELECT id, next_time,
-           extract(epoch FROM clock_timestamp() - next_time - make_interval(secs => delay_seconds))::float8 AS late
-      FROM schedules
-     WHERE removed_at IS NULL AND next_time <= clock_timestamp()
-       AND next_time + make_interval(secs => delay_seconds) <= clock_timestamp()
-     ORDER BY next_time, id LIMIT ${limit}`
-  return rows.map((row) => ({ scheduleId: row.id, slot: row.next_time, lateSeconds: row.late }))
-}
-
-/** The schedule, locked, if that slot is still its next one and nobody else is at it. */
-export async function lockSlot(sql: Sql, { scheduleId, slot }: DueSlot): Promise<Schedule | undefined> {
-  const [row] = await sql<ScheduleRow>`
-    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
-     WHERE s.id = ${scheduleId} AND s.next_time = ${slot} AND s.removed_at IS NULL FOR UPDATE OF s SKIP LOCKED`
-  return row && scheduleOf(row)
-}
-
-/** False when the slot has had its run: the unique key is the promise. */
-export async function recordRun(sql: Sql, scheduleId: bigint, slot: Date, jobId: bigint): Promise<boolean> {
-  const rows = await sql`
-    INSERT INTO schedule_runs (schedule_id, scheduled_at, job_id) VALUES (${scheduleId}, ${slot}, ${jobId})
-    ON CONFLICT (schedule_id, scheduled_at) DO NOTHING RETURNING 1`
-  return rows.length > 0
-}
-
-export async function hasRun(sql: Sql, scheduleId: bigint, slot: Date): Promise<boolean> {
-  const rows =
-    await sql`SELECT 1 FROM schedule_runs WHERE schedule_id = ${scheduleId} AND scheduled_at = ${slot}`
-  return rows.length > 0
-}
-
-export async function setNextTime(sql: Sql, id: bigint, nextTime: Date | null): Promise<void> {
-  await sql`UPDATE schedules SET next_time = ${nextTime} WHERE id = ${id}`
 }
 
 /** Removes up to `limit` records of runs older than that. */

@@ -13,8 +13,20 @@ export type Clocks = { beforeMs: number; afterMs: number; changeAtMs: number }
 
 const DAY_MS = 86_400_000
 
+const MOST_REMEMBERED = 1_000
+const remembered = new Map<string, Zone>()
+
 /** @throws schedule_invalid (422, final) for a name nobody knows */
 export function openZone(name: string): Zone {
+  const known = remembered.get(name)
+  if (known !== undefined) return known
+  const zone = readZone(name)
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+  remembered.set(name, zone)
+  return zone
+}
+
+function readZone(name: string): Zone {
   const format = formatOf(name)
   const localMs = (instantMs: number) => {
     const parts = Object.fromEntries(
@@ -25,17 +37,27 @@ export function openZone(name: string): Zone {
     return Date.UTC(year!, month! - 1, day, hour, minute, second) + milliseconds
   }
   const offsetMs = (instantMs: number) => localMs(instantMs) - instantMs
+  const days = new Map<number, Clocks>()
 
   return {
     localMs,
     clocksOn(localDayMs) {
-      // UTC offsets are less than a day; no zone changes its clocks twice within three.
-      const from = localDayMs - DAY_MS
-      const to = localDayMs + 2 * DAY_MS
-      const [beforeMs, afterMs] = [offsetMs(from), offsetMs(to)]
-      if (beforeMs === afterMs) return { beforeMs, afterMs, changeAtMs: Number.POSITIVE_INFINITY }
-      return { beforeMs, afterMs, changeAtMs: firstInstant(from, to, (at) => offsetMs(at) === afterMs) }
+      const known = days.get(localDayMs)
+      if (known !== undefined) return known
+      const clocks = readClocks(localDayMs)
+      if (days.size >= MOST_REMEMBERED) days.clear()
+      days.set(localDayMs, clocks)
+      return clocks
     },
+  }
+
+  function readClocks(localDayMs: number): Clocks {
+    // UTC offsets are less than a day; no zone changes its clocks twice within three.
+    const from = localDayMs - DAY_MS
+    const to = localDayMs + 2 * DAY_MS
+    const [beforeMs, afterMs] = [offsetMs(from), offsetMs(to)]
+    if (beforeMs === afterMs) return { beforeMs, afterMs, changeAtMs: Number.POSITIVE_INFINITY }
+    return { beforeMs, afterMs, changeAtMs: firstInstant(from, to, (at) => offsetMs(at) === afterMs) }
   }
 }
 

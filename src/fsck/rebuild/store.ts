@@ -122,10 +122,11 @@ export async function insertSchedules(sql: Sql, schedules: readonly SnapshotSche
   for (const one of schedules)
     await sql`
       INSERT INTO schedules (id, account_id, user_id, name, cron, timezone, delay_seconds, type, database, query, priority,
-                             retry_limit, result_url, pool_name, engine_version, next_time, created_at, updated_at)
+                             retry_limit, result_url, pool_name, engine_version, next_time, start_time, created_at, updated_at)
       VALUES (${one.id}, ${one.accountId}, ${one.userId}, ${one.name}, ${one.cron}, ${one.timezone}, ${one.delaySeconds},
               ${one.type}, ${one.database}, ${one.query}, ${one.priority}, ${one.retryLimit}, ${one.resultUrl},
-              ${one.poolName}, ${one.engineVersion}, ${one.nextTime}, ${one.createdAt}, ${one.updatedAt})`
+              ${one.poolName}, ${one.engineVersion}, ${one.nextTime},
+              ${one.nextTime}::timestamptz + make_interval(secs => ${one.delaySeconds}), ${one.createdAt}, ${one.updatedAt})`
 }
 
 export async function insertTable(

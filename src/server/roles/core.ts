@@ -35,7 +35,7 @@ import {
   readsOnly,
 } from '../../query/index.ts'
 import { renderResult } from '../../query/results/index.ts'
-import { addScheduleRoutes, createScheduler } from '../../schedules/index.ts'
+import { addScheduleRoutes, createScheduler, scheduleSettings } from '../../schedules/index.ts'
 import { openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore, type ObjectStore } from '../../storage/index.ts'
 import { version } from '../version.ts'
@@ -192,7 +192,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
       firstAccountService(catalog, objects, context, catalogSettings),
       queueService,
       gateway.service,
-      createScheduler({ database, channel, clock, log, random: Math.random, catchUpSeconds: 300 }),
+      createScheduler({ database, channel, clock, log, random: Math.random, ...scheduleSettings(env) }),
       createHousekeeping({
         database,
         objects,
