@@ -91,10 +91,15 @@ export function toDecimal(
   const value = `coalesce(TRY_CAST(${exactText(sql, from, to)} AS ${duck}), ${error})`
   const careful = `CASE WHEN ${sql} IS NOT NULL THEN ${value} END`
   if (from.kind !== 'double' || to.precision > EXACT_DIGITS) return careful
-  return `coalesce(CASE WHEN ${isPlain(sql, to)} THEN TRY_CAST(${sql} AS ${duck}) END, ${careful})`
+  const tried = `TRY_CAST(${sql} AS ${duck})`
+  const rounded = `coalesce(CASE WHEN ${isPlain(sql, to)} THEN ${tried} END, ${careful})`
+  return `CASE WHEN CAST(${tried} AS DOUBLE) = ${sql} THEN ${tried} ELSE ${rounded} END`
 }
 
-/** Below so many digits a double is less than a quarter of the last one off. */
+/**
+ * Up to so many digits no two decimals are the same double: one that reads back as the double is the shortest text of it. And a double is
+ * less than a quarter of the last digit off.
+ */
 const EXACT_DIGITS = 15
 
 /**
