@@ -1,4 +1,4 @@
-import { type Admission, databaseAway, type Gate, type Pass, type WorkClass } from '../gate/index.ts'
+import { databaseAway, type Gate, type Pass, type WorkClass } from '../gate/index.ts'
 import {
   AppError,
   type Clock,
@@ -14,7 +14,7 @@ import { databaseErrors } from './errors.ts'
 import { connectFailure, statementFailure } from './failures.ts'
 import { createPool, type Pool, PoolTimeout } from './pool.ts'
 import { type Attempt, attemptWrite } from './transaction.ts'
-import type { Database, ReadAdmission, WriteHooks } from './types.ts'
+import type { Database, ReadAdmission, WriteAdmission, WriteHooks } from './types.ts'
 
 /** A statement that takes its connection down twice is not tried a third time: it may be what brings it down. */
 const MOST_LOST = 2
@@ -143,7 +143,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   /** One attempt after the other until it is certain how the write ended, or the caller's time is over. */
   async function writeOnce<T>(
-    { class: work, deadlineMs }: Admission,
+    { class: work, deadlineMs, prepared }: WriteAdmission,
     run: (sql: Sql) => Promise<T>,
     hooks: WriteHooks,
   ): Promise<{ value: T; xid: bigint }> {
@@ -158,7 +158,14 @@ export function openDatabase(options: DatabaseOptions): Database {
         const result = await withConnection(writeClass(work), untilMs, (connection) => {
           const patienceMs = untilMs - clock.monotonicMs()
           const { beforeCommit } = hooks
-          return attemptWrite(connection, { operationId, run, beforeCommit, patienceMs, onFirst })
+          return attemptWrite(connection, {
+            operationId,
+            run,
+            beforeCommit,
+            patienceMs,
+            onFirst,
+            ...(prepared && { nameOf }),
+          })
         })
         if (result.kind === 'committed') return result
         if (result.kind === 'repeated') {

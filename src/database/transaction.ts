@@ -23,6 +23,8 @@ export type AttemptOptions<T> = {
   patienceMs: number
   /** Called once it is certain that no earlier attempt with this id was or will be committed. */
   onFirst: () => void
+  /** What the server shall call a statement, to plan it once for each connection; absent = it plans anew each time. */
+  nameOf?: (text: string) => string
 }
 
 /**
@@ -40,7 +42,7 @@ export async function attemptWrite<T>(
       return { kind: 'repeated' }
     }
     options.onFirst()
-    const { value, failed } = await runOnce(connection, options.run)
+    const { value, failed } = await runOnce(connection, options)
     await options.beforeCommit?.(xid)
     return await commit(connection, { value, xid, failed })
   } catch (error) {
@@ -74,13 +76,17 @@ async function begin<T>(
 }
 
 /** Runs the caller's statements one after the other; afterwards its `sql` is dead. */
-async function runOnce<T>(connection: Connection, run: (sql: Sql) => Promise<T>) {
+async function runOnce<T>(
+  connection: Connection,
+  { run, nameOf }: Pick<AttemptOptions<T>, 'run' | 'nameOf'>,
+) {
   let last: Promise<unknown> = Promise.resolve()
   let ended = false
   let failed: unknown
   const sql: Sql = <Row>(text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
     if (ended) return Promise.reject(new Error('this transaction has ended; its sql cannot be used any more'))
-    const rows = last.then(() => connection.query<Row>(numbered(text), values))
+    const statement = numbered(text)
+    const rows = last.then(() => connection.query<Row>(statement, values, nameOf?.(statement)))
     last = rows.catch((error: unknown) => {
       failed ??= error
     })

@@ -15,7 +15,7 @@ export type Database = {
    * run more than once but takes effect exactly once; it must not have effects outside the database.
    * `beforeCommit` runs last inside, e.g. to fsync denials into the snapshot; it sees the transaction's xid.
    */
-  write<T>(admission: Admission, run: (sql: Sql) => Promise<T>, hooks?: WriteHooks): Promise<T>
+  write<T>(admission: WriteAdmission, run: (sql: Sql) => Promise<T>, hooks?: WriteHooks): Promise<T>
   /**
    * One REPEATABLE READ, READ ONLY transaction: every statement of `run` sees the database of one moment, however long it
    * takes. Not repeated: what breaks it rises. For copying the database, as background work.
@@ -30,6 +30,8 @@ export type Database = {
  * whose plan does not hang on their values: parsing and planning are most of what such a one costs.
  */
 export type ReadAdmission = Admission & { prepared?: boolean }
+/** Of a write likewise. Then no statement of it may say `*`: an answer of another shape, after a migration, is refused. */
+export type WriteAdmission = Admission & { prepared?: boolean }
 
 /** Text as it goes to the server: for names of tables, which cannot be bind parameters. */
 export type SnapshotStatements = {

@@ -27,26 +27,35 @@ export type ClaimRequest = {
 
 /**
  * Hands up to `limit` due jobs to one worker: each account its fair share, of each the highest priority first, and never more
- * of an account than may run at once. Never blocks on rows another worker is claiming. Must run inside one transaction.
+ * of an account than may run at once. Never blocks on rows another worker is claiming. Must run inside one transaction, of a prepared write:
+ * planning grows with the partitions of history. So its columns are named, for the sake of migrations.
  */
 export async function claimJobs(sql: Sql, request: ClaimRequest): Promise<Job[]> {
   const { types, limit, accountConcurrency, turns = createAccountTurns() } = request
   const accounts = await accountsWithDueJobs(sql, types)
   const wanted = turns.share(accounts, { slots: limit, most: accountConcurrency })
   if (wanted.length === 0) return []
-  const granted = await withinConcurrency(sql, wanted, accountConcurrency)
-  if (granted.length === 0) return []
+  await lockAccounts(sql, wanted)
+  // Counted of all accounts: asked for some only, the planner may walk the whole history of each instead of the few that run.
   const rows = await sql<JobRow>`
+    WITH running AS (
+      SELECT account_id, count(*) AS running FROM jobs WHERE status IN ('booting', 'running') GROUP BY account_id),
+    share AS (
+      SELECT wanted.account_id, greatest(0, least(wanted.slots, ${accountConcurrency} - coalesce(running.running, 0))) AS slots
+        FROM unnest(${wanted.map(({ account }) => String(account))}::bigint[], ${wanted.map(({ slots }) => slots)}::int[])
+             AS wanted (account_id, slots) LEFT JOIN running USING (account_id))
     UPDATE jobs SET status = 'running', worker = ${request.worker}, attempt = attempt + 1, lease = lease + 1,
                     start_at = clock_timestamp(), updated_at = clock_timestamp(), progress = NULL
-      FROM (SELECT due.id FROM unnest(${granted.map((share) => String(share.account))}::bigint[],
-                                      ${granted.map((share) => share.slots)}::int[]) AS share (account_id, slots),
+      FROM (SELECT due.id FROM share,
                    LATERAL (SELECT id FROM jobs
                              WHERE account_id = share.account_id AND status = 'queued' AND due_at <= clock_timestamp()
                                AND type = ANY(${types})
                              ORDER BY priority DESC, due_at, id LIMIT share.slots FOR UPDATE SKIP LOCKED) AS due) AS picked
      WHERE jobs.id = picked.id
-    RETURNING jobs.*`
+    RETURNING jobs.id, jobs.account_id, user_id, user_name, type, database, query, status, priority, retry_limit, attempt,
+              given_back, workers_lost, kill_requested, result_url, pool_name, engine_version, domain_key, schedule_id,
+              scheduled_at, created_at, updated_at, start_at, end_at, cpu_ms, result_schema, result_rows, result_bytes,
+              result_path, error_name, error_message, log`
   const jobs = rows.map(jobFromRow).sort(byPriorityThenId)
   for (const { accountId } of jobs) turns.served(accountId)
   return jobs
@@ -75,20 +84,15 @@ function accountsWithDueJobs(sql: Sql, types: readonly string[]): Promise<Accoun
                       AND due.due_at <= clock_timestamp() AND due.type = ANY(${types}))`
 }
 
-/** The shares that fit; holds each account's lock until the transaction ends, so that the count is exact. */
-async function withinConcurrency(sql: Sql, wanted: AccountShare[], most: number): Promise<AccountShare[]> {
-  // Always in the same order, so that two claims never wait for each other in a circle.
-  const accounts = wanted.map((share) => share.account).sort((a, b) => (a < b ? -1 : 1))
-  for (const account of accounts)
-    await sql`SELECT pg_advisory_xact_lock(hashtextextended('jobs of account ' || ${String(account)}::text, 0))`
-  // Of all accounts: asked for some only, the planner may walk the whole history of each instead of the few that run.
-  const counts = await sql<AccountLoad>`
-    SELECT account_id AS account, count(*)::int AS running FROM jobs WHERE status IN ('booting', 'running')
-     GROUP BY account_id`
-  const running = new Map(counts.map((row) => [row.account, row.running]))
-  return wanted
-    .map(({ account, slots }) => ({ account, slots: Math.min(slots, most - (running.get(account) ?? 0)) }))
-    .filter(({ slots }) => slots > 0)
+/**
+ * Holds the accounts' locks until the transaction ends, so that what the next statement counts is exact. Always in the same
+ * order, so that two claims never wait for each other in a circle.
+ */
+async function lockAccounts(sql: Sql, shares: readonly AccountShare[]): Promise<void> {
+  const accounts = shares.map(({ account }) => account).sort((a, b) => (a < b ? -1 : 1))
+  await sql`
+    SELECT pg_advisory_xact_lock(hashtextextended('jobs of account ' || account, 0))
+      FROM unnest(${accounts.map(String)}::text[]) WITH ORDINALITY AS wanted (account, place) ORDER BY place`
 }
 
 export type Held = { id: bigint; attempt: number }

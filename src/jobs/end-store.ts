@@ -66,6 +66,15 @@ export async function finishJob(
   return { kind: 'ended', status }
 }
 
+/** Several ends that commit nothing else, in one transaction; what became of each, in the order given. */
+export async function finishJobs(sql: Sql, ends: readonly EndRecord[]): Promise<Finish[]> {
+  const finished = new Map<EndRecord, Finish>()
+  // Rows are locked in one order, so that two such transactions never wait for each other in a circle.
+  for (const end of ends.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+    finished.set(end, await finishJob(sql, end))
+  return ends.map((end) => finished.get(end)!)
+}
+
 /** With the one that ends now: a job that is queued was taken for lost, and has its end after all. */
 function countedAttempts({ status, attempt, given_back, workers_lost }: Situation): number {
   const workersLost = status === 'queued' ? Math.max(0, workers_lost - 1) : workers_lost

@@ -29,7 +29,7 @@ export async function issueJob(deps: IssueDeps, job: NewJob): Promise<bigint> {
   let tried: bigint | undefined
   try {
     const admission = patientUpTo(deps.gate, 'submit', deps.submitWaitMs)
-    const id = await deps.database.write(admission, async (sql) => {
+    const id = await deps.database.write({ ...admission, prepared: true }, async (sql) => {
       tried = await insertJob(sql, job)
       return tried
     })

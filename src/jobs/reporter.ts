@@ -1,6 +1,6 @@
 import type { Database } from '../database/index.ts'
 import { backoffMs, type Clock, isRetryable, type Log } from '../kernel/index.ts'
-import { finishJob } from './end-store.ts'
+import { type Finish, finishJob, finishJobs } from './end-store.ts'
 import type { EndsJournal } from './ends.ts'
 import type { LocalWork } from './local-work.ts'
 import type { CommitEnd } from './runner.ts'
@@ -18,8 +18,10 @@ export type Reporter = {
   unwritten(): readonly EndRecord[]
 }
 
-const DEADLINE_MS = 10_000
+const ADMISSION = { class: 'job-report', deadlineMs: 10_000 } as const
 const IDLE_MS = 1_000
+/** Ends told in one transaction: they share its round trips and its sync. */
+const AT_ONCE = 16
 
 export function createReporter({
   database,
@@ -45,7 +47,7 @@ export function createReporter({
   const unwritten = new Set<EndRecord>()
 
   const finish = (end: EndRecord) =>
-    database.write({ class: 'job-report', deadlineMs: DEADLINE_MS }, (sql) => finishJob(sql, end, commits))
+    database.write({ ...ADMISSION, prepared: isPlain(end) }, (sql) => finishJob(sql, end, commits))
 
   /** A commit that certainly failed, and would again: the job ends as an error that says so, instead of losing its worker. */
   const failing = async (end: EndRecord, cause: unknown) => {
@@ -58,7 +60,10 @@ export function createReporter({
   }
 
   const report = async (end: EndRecord) => {
-    const finished = await finish(end).catch((error: unknown) => failing(end, error))
+    await told(end, await finish(end).catch((error: unknown) => failing(end, error)))
+  }
+
+  const told = async (end: EndRecord, finished: Finish) => {
     if (!unwritten.delete(end)) await journal.reported(end)
     onEnded(end.id)
     const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
@@ -66,20 +71,54 @@ export function createReporter({
     else log.info(fields, 'the end of a job came too late: it is not ours any more')
   }
 
+  /** In one transaction; false when that is not possible, and nothing was told. */
+  const reportTogether = async (ends: readonly EndRecord[]): Promise<boolean> => {
+    if (ends.length < 2 || !ends.every((end) => isPlain(end) && !end.local)) return false
+    try {
+      const finished = await database.write({ ...ADMISSION, prepared: true }, (sql) => finishJobs(sql, ends))
+      await Promise.all(ends.map((end, i) => told(end, finished[i]!)))
+      return true
+    } catch (error) {
+      if (isRetryable(error)) throw error
+      log.warn({ err: error }, 'the ends of some jobs cannot be reported together; one by one')
+      return false
+    }
+  }
+
+  const reportEach = async (ends: readonly EndRecord[]): Promise<boolean> => {
+    let isComplete = true
+    for (const end of ends) if (!(await tryToReport(end))) isComplete = false
+    return isComplete
+  }
+
+  /** False when it could not be told; rejects when nothing can be told at the moment. */
+  const tryToReport = async (end: EndRecord): Promise<boolean> => {
+    // Before core has entered it the main database would take it for somebody else's.
+    if (end.local && local.isLocal(end.id)) return false
+    try {
+      await report(end)
+      return true
+    } catch (error) {
+      if (isRetryable(error)) throw error
+      // One that cannot be stored must not hold up the others; it stays in the journal.
+      log.error({ job: String(end.id), err: error }, 'the end of a job cannot be reported')
+      return false
+    }
+  }
+
   /** Tries every pending end once; false when the database is away or one could not be told yet. */
   const reportAll = async (): Promise<boolean> => {
-    let isComplete = true
     await local.refresh()
-    for (const end of [...journal.pending(), ...unwritten]) {
+    const ends = [...journal.pending(), ...unwritten]
+    let isComplete = true
+    for (let at = 0; at < ends.length; at += AT_ONCE) {
+      const some = ends.slice(at, at + AT_ONCE)
       try {
-        // Before core has entered it the main database would take it for somebody else's.
-        if (end.local && local.isLocal(end.id)) isComplete = false
-        else await report(end)
+        const isDone = (await reportTogether(some)) || (await reportEach(some))
+        isComplete &&= isDone
       } catch (error) {
         if (isRetryable(error)) return false
-        // One that cannot be stored must not hold up the others; it stays in the journal.
-        log.error({ job: String(end.id), err: error }, 'the end of a job cannot be reported')
-        isComplete = false
+        throw error
       }
     }
     return isComplete
@@ -113,4 +152,9 @@ export function createReporter({
       }
     },
   }
+}
+
+/** Nothing commits with it but statements of our own, which are planned once. */
+function isPlain({ end }: EndRecord): boolean {
+  return end.kind !== 'success' || end.commit === undefined
 }

@@ -14,8 +14,7 @@ export async function insertJob(
   job: NewJob,
   { id: givenId, createdAt = null }: { id?: bigint; createdAt?: Date | null } = {},
 ): Promise<bigint> {
-  const id = givenId ?? (await nextJobId(sql))
-  if (job.domainKey !== null) await takeDomainKey(sql, job.accountId, job.domainKey, id)
+  const id = await numberOf(sql, job, givenId)
   const inserted = await sql`
     INSERT INTO jobs (id, account_id, user_id, user_name, type, database, database_id, query, priority, retry_limit,
                       pool_name, engine_version, domain_key, schedule_id, scheduled_at, created_at, updated_at, due_at)
@@ -43,18 +42,22 @@ async function requireSameJob(
   if (same.length === 0) throw jobErrors.id_taken(String(id))
 }
 
-async function nextJobId(sql: Sql): Promise<bigint> {
-  const [{ id }] = await sql<{ id: string }>`SELECT nextval('job_ids')::text AS id`
-  return BigInt(id)
+/** The number of a new job, with which it has its domain key as well. */
+async function numberOf(sql: Sql, { accountId, domainKey }: NewJob, given?: bigint): Promise<bigint> {
+  if (domainKey !== null) return takeDomainKey(sql, accountId, domainKey, given)
+  if (given !== undefined) return given
+  const [{ id }] = await sql<{ id: bigint }>`SELECT nextval('job_ids') AS id`
+  return id
 }
 
-async function takeDomainKey(sql: Sql, accountId: bigint, key: string, id: bigint): Promise<void> {
-  const taken = await sql`
-    INSERT INTO domain_keys (account_id, key, job_id) VALUES (${accountId}, ${key}, ${id})
-    ON CONFLICT (account_id, key) DO NOTHING RETURNING job_id`
-  if (taken.length > 0) return
+async function takeDomainKey(sql: Sql, accountId: bigint, key: string, given?: bigint): Promise<bigint> {
+  const [taken] = await sql<{ id: bigint }>`
+    INSERT INTO domain_keys (account_id, key, job_id)
+    VALUES (${accountId}, ${key}, coalesce(${given ?? null}::bigint, nextval('job_ids')))
+    ON CONFLICT (account_id, key) DO NOTHING RETURNING job_id AS id`
+  if (taken !== undefined) return taken.id
   const holder = await findDomainKey(sql, accountId, key)
-  if (holder === id) return
+  if (holder !== undefined && holder === given) return holder
   throw domainKeyUsed(holder ?? 0n)
 }
 

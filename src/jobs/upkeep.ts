@@ -28,7 +28,7 @@ export type UpkeepOptions = {
 }
 
 export const RENEW_MS = 5_000
-const REPORTING = { class: 'job-report', deadlineMs: 4_000 } as const
+const REPORTING = { class: 'job-report', deadlineMs: 4_000, prepared: true } as const
 
 export function createUpkeep(
   options: UpkeepOptions,

@@ -153,7 +153,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const claimStored = async (limit: number) => {
-    const admission = { class: 'write', deadlineMs: CLAIM_DEADLINE_MS } as const
+    const admission = { class: 'write', deadlineMs: CLAIM_DEADLINE_MS, prepared: true } as const
     const { worker, accountConcurrency } = options
     const mustLook = !isSure
     isSure = false
