@@ -9,6 +9,13 @@ export const readIngestSettings = defineSettings('ingest', {
     most: 64 * 1024 * 1024,
     help: 'Largest body of one streaming import.',
   },
+  importsPerSecond: {
+    env: 'MILLRACE_IMPORTS_PER_SECOND',
+    type: 'integer',
+    default: 0,
+    least: 0,
+    help: 'Streaming imports a second that one API key may send to one ingest process, on average over ten seconds; beyond it 429 with Retry-After. 0 = no limit: some senders lose what is refused. Events of browsers and devices are never refused for it.',
+  },
   memoryBytes: {
     env: 'MILLRACE_INGEST_MEMORY_BYTES',
     type: 'integer',

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { httpErrors } from '../kernel/http/errors.ts'
-import { AppError, type Clock, type Ids, type Log } from '../kernel/index.ts'
+import { AppError, BURST_SECONDS, type Clock, createRateLimit, type Ids, type Log } from '../kernel/index.ts'
 import type { SpoolWriter } from '../spool/index.ts'
 import { answerJson, answerRefusal } from './answer.ts'
 import { BodyCut, createBodyTaker } from './body.ts'
@@ -59,6 +59,17 @@ export function createEdge(options: EdgeOptions): Edge {
   const digester = createDigester({ log })
   const takeBody = createBodyTaker(settings, slabs)
   const findTarget = createTargetFinder(directory)
+  const { importsPerSecond } = settings
+  const imports = createRateLimit({
+    perSecond: importsPerSecond,
+    burstSeconds: BURST_SECONDS,
+    monotonicMs: clock.monotonicMs,
+  })
+  const admit = (keyId: bigint) => {
+    const waitSeconds = importsPerSecond === 0 ? undefined : imports.take(String(keyId))
+    if (waitSeconds !== undefined)
+      throw httpErrors.too_many_requests(`${importsPerSecond} imports a second`).after(waitSeconds)
+  }
   const idOfPlace = createPlaceIds(ids.hex128().slice(0, 12))
   const alone = options.others !== true
   const events = createEvents({ spool, directory, settings, proxies, clock, metrics, alone, isDraining })
@@ -96,6 +107,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const importParts = {
     spool,
     findTarget,
+    admit,
     takeBody,
     slabs,
     digester,

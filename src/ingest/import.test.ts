@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { systemClock } from '../kernel/index.ts'
 import type { SpoolWriter } from '../spool/index.ts'
 import { spoolErrors } from '../spool/index.ts'
 import { readIngestSettings } from './config.ts'
@@ -20,6 +21,20 @@ async function refusal(response: Response) {
 }
 
 describe('a streaming import', () => {
+  test('is refused for coming too often only where a setting says so, with the time to wait and nothing stored', () =>
+    withEdge(
+      {
+        settings: readIngestSettings({ MILLRACE_IMPORTS_PER_SECOND: '1' }),
+        clock: { ...systemClock, monotonicMs: () => 0 },
+      },
+      async ({ url, spooled }) => {
+        for (let i = 0; i < 10; i++) assert.equal((await put(url + withoutId, oneEvent)).status, 200)
+        const refused = await refusal(await put(url + withoutId, oneEvent))
+        assert.deepEqual(refused, { status: 429, code: 'too_many_requests', again: '1' })
+        assert.equal((await spooled()).length, 10)
+      },
+    ))
+
   test('is in the spool as received when it is answered, with its id, MD5 and elapsed time', () =>
     withEdge({}, async ({ url, spooled }) => {
       const response = await put(url + withId, oneEvent)

@@ -15,6 +15,8 @@ import type { ImportTarget } from './types.ts'
 export type ImportParts = {
   spool: SpoolWriter
   findTarget: TargetFinder
+  /** @throws too_many_requests (429, retry) */
+  admit(keyId: bigint): void
   takeBody: TakeBody
   slabs: Slabs
   digester: Digester
@@ -37,7 +39,7 @@ const GZIP_FACTS = { 'content-encoding': 'gzip' }
  * wrong with it becomes an error record, because a 4xx would make the sender throw the chunk away. Sending an id again is
  * answered alike; the loader stores it once.
  *
- * Refused with what finding the target, taking the body and appending are; import_format_unsupported, import_not_gzip,
+ * Refused with too_many_requests (429, retry), what finding the target, taking the body and appending are; import_format_unsupported, import_not_gzip,
  * import_encoding_unsupported (400).
  * @see treasure-data/td-client-ruby lib/td/client/api/import.rb: any 2xx is success; fluent/fluent-bit plugins/out_td/td.c:
  *   only 200 is
@@ -80,6 +82,7 @@ class Import implements BodyTold, SpoolTold {
   }
 
   begin(target: ImportTarget): void {
+    this.parts.admit(target.keyId)
     this.target = target
     this.facts = factsOf(this.path, this.request)
     this.parts.takeBody(this.request, this)

@@ -99,6 +99,13 @@ export const readServerSettings = defineSettings('server', {
     most: 64,
     help: 'Processes that run jobs.',
   },
+  requestsPerSecond: {
+    env: 'MILLRACE_REQUESTS_PER_SECOND',
+    type: 'integer',
+    default: 500,
+    least: 0,
+    help: 'Requests a second that one API key (or one user at the console) may send to the REST API, on average over ten seconds; beyond it 429 with Retry-After. 0 = no limit. Imports and events are not counted.',
+  },
   logFormat: {
     env: 'MILLRACE_LOG_FORMAT',
     type: 'choice',

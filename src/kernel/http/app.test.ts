@@ -133,3 +133,26 @@ describe('a request with a body', () => {
     assert.match(text, /^HTTP\/1.1 401 .*HTTP\/1.1 200 .*\{"a":"1"\}$/s)
   })
 })
+
+describe('a request that comes too often', () => {
+  test('is told so in the form of the protocol, with the time to wait, before its body is read', async () => {
+    const app = createApp({
+      log: silentLog,
+      authenticate: async () => ANN,
+      admit: ({ keyId }) => {
+        if (keyId === 3n) throw httpErrors.too_many_requests('5 a second are allowed').after(2)
+      },
+    })
+    let isReached = false
+    app.post('/v3/things', async () => {
+      isReached = true
+      return {}
+    })
+    const { statusCode, headers, json } = await app.inject({ method: 'POST', url: '/v3/things', body: 'a=1' })
+    await app.close()
+    assert.deepEqual([statusCode, headers['retry-after'], isReached], [429, '2', false])
+    const { error, message, text, status_code } = json()
+    const said = 'too many requests: 5 a second are allowed'
+    assert.deepEqual([error, message, text, status_code], [said, said, said, 429])
+  })
+})

@@ -57,6 +57,7 @@ export function createApp({
   ids = randomIds,
   bodyLimitBytes = 32 * 1024 * 1024,
   trustsProxy = () => false,
+  admit = () => undefined,
 }: {
   log: Log
   authenticate: Authenticate
@@ -64,6 +65,8 @@ export function createApp({
   bodyLimitBytes?: number
   /** Proxies beyond the edge whose X-Forwarded-For is believed: `request.ip` is the first address that is none of them. */
   trustsProxy?: (address: string) => boolean
+  /** Throws for whoever asks too often. */
+  admit?: (principal: Principal) => void
 }): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyLimitBytes,
@@ -89,6 +92,7 @@ export function createApp({
     const { config } = request.routeOptions
     if (config.public) return
     request.principal = await authenticate(request)
+    admit(request.principal)
     if (request.principal.keyKind === 'write-only' && !config.writeOnlyKeys) {
       throw httpErrors.not_authorized('to do this with a write-only key')
     }

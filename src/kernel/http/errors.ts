@@ -38,6 +38,14 @@ export const httpErrors = errorTable('http', {
     message: (d) => `request body too large: ${d}`,
     help: 'Send smaller chunks; the message names the limit.',
   },
+  too_many_requests: {
+    // td-client-ruby does not retry it, td-client-java and td-client-python honour Retry-After, fluentd's buffer retries.
+    status: 429,
+    advice: 'retry',
+    message: (d) => `too many requests: ${d}`,
+    help: 'This key asks more often than the settings allow (MILLRACE_REQUESTS_PER_SECOND, MILLRACE_IMPORTS_PER_SECOND). Wait as long as Retry-After says. Nothing was changed.',
+    retryAfterSeconds: 1,
+  },
   internal: {
     status: 500,
     advice: 'retry',

@@ -39,6 +39,7 @@ import { addScheduleRoutes, createScheduler, scheduleSettings } from '../../sche
 import { openSnapshot } from '../../snapshot/index.ts'
 import { createLocalStore, type ObjectStore } from '../../storage/index.ts'
 import { version } from '../version.ts'
+import { admitUpTo } from './admit.ts'
 import { runInBackground } from './background.ts'
 import { openGateway } from './gateway.ts'
 import { createHousekeeping } from './housekeeping.ts'
@@ -120,6 +121,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     log,
     authenticate: withConsoleSessions(catalog.authenticate, page),
     trustsProxy: trusts,
+    admit: admitUpTo(context.settings.requestsPerSecond, clock),
   })
   const disk = followDisk(channel)
   app.addHook('onRequest', async ({ routeOptions }) => {
