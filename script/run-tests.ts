@@ -1,6 +1,7 @@
 import { existsSync, globSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { run } from 'node:test'
+import { roomInMemory } from './support/room-in-memory.ts'
 import report from './test-reporter.ts'
 
 /**
@@ -10,14 +11,14 @@ import report from './test-reporter.ts'
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
 /**
- * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, kills at every step of a write,
- * attacks on the sandbox) beside script/faults in .ci/run.
+ * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, kills at every step of what
+ * writes, attacks on the sandbox) beside script/faults in .ci/run.
  */
 const ELSEWHERE = [
   'test/clients/',
   'test/faults/drills.proc.test.ts',
   'test/server/sandbox.proc.test.ts',
-  'src/writes/crash.proc.test.ts',
+  ...globSync('src/**/crash.proc.test.ts'),
 ]
 /** Begun first, for a long file that begins last keeps everybody waiting. The reporter names what belongs here. */
 const LONG = [
@@ -64,6 +65,9 @@ const others = longFirst(files.filter((file) => !SUITES[0].holds(file)))
 process.env.MILLRACE_UNIT_TESTS = unit.join('\n')
 // Tests start hundreds of short processes: what one has compiled the next need not.
 process.env.NODE_COMPILE_CACHE = resolve('node_modules/.cache/compile')
+// All of them write into memory; one by one, and in the steps of .ci/run that kill and damage, onto the disk.
+const room = named.length === 0 && process.env.TMPDIR === undefined ? roomInMemory() : undefined
+if (room !== undefined) process.env.TMPDIR = room
 
 const startedMs = performance.now()
 const busyMs = new Map<string, number>(SUITES.map(({ name }) => [name, 0]))

@@ -13,9 +13,8 @@ after(async () => {
 })
 
 for (const { file, cases } of readCases()) {
-  // Most of the time of those is waiting for rows to show; each has a database of its own.
-  const concurrency = file.startsWith('events') ? 3 : 1
-  describe(`protocol: ${file}`, { concurrency }, () => {
+  // Most of their time is waiting for rows and jobs; each has a database of its own.
+  describe(`protocol: ${file}`, { concurrency: 4 }, () => {
     for (const one of cases) {
       test(one.name, () =>
         runCase({ baseUrl: server.url, apiKey: server.apiKey }, one, `c${randomBytes(5).toString('hex')}`),
