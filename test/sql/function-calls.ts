@@ -1,4 +1,4 @@
-import { functionList } from '../../src/query/functions/registry.ts'
+import { functionList } from '../../src/query/functions/function-list.ts'
 import { type Pattern, parseSignature, type Signature } from '../../src/query/functions/signature.ts'
 import type { Random } from './random.ts'
 import { list, type Node, node } from './tree.ts'

@@ -68,10 +68,17 @@ function clauseChildren(clauses: CallClauses): Typed[] {
 
 /** Equal for expressions that mean the same: what GROUP BY and DISTINCT compare. Places do not count. */
 export function keyOf(typed: Typed): string {
+  const known = keys.get(typed)
+  if (known !== undefined) return known
   const parts: string[] = []
   addKey(typed, parts)
-  return parts.join('')
+  const key = parts.join('')
+  keys.set(typed, key)
+  return key
 }
+
+/** Expressions never change, and are asked again for each clause they are looked for in. */
+const keys = new WeakMap<Typed, string>()
 
 const LEFT_OUT = new Set(['at', 'call', 'free'])
 

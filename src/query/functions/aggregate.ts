@@ -8,8 +8,6 @@ import * as spread from './spread.ts'
 import * as sums from './sums.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './aggregate.help.ts'
-
 /** Aggregates. Each may stand with DISTINCT, ORDER BY, FILTER and OVER; those are put around every part of a compound one. */
 
 const entry = (call: Call): string => `{'key': ${call.args[0]}, 'value': ${call.args[1]}}`

@@ -9,8 +9,6 @@ import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda, applyLambdaOnce } from './lambda-sql.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './array.help.ts'
-
 /** Arrays: positions from 1; three-valued where an element is NULL. */
 
 const INVALID = 'INVALID_FUNCTION_ARGUMENT'

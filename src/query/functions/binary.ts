@@ -1,5 +1,3 @@
-import { createHash, createHmac } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { fromBase32, toBase32 } from './base32.ts'
 import { type FunctionDefinition, scalar } from './define.ts'
 import { fault } from './errors-in-engine.ts'
@@ -7,8 +5,6 @@ import { murmur3, spooky64 } from './hashes.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { xxhash64 } from './xxhash64.ts'
-
-export { help } from './binary.help.ts'
 
 /** Bytes: encodings and digests. Digests are varbinary, as in Presto. */
 
@@ -56,6 +52,10 @@ type Blob = { bytes: Uint8Array }
 const blob = (bytes: Uint8Array): Blob => ({ bytes: new Uint8Array(bytes) })
 const invalid = (message: string): Error => fault('INVALID_FUNCTION_ARGUMENT', message)
 
+// Loaded when first used: whoever only translates statements needs neither.
+const crypto = () => process.getBuiltinModule('node:crypto')
+const zlib = () => process.getBuiltinModule('node:zlib')
+
 export const javascript: JavaScriptFunction[] = [
   pureFunction('p_from_hex(VARCHAR) -> BLOB', fromHex),
   pureFunction('p_from_base64(VARCHAR) -> BLOB', (text: string) => fromBase64(text, '+/')),
@@ -68,13 +68,13 @@ export const javascript: JavaScriptFunction[] = [
   ),
   pureFunction('p_spooky_hash_64(BLOB) -> BLOB', ({ bytes }: Blob) => bigEndian(spooky64(bytes), 8n)),
   pureFunction('p_sha512(BLOB) -> BLOB', ({ bytes }: Blob) =>
-    blob(createHash('sha512').update(bytes).digest()),
+    blob(crypto().createHash('sha512').update(bytes).digest()),
   ),
-  pureFunction('p_crc32(BLOB) -> BIGINT', ({ bytes }: Blob) => BigInt(crc32(bytes))),
+  pureFunction('p_crc32(BLOB) -> BIGINT', ({ bytes }: Blob) => BigInt(zlib().crc32(bytes))),
   pureFunction('p_xxhash64(BLOB) -> BLOB', ({ bytes }: Blob) => bigEndian(xxhash64(bytes), 8n)),
   ...HMACS.map((name) =>
     pureFunction(`p_hmac_${name}(BLOB, BLOB) -> BLOB`, ({ bytes }: Blob, key: Blob) =>
-      blob(createHmac(name, key.bytes).update(bytes).digest()),
+      blob(crypto().createHmac(name, key.bytes).update(bytes).digest()),
     ),
   ),
   pureFunction('p_to_big_endian(BIGINT, BIGINT) -> BLOB', bigEndian),

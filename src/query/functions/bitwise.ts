@@ -3,8 +3,6 @@ import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './bitwise.help.ts'
-
 /** Bits of two's complement numbers. */
 
 const SIZES = { tinyint: 8, smallint: 16, integer: 32, bigint: 64 } as const

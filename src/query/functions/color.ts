@@ -3,8 +3,6 @@ import { type FunctionDefinition, fail, scalar } from './define.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './color.help.ts'
-
 /** Colours and bars for terminals. A colour is held as its text: a name of the terminal's own eight, or #rrggbb. */
 
 const rendered = (type: string, length: string, text: string) =>

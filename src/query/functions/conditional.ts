@@ -1,7 +1,5 @@
 import { type Call, type FunctionDefinition, scalar } from './define.ts'
 
-export { help } from './conditional.help.ts'
-
 /** greatest and least. The special forms (if, coalesce, nullif, try, case) are the analyzer's. */
 
 /** NULL when any argument is NULL, unlike DuckDB's own, which skip it. */

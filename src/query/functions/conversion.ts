@@ -7,8 +7,6 @@ import { formatText } from './format-text.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './conversion.help.ts'
-
 /** Values to text for people and back: format, short numbers, sizes of data. */
 
 function formatCall({ args, types, context }: Call): string {

@@ -25,8 +25,6 @@ import { knownZone } from './td-moments.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { zoneOf } from './zone-sql.ts'
 
-export { help } from './datetime.help.ts'
-
 /** Dates and times. A timestamp with time zone is read on the clocks of its own zone, or of the session's. */
 
 const DAYS = 'interval day to second'

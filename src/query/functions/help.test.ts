@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { functionExamples } from './examples.ts'
-import { functionList, type ListedFunction } from './index.ts'
-import { helpTexts } from './registry.ts'
+import { functionList, helpTexts, type ListedFunction } from './function-list.ts'
 
 const functions = functionList()
 const namesWithout = (has: (listed: ListedFunction) => boolean): string[] =>

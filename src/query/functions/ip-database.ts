@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { isIP } from 'node:net'
 import type { CityResponse, ConnectionTypeResponse, DomainResponse, Reader } from 'mmdb-lib'
 import { readOnce } from './reference-files.ts'
 import { doubleText } from './text.ts'
@@ -9,8 +8,9 @@ import { doubleText } from './text.ts'
 
 type Answer = CityResponse & Partial<ConnectionTypeResponse & DomainResponse>
 
-// Loaded when first used: every engine's start would pay for it.
+// Loaded when first used: every engine's start would pay for them.
 const require = createRequire(import.meta.url)
+const isIP = (text: string) => process.getBuiltinModule('node:net').isIP(text)
 
 const databaseAt = readOnce('addresses', (path): Reader<Answer> => {
   const library = require('mmdb-lib') as typeof import('mmdb-lib')

@@ -5,8 +5,6 @@ import * as run from './json-run.ts'
 import { readPath } from './json-scan.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './json.help.ts'
-
 /** JSON, held as its text. Paths are `$.a.b[0]["k"]`. */
 
 const JSON_OR_TEXT = ['json', 'varchar(x)']

@@ -5,8 +5,6 @@ import { choose, duckType, raiseSql } from './duck-type.ts'
 import { equalSql, isFlat } from './equality.ts'
 import { applyLambda } from './lambda-sql.ts'
 
-export { help } from './map.help.ts'
-
 /** Maps. Keys are unique and not NULL. */
 
 const INVALID = 'INVALID_FUNCTION_ARGUMENT'

@@ -6,8 +6,6 @@ import { decimalAt, roundWhole } from './rounding.ts'
 import * as statistics from './statistics.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './math.help.ts'
-
 /** Numbers: rounding, powers, logarithms, trigonometry, bases, distributions. Types are kept as Presto keeps them. */
 
 const INTEGERS = ['tinyint', 'smallint', 'integer', 'bigint']

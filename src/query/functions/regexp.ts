@@ -7,8 +7,6 @@ import * as run from './regexp-run.ts'
 import { compilePattern, groupsAlwaysMatch, isNativePattern } from './regexp-syntax.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './regexp.help.ts'
-
 /** Regular expressions of Java: a constant pattern that RE2 reads alike runs in the engine, any other in JavaScript. */
 
 /** The constant pattern when it may run in the engine; a constant one that is faulty is refused here. */

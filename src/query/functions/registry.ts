@@ -26,11 +26,9 @@ import * as window from './window.ts'
 type Family = {
   definitions: FunctionDefinition[]
   prelude?: string[]
-  /** One sentence for each function's name: `<family>.help.ts`. */
-  help?: Record<string, string>
 }
 
-/** The families in the order of the documentation. A new family is one line here and, if it has any, one in javascript.ts. */
+/** The families in the order of the documentation. A new family is one line here, one in function-list.ts and, if it has any, one in javascript.ts. */
 const families: Record<string, Family> = {
   conditional,
   math,
@@ -69,30 +67,10 @@ for (const [family, { definitions }] of Object.entries(families)) {
 /** The definitions of a name in lower case, none for an unknown one. */
 export const definitionsOf = (name: string): FunctionDefinition[] => byName.get(name)?.definitions ?? []
 
-export type ListedFunction = {
-  name: string
-  family: string
-  kind: string
-  signatures: string[]
-  /** The result types, in the same order. */
-  results: string[]
-  help: string | undefined
-}
-
-/** Every function with its signatures, by family and name: the reference page is made of this. */
-export const functionList = (): ListedFunction[] =>
-  [...byName].map(([name, { family, definitions }]) => ({
-    name,
-    family,
-    kind: definitions[0]!.kind,
-    signatures: definitions.map((definition) => definition.signature.text),
-    results: definitions.map((definition) => definition.signature.resultText),
-    help: families[family]!.help?.[name],
-  }))
-
-/** Every name that some family describes, with its sentence. */
-export const helpTexts = (): [name: string, text: string][] =>
-  Object.values(families).flatMap(({ help = {} }) => Object.entries(help))
+/** Every name with its family, in the order of the documentation. */
+export const registeredFunctions = (): Iterable<
+  [string, { family: string; definitions: FunctionDefinition[] }]
+> => byName
 
 /**
  * Statements that a connection needs before any emitted SQL runs on it, in order: macros. The JavaScript functions must be

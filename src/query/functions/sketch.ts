@@ -10,8 +10,6 @@ import * as tdigests from './sketches/tdigest.ts'
 import { doubleText } from './text.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './sketch.help.ts'
-
 /**
  * Sketches in the bytes that Presto stores. An aggregate gathers its group's values (those of a set: each once) before it makes one.
  */

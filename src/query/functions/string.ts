@@ -17,8 +17,6 @@ import * as text from './text.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { wordStem } from './word-stem.ts'
 
-export { help } from './string.help.ts'
-
 /** Text. Lengths and positions count code points, as in Presto. */
 
 /** What Presto trims without being told: white space of Java, no-break spaces excluded. */

@@ -4,8 +4,6 @@ import { fault } from './errors-in-engine.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './system.help.ts'
-
 /** The session and the system, UUIDs, and networks of addresses. */
 
 /** The release of Trino whose dialect this is. */

@@ -7,8 +7,6 @@ import type { DuckMap } from './text.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { type Agent, parseAgent } from './user-agents.ts'
 
-export { help } from './td-agent.help.ts'
-
 /** What a browser says of itself: by woothee (TD_PARSE_AGENT), by the patterns of uap-core (TD_PARSE_USER_AGENT). */
 
 // Loaded when first used: every engine's start would pay for it.

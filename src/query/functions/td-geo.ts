@@ -7,8 +7,6 @@ import { pureFunction } from './javascript-helpers.ts'
 import type { ReferenceFiles } from './reference-files.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './td-geo.help.ts'
-
 /**
  * Functions that know the world from files of the operator's. Without its file such a function is NULL, and the job's log says
  * so once.

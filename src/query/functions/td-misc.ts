@@ -16,8 +16,6 @@ import { isOrderable } from './resolve.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { decodeForm, encodeForm } from './uri.ts'
 
-export { help } from './td-misc.help.ts'
-
 /** TD functions that are not about time, and the sessions. */
 
 /**

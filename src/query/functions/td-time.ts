@@ -18,8 +18,6 @@ import type { JavaScriptFunction } from './types.ts'
 import { instantTimestamp, localTimestamp } from './zone-sql.ts'
 import { findZone } from './zones.ts'
 
-export { help } from './td-time.help.ts'
-
 /** The TD functions of time. Times are unix seconds; the zone argument is optional and UTC by default. */
 
 /** A fold that is NULL when any argument is. */

@@ -4,8 +4,6 @@ import { pureFunction } from './javascript-helpers.ts'
 import * as run from './teradata-run.ts'
 import type { JavaScriptFunction } from './types.ts'
 
-export { help } from './teradata.help.ts'
-
 /** Functions that Trino has for those who come from Teradata. */
 
 /** The local time is formatted, in the value's own zone. */

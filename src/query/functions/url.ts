@@ -3,8 +3,6 @@ import { pureFunction } from './javascript-helpers.ts'
 import type { JavaScriptFunction } from './types.ts'
 import { decodeForm, decodePercent, parameterOf, readUri, type Uri } from './uri.ts'
 
-export { help } from './url.help.ts'
-
 /** Parts of URLs by the rules of java.net.URI: NULL for a text that is no URI, '' for a part it has not. */
 
 const PARTS: Record<string, (uri: Uri) => string | undefined> = {

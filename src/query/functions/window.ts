@@ -1,8 +1,6 @@
 import { aggregateSql, type Call, type FunctionDefinition, fail, windowed } from './define.ts'
 import { raise } from './duck-type.ts'
 
-export { help } from './window.help.ts'
-
 /** Window functions; aggregates over windows are in aggregate.ts. */
 
 const plain = (call: Call): string => aggregateSql(call, call.name, call.args)

@@ -1,5 +1,5 @@
-import type { Position } from '../errors.ts'
-import type { Expression } from './ast.ts'
+import { type Position, QueryError } from '../errors.ts'
+import type { Expression, Statement } from './ast.ts'
 
 /** Every `?` of a statement by its place, in the order of the text. */
 export function parametersIn(node: unknown): Position[] {
@@ -27,4 +27,14 @@ export function replaceParameters<T>(node: T, valueFor: (at: Position) => Expres
 
 function isParameter(node: unknown): node is Extract<Expression, { kind: 'parameter' }> {
   return typeof node === 'object' && node !== null && (node as { kind?: unknown }).kind === 'parameter'
+}
+
+/** Parameters are given with the statement, or it has none. */
+export function requireCount(statement: Statement, expected: number, found: number): void {
+  if (expected === found) return
+  throw new QueryError(
+    'INVALID_PARAMETER_USAGE',
+    `Incorrect number of parameters: expected ${expected} but found ${found}`,
+    statement.at,
+  )
 }

@@ -47,10 +47,12 @@ export function isOperator(token: Token, ...operators: string[]): boolean {
 
 /** True when the coming tokens are these words or operators, in order. */
 export function at(p: Parser, ...values: string[]): boolean {
-  return values.every((value, i) => {
+  // Asked some twenty times for every token: no closure, nothing to iterate.
+  for (let i = 0; i < values.length; i++) {
     const token = peek(p, i)
-    return (token.kind === 'word' || token.kind === 'operator') && token.value === value
-  })
+    if (token.value !== values[i] || (token.kind !== 'word' && token.kind !== 'operator')) return false
+  }
+  return true
 }
 
 /** Takes the words or operators when they come next. */

@@ -12,7 +12,7 @@ import type {
   StatementOf,
 } from '../parse/ast.ts'
 import { parseStatement } from '../parse/index.ts'
-import { parametersIn, replaceParameters } from '../parse/parameters.ts'
+import { parametersIn, replaceParameters, requireCount } from '../parse/parameters.ts'
 import { typeText } from '../presto-type.ts'
 
 /** The statement that an EXECUTE means, with its values in the place of the parameters. */
@@ -84,16 +84,6 @@ function noOrdinal(value: Expression): Expression {
   const { at } = value
   const name = BigInt(value.text) < 1n << 31n ? 'integer' : 'bigint'
   return { kind: 'cast', value, type: { kind: 'generic', name, parameters: [], at }, safe: false, at }
-}
-
-/** Parameters are given with the statement, or it has none. */
-export function requireCount(statement: Statement, expected: number, found: number): void {
-  if (expected === found) return
-  throw new QueryError(
-    'INVALID_PARAMETER_USAGE',
-    `Incorrect number of parameters: expected ${expected} but found ${found}`,
-    statement.at,
-  )
 }
 
 function requireConstant(value: Expression, request: StatementRequest): void {

@@ -1,6 +1,6 @@
 import type { CompiledQuery } from '../compiled.ts'
 import { constantQuery } from '../constant-query.ts'
-import { functionList } from '../functions/index.ts'
+import { functionList } from '../functions/function-list.ts'
 import type { StatementOf } from '../parse/ast.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { likeTest } from './show-like.ts'
