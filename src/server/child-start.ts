@@ -37,7 +37,8 @@ export function childSpecs(
     MILLRACE_TLS_CERT: placement.tls?.certificatePath,
     MILLRACE_TLS_KEY: placement.tls?.keyPath,
     MILLRACE_LOG_LEVEL: settings.logLevel,
-    NODE_COMPILE_CACHE: compileCacheIn(placement.dataDir),
+    // Whoever names a place of their own may share it between servers, as the tests do.
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? compileCacheIn(placement.dataDir),
     // File syncs of a batch run side by side; four threads would be a queue.
     UV_THREADPOOL_SIZE: env.UV_THREADPOOL_SIZE ?? '16',
   }
