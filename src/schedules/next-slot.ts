@@ -1,6 +1,7 @@
+import { type Clocks, instantsOf, type Zone } from '../kernel/index.ts'
 import { type Cron, fitsDay, parseCron } from './cron.ts'
 import type { Schedule } from './types.ts'
-import { type Clocks, instantsOf, openZone, type Zone } from './zone.ts'
+import { openZone } from './zone.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
