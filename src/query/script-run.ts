@@ -18,6 +18,8 @@ export type ScriptRun = {
   signal: AbortSignal
   context: CallContext
   limits: EngineLimits
+  /** The same attempt, which reports there. */
+  reporting(report: RunReport): ScriptRun
   /** A new reading of the catalog, as the job's user may see it. */
   catalog(): Promise<QueryCatalog>
   engine(): Promise<Engine>
@@ -81,6 +83,7 @@ export function scriptRun(
 
   return {
     ...run,
+    reporting: (other) => scriptRun(options, { ...run, report: other }),
     bound,
     measured: (statement, tables) =>
       bound(statement, tables, async (query) => {

@@ -6,11 +6,12 @@ import { after, before, describe, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { ownerOfPath } from '../archive/index.ts'
 import { systemClock } from '../kernel/index.ts'
-import { readsOnly, type ScriptRun } from '../query/index.ts'
+import { type CompiledStatement, readsOnly, type ScriptRun } from '../query/index.ts'
 import { createLocalStore, type ObjectStore } from '../storage/index.ts'
 import { keepList } from './commit.ts'
 import { insertRows } from './insert-rows.ts'
 import { runScript } from './run.ts'
+import { sharesOf, within } from './steps.ts'
 import { storeFile } from './store-file.ts'
 import type { ChangeList, WriteDeps } from './types.ts'
 
@@ -137,6 +138,54 @@ describe('rows written', () => {
     assert.deepEqual(JSON.parse((await objects.get(kept.path)).toString()), large)
     assert.deepEqual(ownerOfPath(kept.path), { kind: 'job', id: 8n, attempt: 2 })
   })
+})
+
+describe('the progress of a script', () => {
+  const insert = { kind: 'change', change: { kind: 'insert', target: { database: 'd', name: 't' } } }
+  const drop = { kind: 'change', change: { kind: 'drop-table', target: { database: 'd', name: 't' } } }
+  const shares = (...statements: unknown[]) => sharesOf(statements as CompiledStatement[])
+
+  test('goes once from 0 to 100, over the statements that read or write rows', () => {
+    assert.deepEqual(shares(drop, insert, drop, insert), [
+      { from: 0, to: 0 },
+      { from: 0, to: 50 },
+      { from: 50, to: 50 },
+      { from: 50, to: 100 },
+    ])
+    assert.deepEqual(shares(drop), [{ from: 0, to: 100 }])
+  })
+
+  test('is that of the statement, in its part', () => {
+    const told: number[] = []
+    const run = {
+      report: { log: () => undefined, progress: (percent: number) => void told.push(percent) },
+      reporting: (report: ScriptRun['report']) => ({ report }),
+    }
+    const { report } = within(run as unknown as ScriptRun, { from: 50, to: 75 })
+    for (const percent of [0, 40, 100, 130]) report.progress(percent)
+    assert.deepEqual(told, [50, 60, 75, 75])
+  })
+})
+
+test('a script that fails says why, also when what it has left cannot be cleared away', async () => {
+  const logged: string[] = []
+  const run = {
+    job: { id: 5n, attempt: 1, accountId: 1n, userId: 1n, database: 'shop', query: 'INSERT INTO t VALUES 1' },
+    report: { log: (line: string) => void logged.push(line), progress() {} },
+    catalog: async () => {
+      throw new Error('the true reason')
+    },
+  }
+  const database = {
+    write: async () => {
+      throw new Error('no locks either')
+    },
+  }
+  await assert.rejects(
+    runScript({ database } as unknown as WriteDeps, run as unknown as ScriptRun),
+    /the true reason/,
+  )
+  assert.match(logged.join(), /no locks either/)
 })
 
 test('while the main database is away a script that changes something waits for it', async () => {

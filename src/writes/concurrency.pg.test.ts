@@ -122,6 +122,21 @@ describe('writers of the same table', () => {
     assert.deepEqual(await numbers(), [3])
   })
 
+  test('begin anew also when their worker was lost before: that was another matter', async () => {
+    const id = await filled(1, 2)
+    const stop = stopAt('listed')
+    await room.run`
+      INSERT INTO jobs (id, account_id, user_id, user_name, type, database, query, attempt, workers_lost)
+      VALUES (90000, 1, 1, 'o', 'presto', 'harbour', ${`SELECT 1; DELETE FROM ${t} WHERE n = 2`}, 3, 3)`
+    await stop.reached
+    await room.run`UPDATE chunks SET retired_at = clock_timestamp() WHERE table_id = ${id}`
+    await room.addChunks(id, [{ time: HOUR, n: 2 }])
+    stop.go()
+    const end = await room.ended(90000n)
+    assert.deepEqual([end.status, end.attempt, end.rows], ['success', 5, [[1]]])
+    assert.match(end.log, new RegExp(`statement 2 of 2: DELETE FROM harbour.${t}`))
+  })
+
   test('say what is true when that happens again', async () => {
     const id = await filled(1, 2)
     room.at.step = async (step) => {

@@ -23,6 +23,8 @@ export type Deletion = { rows: number; retire: bigint[]; add: NewChunk[]; cpuMs:
 
 /** Files that one engine process cuts. */
 const FILES_AT_ONCE = 64
+/** Of its progress, in percent: until the rows are chosen. */
+const CHOOSING = 50
 
 /**
  * Finds the rows that go, once: those that are written down then are the ones that are counted, and taken out. Chunks that lose all of theirs are let go as a whole, those that lose some are written anew without them, the
@@ -78,14 +80,18 @@ const rowsIn = (chunks: readonly SnapshotChunk[]) => chunks.reduce((sum, { rows 
 
 /** Asks the condition, once: what it answers is written down in the directory. */
 async function chooseRows(
-  { bound, engine: takeEngine, limits, signal }: ScriptRun,
+  { bound, engine: takeEngine, limits, signal, report }: ScriptRun,
   source: CompiledQuery,
   tables: BoundTables,
   directory: string,
 ): Promise<Choice> {
   return bound(source, tables, async (query) => {
     const engine = await takeEngine()
-    return engine.chooseRows(query, directory, { limits, signal, onProgress() {} })
+    return engine.chooseRows(query, directory, {
+      limits,
+      signal,
+      onProgress: ({ percent }) => report.progress((CHOOSING * (percent ?? 0)) / 100),
+    })
   })
 }
 
@@ -119,7 +125,7 @@ async function cutChunks(deps: WriteDeps, run: ScriptRun, work: Cutting): Promis
     all.retire.push(...cut.retire)
     all.add.push(...cut.add)
     all.cpuMs += cut.cpuMs
-    run.report.progress((100 * (at + some.length)) / work.partly.length)
+    run.report.progress(CHOOSING + ((100 - CHOOSING) * (at + some.length)) / work.partly.length)
   }
   return all
 }

@@ -20,6 +20,7 @@ import { deleteRows, type StandsFor } from './delete-rows.ts'
 import { columnsOfCreated, columnsOfInsert, insertRows, type Target } from './insert-rows.ts'
 import { letGo, planUnderLocks } from './locks.ts'
 import type { Plan, Planned } from './plan.ts'
+import { nameOf, sharesOf, within } from './steps.ts'
 import type { ChangeList, TableAt, WriteDeps } from './types.ts'
 
 /**
@@ -27,6 +28,16 @@ import type { ChangeList, TableAt, WriteDeps } from './types.ts'
  * everything else, and nobody sees anything before the job's end, with which all of it is committed.
  */
 export async function runScript(deps: WriteDeps, run: ScriptRun): Promise<RunOutcome> {
+  const paths: string[] = []
+  try {
+    return await runUnderLocks(deps, run, paths)
+  } catch (error) {
+    await giveUp(deps, run, paths)
+    throw error
+  }
+}
+
+async function runUnderLocks(deps: WriteDeps, run: ScriptRun, paths: string[]): Promise<RunOutcome> {
   const { report } = run
   const plan = await planUnderLocks(deps, run)
   // The snapshot can be read, not written.
@@ -35,25 +46,19 @@ export async function runScript(deps: WriteDeps, run: ScriptRun): Promise<RunOut
     return { kind: 'needs-database' }
   }
   await deps.faultPoint('locked')
-  const state = await startState(deps, run, plan)
-  try {
-    let answer: Answer | undefined
-    for (const [i, planned] of plan.statements.entries())
-      answer = await runStatement(state, planned, i === plan.statements.length - 1)
-    for (const path of state.chunks.unused()) await deps.objects.remove(path)
-    const list = listOf(state)
-    const data = await keepList(deps, run.job, list)
-    await deps.faultPoint('listed')
-    const result = answer?.result ?? (await storeAnswer(deps, run, answer?.rows))
-    return { kind: 'success', result, cpuMs: state.cpuMs, commit: { kind: CHANGES, data } }
-  } catch (error) {
-    await giveUp(deps, run, state)
-    throw error
-  }
+  const state = await startState(deps, { run, plan, paths })
+  const answer = await runStatements(state)
+  for (const path of state.chunks.unused()) await deps.objects.remove(path)
+  const list = listOf(state)
+  const data = await keepList(deps, run.job, list)
+  await deps.faultPoint('listed')
+  const result = answer.result ?? (await storeAnswer(deps, run, answer.rows))
+  return { kind: 'success', result, cpuMs: state.cpuMs, commit: { kind: CHANGES, data } }
 }
 
 type State = {
   deps: WriteDeps
+  /** Its progress is that of the statement that runs. */
   run: ScriptRun
   plan: Plan
   chunks: ScriptChunks
@@ -65,11 +70,30 @@ type State = {
 type Answer = { rows?: number; result?: StoredResult }
 
 /** All chunks that any statement reads, as of one moment. */
-async function startState(deps: WriteDeps, run: ScriptRun, plan: Plan): Promise<State> {
+async function startState(
+  deps: WriteDeps,
+  { run, plan, paths }: Pick<State, 'run' | 'plan' | 'paths'>,
+): Promise<State> {
   const base = await plan.catalog.chunksOf(plan.reads)
   const rows = base.reduce((sum, chunk) => sum + chunk.rows, 0)
   run.report.log(`reading ${base.length} chunks, ${rows} rows in ${plan.reads.length} tables`)
-  return { deps, run, plan, chunks: scriptChunks(base), paths: [], standsFor: new Map(), cpuMs: 0 }
+  return { deps, run, plan, chunks: scriptChunks(base), paths, standsFor: new Map(), cpuMs: 0 }
+}
+
+/** The answer is the last one's. */
+async function runStatements(state: State): Promise<Answer> {
+  const { run, plan } = state
+  const { statements } = plan
+  const shares = sharesOf(statements.map(({ statement }) => statement))
+  let answer: Answer = {}
+  for (const [i, planned] of statements.entries()) {
+    if (statements.length > 1)
+      run.report.log(`statement ${i + 1} of ${statements.length}: ${nameOf(planned.statement)}`)
+    state.run = within(run, shares[i]!)
+    answer = await runStatement(state, planned, i === statements.length - 1)
+    run.report.progress(shares[i]!.to)
+  }
+  return answer
 }
 
 async function runStatement(state: State, { statement, effect }: Planned, isLast: boolean): Promise<Answer> {
@@ -230,10 +254,16 @@ function listOf({ run, plan, chunks }: State): ChangeList {
   }
 }
 
-/** Files of a job that failed belong to nobody: if they cannot be removed now, the orphan sweep will. */
-async function giveUp(deps: WriteDeps, run: ScriptRun, { paths }: State): Promise<void> {
-  for (const path of paths) await deps.objects.remove(path)
-  await letGo(deps, run).catch((error: unknown) =>
-    run.report.log(`the locks of the job could not be given up: ${(error as Error).message}`),
-  )
+/**
+ * After a failure: others need not wait for this attempt's end. What cannot be done now is not needed, and must not stand before the
+ * failure itself: files of such a job belong to nobody and go with the orphan sweep, its locks count no longer than its attempt.
+ */
+async function giveUp(deps: WriteDeps, run: ScriptRun, paths: readonly string[]): Promise<void> {
+  const unless = (what: string) => (error: unknown) =>
+    run.report.log(`${what}, which does no harm: ${(error as Error).message}`)
+  await letGo(deps, run).catch(unless('the locks of the job could not be given up'))
+  for (const path of paths) {
+    const isRemoved = await deps.objects.remove(path).then(() => true, unless(`${path} could not be removed`))
+    if (isRemoved !== true) break
+  }
 }
