@@ -106,6 +106,8 @@ describe('the alarm rules', () => {
       'millrace_ingest_refused_total',
       'millrace_spool_damaged_ranges_total',
       'millrace_disk_stage',
+      'millrace_head_room_ratio',
+      'millrace_jobs_oldest_due_seconds',
       'millrace_gate_open',
       'millrace_process_restarts_total',
       'millrace_certificate_expires_timestamp_seconds',

@@ -4,8 +4,10 @@ import { diskUsageMetrics, UNKNOWN_DISK } from '../../src/disk/index.ts'
 import { createStaticGate, unknownState } from '../../src/gate/index.ts'
 import { ingestMetrics } from '../../src/ingest/index.ts'
 import { processMetrics, Registry, randomIds, silentLog, systemClock } from '../../src/kernel/index.ts'
+import { jobMetrics } from '../../src/jobs/index.ts'
 import { createIdSweep, loadMetrics } from '../../src/load/index.ts'
 import { certificateMetrics, supervisorMetrics } from '../../src/server/supervisor-metrics.ts'
+import { headRoomMetrics } from '../../src/server/roles/head-room.ts'
 import { spoolMetrics } from '../../src/spool/index.ts'
 
 export type MetricFamily = { name: string; help: string; type: string; labels: string[] }
@@ -43,7 +45,12 @@ const ROLES: Record<string, (registry: Registry) => void> = {
     diskUsageMetrics(registry, { last: () => [] })
     database(registry)
   },
-  core: (registry) => void database(registry),
+  core(registry) {
+    database(registry)
+    jobMetrics(registry, { waitingJobs: () => [], reserved: { left: 0 } })
+    headRoomMetrics(registry)
+    alertMetrics(registry)
+  },
   worker: (registry) => void database(registry),
 }
 

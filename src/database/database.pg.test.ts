@@ -4,6 +4,7 @@ import { createStaticGate, servingState } from '../gate/index.ts'
 import { randomIds, type Sql, silentLog, systemClock } from '../kernel/index.ts'
 import { withAdmin } from './admin.ts'
 import { openDatabase } from './database.ts'
+import { headRoomOf, readHeadRoom } from './head-room.ts'
 import { createJobPartitions, sweepChanges, sweepErrorRecords, sweepOperations } from './housekeeping.ts'
 import { startTestDatabase, type TestDatabase } from './testing.ts'
 import type { Database } from './types.ts'
@@ -312,5 +313,36 @@ describe('housekeeping', () => {
     assert.equal(await sweepErrorRecords(db.database), 1)
     const errors = await db.database.read(READ, (sql) => sql`SELECT reason FROM error_records`)
     assert.deepEqual(errors, [{ reason: '29' }])
+  })
+})
+
+describe('head-room', () => {
+  const room = () => readHeadRoom(db.database)
+
+  test('is plenty in a new database, and shrinks with what is used up', async () => {
+    await createJobPartitions(db.database)
+    const before = await room()
+    for (const what of ['ids', 'job-partitions', 'transaction-ids', 'table-size'] as const)
+      assert.ok(before[what] > 0.9, `${what} ${before[what]}`)
+    assert.ok(before.connections > 0 && before.connections < 1, `connections ${before.connections}`)
+
+    await db.database.write(WRITE, (sql) => sql`SELECT setval('job_ids', 8589000001)`)
+    await createJobPartitions(db.database)
+    assert.ok((await room())['job-partitions'] > 0.9)
+    await db.database.write(WRITE, (sql) => sql`SELECT setval('job_ids', 8591999999)`)
+    assert.equal((await room())['job-partitions'], 0, 'the last id of the last partition')
+    await createJobPartitions(db.database)
+    assert.ok((await room())['job-partitions'] > 0.9)
+    await db.database.write(WRITE, (sql) => sql`CREATE SEQUENCE narrow AS smallint`)
+    await db.database.write(WRITE, (sql) => sql`SELECT setval('narrow', 30000)`)
+    assert.ok((await room()).ids < 0.1, 'the sequence that has gone furthest counts')
+    await db.database.write(WRITE, (sql) => sql`DROP SEQUENCE narrow`)
+  })
+
+  test('of tables and transactions is told against the limits of PostgreSQL', () => {
+    const nothing = { sequenceUsed: 0, lastPartition: 2, lastJobId: 0, connections: 0, mostConnections: 97 }
+    const room = headRoomOf({ ...nothing, transactionAge: 2 ** 30, largestTableBytes: 2 ** 44 })
+    assert.ok(Math.abs(room['transaction-ids'] - 0.5) < 0.01)
+    assert.equal(room['table-size'], 0.5)
   })
 })

@@ -5,6 +5,7 @@ export { type DatabaseOptions, openDatabase } from './database.ts'
 export { type Embedded, type EmbeddedOptions, startEmbedded } from './embedded/server.ts'
 export { databaseErrors } from './errors.ts'
 export { isForeignKeyViolation, isUniqueViolation, serverCode } from './failures.ts'
+export { type HeadRoom, readHeadRoom } from './head-room.ts'
 export {
   createJobPartitions,
   JOBS_PER_PARTITION,

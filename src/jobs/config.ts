@@ -9,6 +9,14 @@ export const jobSettings = defineSettings('jobs', {
     most: 10_000,
     help: 'How many jobs of one account run at the same time, on all workers together.',
   },
+  accountQueue: {
+    env: 'MILLRACE_JOBS_ACCOUNT_QUEUE',
+    type: 'integer',
+    default: 10_000,
+    least: 0,
+    most: 10_000_000,
+    help: 'How many jobs of one account may wait; further ones are refused with 429 until some have begun. 0 = no limit. Runs of schedules are never refused. Near the limit it is counted again once a second.',
+  },
   workerConcurrency: {
     env: 'MILLRACE_JOBS_WORKER_CONCURRENCY',
     type: 'integer',

@@ -43,6 +43,14 @@ export const jobErrors = errorTable('jobs', {
     message: (d) => `domain_key was used before, by job ${d}`,
     help: 'One key starts one job. details.conflicts_with names the job that was started with it.',
   },
+  account_queue_full: {
+    status: 429,
+    advice: 'retry',
+    message: (d) =>
+      `the account has ${d} jobs waiting, which is as many as it may; retry when some have begun`,
+    help: 'MILLRACE_JOBS_ACCOUNT_QUEUE limits how many jobs of one account wait. Let some begin, or kill those that nobody needs. Nothing was accepted.',
+    retryAfterSeconds: 10,
+  },
   queue_full: {
     status: 503,
     advice: 'retry',

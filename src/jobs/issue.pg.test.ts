@@ -10,8 +10,10 @@ import { claimJobs } from './claim-store.ts'
 import { createEndsReader, openEndsJournal } from './ends.ts'
 import { issueJob } from './issue.ts'
 import { type KillAnswer, killJob } from './kill.ts'
+import { countQueued, readJobLoad } from './load-store.ts'
 import { lookUpDomainKey, lookUpJob, lookUpJobs } from './lookup.ts'
 import { type LocalQueue, openLocalQueue } from './queue.ts'
+import { createQueueRoom } from './queue-room.ts'
 import { createQueueService } from './queue-service.ts'
 import { rowFromJob } from './row.ts'
 import { findJob, insertJob } from './store.ts'
@@ -84,6 +86,29 @@ describe('issuing jobs', () => {
       assert.deepEqual([code, details], ['domain_key_used', { conflicts_with: String(accepted[0]) }])
     }
     assert.equal(await count(), 1)
+  })
+
+  test('refuses them while the account has as many waiting as it may, and names the job of a domain key all the same', async () => {
+    const most = 3
+    const room = createQueueRoom({
+      most,
+      count: (accountId) => db.database.read(READ, (sql) => countQueued(sql, accountId, most)),
+      monotonicMs: systemClock.monotonicMs,
+    })
+    const limited = { ...deps, room }
+    const first = await issueJob(limited, aJob({ domainKey: 'k' }))
+    for (let i = 1; i < most; i++) await issueJob(limited, aJob())
+    await assert.rejects(issueJob(limited, aJob()), { code: 'account_queue_full', status: 429 })
+    await assert.rejects(issueJob(limited, aJob({ domainKey: 'new' })), { code: 'account_queue_full' })
+    await assert.rejects(issueJob(limited, aJob({ domainKey: 'k' })), {
+      code: 'domain_key_used',
+      details: { conflicts_with: String(first) },
+    })
+    await issueJob(limited, aJob({ accountId: 2n }))
+    assert.equal(await count(), 4)
+    const load = await db.database.read(READ, readJobLoad)
+    assert.deepEqual([load.queued, load.running, load.mostQueuedOfAccount], [4, 0, 3])
+    assert.ok(load.oldestDueSeconds > 0 && load.oldestDueSeconds < 60)
   })
 
   test('accepts them while the main database is away; each enters it once when it is back', async () => {

@@ -80,6 +80,22 @@ describe('the metrics of a running server', () => {
     assert.equal(await total('millrace_process_up'), names.length)
     assert.equal(await total('millrace_process_restarts_total'), 0)
     assert.ok((await total('millrace_disk_free_bytes')) > 0)
+    const room = () => metrics.get('millrace_head_room_ratio')!.samples
+    assert.deepEqual(
+      room()
+        .map(({ labels }) => labels.of)
+        .sort(),
+      [
+        'account-queue',
+        'connections',
+        'ids',
+        'job-partitions',
+        'reserved-job-ids',
+        'table-size',
+        'transaction-ids',
+      ],
+    )
+    for (const { labels, value } of room()) assert.ok(value > 0.25 && value <= 1, `${labels.of} ${value}`)
   })
 
   test('follow an import from its acceptance to its table, its repeat and its refusals', async () => {

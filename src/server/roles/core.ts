@@ -18,8 +18,11 @@ import {
   addJobRoutes,
   addLocalClaims,
   createEndsReader,
+  countQueued,
   createQueueService,
+  createQueueRoom,
   jobSettings,
+  jobMetrics,
   killJob,
   openLocalQueue,
 } from '../../jobs/index.ts'
@@ -43,6 +46,7 @@ import { admitUpTo } from './admit.ts'
 import { runInBackground } from './background.ts'
 import { openGateway } from './gateway.ts'
 import { createHousekeeping } from './housekeeping.ts'
+import { createHeadRoomWatch, headRoomMetrics } from './head-room.ts'
 import { createLocalKey } from './local-key.ts'
 import { notOfferedRoutes } from './not-offered.ts'
 import { coreSocketPath, draftsIn, incomingPartsIn } from './paths.ts'
@@ -115,6 +119,14 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     store: objects,
     render: renderResult,
   }
+    room: createQueueRoom({
+      most: settings.accountQueue,
+      count: (accountId, most) =>
+        database.read({ class: 'read', deadlineMs: settings.readDeadlineMs }, (sql) =>
+          countQueued(sql, accountId, most),
+        ),
+      monotonicMs: clock.monotonicMs,
+    }),
   const page = await consoleDeps({ catalog, dataDir, clock, gate })
   const { trusts } = trustedProxies(context.settings.trustedProxies)
   const app = createApp({
@@ -204,6 +216,26 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         jobRetentionDays,
         resultRetentionDays,
         bulkImportDays: bulkImportSettings.retentionDays,
+      createHeadRoomWatch({
+        database,
+        metrics: headRoomMetrics(registry),
+        jobs: jobMetrics(registry, queue),
+        reserved: queue.reserved,
+        limits: settings,
+        clock,
+        log,
+      }),
+      createAlertService({
+        database,
+        secrets,
+        settings: alertSettings,
+        publicUrl,
+        version: version(),
+        clock,
+        log,
+        metrics: registry,
+        random: Math.random,
+      }),
       }),
     ],
     { clock, log },

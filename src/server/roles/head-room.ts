@@ -1,0 +1,62 @@
+import { type Database, readHeadRoom } from '../../database/index.ts'
+import { type JobMetrics, readJobLoad } from '../../jobs/index.ts'
+import { type Clock, Gauge, isRetryable, type Log, type Registry, type Service } from '../../kernel/index.ts'
+
+const EVERY_MS = 30_000
+const ADMISSION = { class: 'background', deadlineMs: 10_000 } as const
+
+/** One gauge for everything that may run out: one alarm rule watches all of it. */
+export function headRoomMetrics(registry: Registry): Gauge<'of'> {
+  return new Gauge({
+    name: 'millrace_head_room_ratio',
+    help: 'Share that is still free, 1 to 0, of what may run out: ids (of the sequence that has gone furthest), job-partitions (made ahead), connections (of the database server), transaction-ids, table-size (largest table or partition against the limit of PostgreSQL), account-queue (the fullest), reserved-job-ids; absent while the main database is away',
+    labelNames: ['of'],
+    registers: [registry],
+  })
+}
+
+/** Looks twice a minute how far everything is from its end. While nobody can say, the figures are left out. */
+export function createHeadRoomWatch({
+  database,
+  metrics,
+  jobs,
+  reserved,
+  limits,
+  clock,
+  log,
+}: {
+  database: Database
+  metrics: Gauge<'of'>
+  jobs: JobMetrics
+  reserved: { readonly left: number }
+  limits: { reservedIds: number; accountQueue: number }
+  clock: Clock
+  log: Log
+}): Service {
+  const look = async () => {
+    const load = await database.read({ ...ADMISSION, prepared: true }, readJobLoad)
+    const room = await readHeadRoom(database)
+    jobs.load(load)
+    for (const [of, share] of Object.entries(room)) metrics.set({ of }, share)
+    metrics.set({ of: 'reserved-job-ids' }, Math.min(1, reserved.left / limits.reservedIds))
+    const { accountQueue } = limits
+    const queueRoom = accountQueue === 0 ? 1 : 1 - load.mostQueuedOfAccount / accountQueue
+    metrics.set({ of: 'account-queue' }, Math.max(0, queueRoom))
+  }
+  return {
+    name: 'head-room',
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await look()
+        } catch (error) {
+          metrics.reset()
+          jobs.load(undefined)
+          if (!isRetryable(error)) throw error
+          log.debug({ err: error }, 'head-room is not known while the main database is away')
+        }
+        await clock.sleep(EVERY_MS, signal)
+      }
+    },
+  }
+}
