@@ -20,6 +20,7 @@ import {
   writeBigint,
   writeBinaryHeader,
   writeBoolean,
+  writeBytes,
   writeDouble,
   writeFloat,
   writeInteger,
@@ -178,23 +179,21 @@ function textWriter(vector: DuckDBVector): CellWriter {
   if (!(vector instanceof DuckDBVarCharVector))
     // ENUM, UUID and what else has a text of its own.
     return (sink, row) => writeText(sink, String(vector.getItem(row)))
-  const strings = stringsOf(vector)
+  const { bytes, starts, lengths } = stringsOf(vector)
   return (sink, row) => {
-    const length = strings.length(row)
+    const length = lengths[row]!
     writeTextHeader(sink, length)
-    strings.copyTo(sink.bytes, sink.at, row)
-    sink.at += length
+    writeBytes(sink, bytes, starts[row]!, length)
   }
 }
 
 function binaryWriter(type: PrestoType, vector: DuckDBVector): CellWriter {
   if (!(vector instanceof DuckDBBlobVector)) throw misfit(type, vector)
-  const strings = stringsOf(vector)
+  const { bytes, starts, lengths } = stringsOf(vector)
   return (sink, row) => {
-    const length = strings.length(row)
+    const length = lengths[row]!
     writeBinaryHeader(sink, length)
-    strings.copyTo(sink.bytes, sink.at, row)
-    sink.at += length
+    writeBytes(sink, bytes, starts[row]!, length)
   }
 }
 

@@ -136,6 +136,17 @@ export function writeBinaryHeader(sink: Sink, length: number): void {
   }
 }
 
+/** Calling the engine's own copy costs as much as so many bytes one by one. */
+const FEW_BYTES = 48
+
+/** Part of other bytes, for which the header has made room. */
+export function writeBytes(sink: Sink, from: Buffer, start: number, length: number): void {
+  const { bytes, at } = sink
+  if (length <= FEW_BYTES) for (let i = 0; i < length; i++) bytes[at + i] = from[start + i]!
+  else from.copy(bytes, at, start, start + length)
+  sink.at = at + length
+}
+
 export function writeText(sink: Sink, text: string): void {
   writeTextHeader(sink, Buffer.byteLength(text))
   sink.at += sink.bytes.write(text, sink.at)

@@ -79,7 +79,9 @@ async function encodeChunks(
     const chunk = await result.fetchChunk()
     if (chunk === null || chunk.rowCount === 0) break
     const writers = types.map((type, i) => cellWriter(type, chunk.getColumnVector(i)))
-    for (let row = 0; row < chunk.rowCount; row++) {
+    // Each asking is a call of the engine.
+    const { rowCount } = chunk
+    for (let row = 0; row < rowCount; row++) {
       writeArrayHeader(sink, writers.length)
       for (const write of writers) write(sink, row)
       if (sink.at >= FLUSH_BYTES) {
@@ -89,7 +91,7 @@ async function encodeChunks(
         pushing.catch(() => undefined)
       }
     }
-    rows += chunk.rowCount
+    rows += rowCount
     onRows(rows)
   }
   await pushing
