@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 2,
   away: 3,
   unknown: 4,
+  rejected: 5,
   interrupted: 130,
 } as const
 
@@ -15,5 +16,7 @@ export const EXIT_CODES: Record<keyof typeof EXIT, string> = {
   away: 'The server was not reached, or not able to, for as long as was waited. Nothing was changed.',
   unknown:
     'The request was sent and the answer was lost: it is not known whether it took effect. The message says how to find out.',
+  rejected:
+    'The import is done, but some rows could not be read: they were counted, and the first of them shown with line and reason.',
   interrupted: 'Ended by Ctrl-C. The message says what was done and what was not.',
 }

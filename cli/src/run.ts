@@ -148,7 +148,12 @@ function createContext(
       },
     })
   const api = lazy(() => {
-    const { apiKey, configPath } = settings()
+    const { apiKey, configPath, isForeignKey, keyFrom } = settings()
+    if (isForeignKey)
+      throw usageError(
+        `${keyFrom} has a key but names no server, and this key may be meant for Treasure Data's own`,
+        'Say which server is meant: --endpoint URL, or MILLRACE_ENDPOINT=URL.',
+      )
     if (apiKey === undefined)
       throw usageError(
         'there is no API key',

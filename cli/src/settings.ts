@@ -11,6 +11,8 @@ export type Settings = {
   keyFrom: string
   endpoint: URL
   endpointFrom: string
+  /** The key is out of td's file, which names no server: it may be meant for Treasure Data's own. */
+  isForeignKey: boolean
   importEndpoint: URL
   insecure: boolean
   waitMs: number | undefined
@@ -46,11 +48,6 @@ export function readSettings(globals: Globals, env: Environment): Settings {
     [env.TREASURE_DATA_API_SERVER, 'TREASURE_DATA_API_SERVER'],
     [account.endpoint, path],
   ])
-  if (endpoint === undefined && isTd && keyFrom === path)
-    throw usageError(
-      `${path} has a key but names no server, and this key may be meant for Treasure Data's own`,
-      'Say which server is meant: --endpoint URL, or MILLRACE_ENDPOINT=URL.',
-    )
   const [importEndpoint, importFrom] = first([
     [globals['import-endpoint'], '--import-endpoint'],
     [env.MILLRACE_IMPORT_ENDPOINT, 'MILLRACE_IMPORT_ENDPOINT'],
@@ -63,6 +60,7 @@ export function readSettings(globals: Globals, env: Environment): Settings {
     apiKey,
     keyFrom,
     endpoint: server,
+    isForeignKey: endpoint === undefined && isTd && keyFrom === path,
     endpointFrom: endpoint === undefined ? 'the default' : endpointFrom,
     importEndpoint: importEndpoint === undefined ? server : originOf(importEndpoint, importFrom),
     insecure: globals.insecure,

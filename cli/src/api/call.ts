@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import type { CliError } from '../errors.ts'
-import { away, interrupted, outcomeUnknown } from './errors.ts'
+import { away, interrupted, outcomeUnknown, type Refused } from './errors.ts'
 import type { Message, Sent, Transport } from './transport.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
@@ -14,7 +14,14 @@ export type Repeat = 'same' | 'never' | 404 | 409
 export type Query = Record<string, string | number | boolean | undefined>
 
 /** A request that changes nothing. */
-export type Read = { does: string; path: string; query?: Query; headers?: Record<string, string> }
+export type Read = {
+  does: string
+  path: string
+  query?: Query
+  headers?: Record<string, string>
+  /** Asks again for as long as a write would: somebody waits for the end of something. */
+  isPatient?: boolean
+}
 
 /** A request that changes something. */
 export type Write = {
@@ -37,8 +44,8 @@ export type Write = {
 export type Answer = {
   status: number
   headers: Record<string, string>
-  /** The write is known to have taken effect only by the refusal of its repetition: there is no body. */
-  isSettled: boolean
+  /** The refusal of a repetition, by which the write is known to have taken effect; there is no body then. */
+  settledBy: Refused | undefined
 }
 
 /** Told what is waited for, so that it can be shown. */
@@ -109,7 +116,7 @@ export function createCall(deps: CallDeps) {
     read: Read,
     take: (sent: Answered) => Promise<T | undefined>,
   ): Promise<{ status: number; headers: Record<string, string>; body: T }> {
-    const patience = createPatience(deps, { does: read.does, isWrite: false })
+    const patience = createPatience(deps, { does: read.does, isWrite: read.isPatient === true })
     for (;;) {
       const sent = await send(messageOf(deps, { ...read, method: 'GET' }), read.does)
       if (sent.kind === 'answered' && sent.status >= 200 && sent.status < 300) {
@@ -145,13 +152,16 @@ export function createCall(deps: CallDeps) {
       if (verdict.kind === 'done') {
         patience.over()
         const { status, headers } = sent as Answered
-        return { answer: { status, headers, isSettled: false }, content }
+        return { answer: { status, headers, settledBy: undefined }, content }
       }
       if (verdict.kind === 'refused') {
         if (doubt === undefined) throw verdict.error
         if (verdict.error.status !== write.repeat)
           throw outcomeUnknown(write.does, `${doubt}; then: ${verdict.error.message}`, write.look)
-        return { answer: { status: verdict.error.status, headers: {}, isSettled: true }, content: undefined }
+        return {
+          answer: { status: verdict.error.status, headers: {}, settledBy: verdict.error },
+          content: undefined,
+        }
       }
       if (verdict.kind === 'unclear') {
         doubt = verdict.reason
@@ -300,6 +310,17 @@ async function bodyOf(sent: Answered): Promise<Buffer | undefined> {
     // Said as what it is by the caller: an answer that was cut.
     return undefined
   }
+}
+
+/** The job that a request with a domain key has started; after a lost answer the refusal of its repetition names it. */
+export function jobNumber({
+  body,
+  settledBy,
+}: {
+  body?: { job_id: string | number }
+  settledBy: Refused | undefined
+}): string {
+  return String(body?.job_id ?? settledBy?.bodyDetails.conflicts_with)
 }
 
 /** The segments of a path, each percent-encoded: path`/v3/table/show/${database}/${table}`. */

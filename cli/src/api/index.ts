@@ -3,8 +3,12 @@ import { waitingText } from '../output/progress.ts'
 import type { Settings } from '../settings.ts'
 import { createCall } from './call.ts'
 import { databaseCalls } from './databases.ts'
+import { jobCalls } from './jobs.ts'
+import { resultCalls, systemCalls } from './results.ts'
+import { scheduleCalls } from './schedules.ts'
 import { tableCalls } from './tables.ts'
 import { createTransport } from './transport.ts'
+import { userCalls } from './users.ts'
 
 export type { Call } from './call.ts'
 export { path } from './call.ts'
@@ -65,5 +69,10 @@ export function createApi({
     call,
     databases: databaseCalls(call),
     tables: tableCalls(call),
+    jobs: jobCalls(call),
+    schedules: scheduleCalls(call),
+    results: resultCalls(call),
+    users: userCalls(call),
+    system: systemCalls(call),
   }
 }

@@ -1,4 +1,4 @@
-import { type Call, path, type Query } from './call.ts'
+import { type Call, jobNumber, path, type Query } from './call.ts'
 import type { DeletedTable, ErrorRecord, Table } from './types.ts'
 
 export type TableName = { database: string; table: string }
@@ -94,14 +94,16 @@ export function tableCalls(call: Call) {
         path: path`/v3/table/tail/${at.database}/${at.table}`,
         query: { count, format: 'json' },
       }),
-    partialDelete: (at: TableName, span: { from: number; to: number }, domainKey: string) =>
-      call.write<{ job_id: string }>({
-        does: `delete rows of ${called(at)}`,
-        path: path`/v3/table/partialdelete/${at.database}/${at.table}`,
-        form: { ...span, domain_key: domainKey },
-        repeat: 'same',
-        look: 'millrace job:list',
-      }),
+    partialDelete: async (at: TableName, span: { from: number; to: number }, domainKey: string) =>
+      jobNumber(
+        await call.write<{ job_id: string }>({
+          does: `delete rows of ${called(at)}`,
+          path: path`/v3/table/partialdelete/${at.database}/${at.table}`,
+          form: { ...span, domain_key: domainKey },
+          repeat: 409,
+          look: 'millrace job:list',
+        }),
+      ),
     async deleted(): Promise<DeletedTable[]> {
       const found: DeletedTable[] = []
       let cursor: number | null | undefined
@@ -131,14 +133,16 @@ export function tableCalls(call: Call) {
         repeat: 'never',
         look: 'millrace table:deleted',
       }),
-    export: (at: TableName, form: Query, domainKey: string) =>
-      call.write<{ job_id: string }>({
-        does: `export the table ${called(at)}`,
-        path: path`/v3/export/run/${at.database}/${at.table}`,
-        form: { ...form, domain_key: domainKey },
-        repeat: 'same',
-        look: 'millrace job:list',
-      }),
+    export: async (at: TableName, form: Query, domainKey: string) =>
+      jobNumber(
+        await call.write<{ job_id: string }>({
+          does: `export the table ${called(at)}`,
+          path: path`/v3/export/run/${at.database}/${at.table}`,
+          form: { ...form, domain_key: domainKey },
+          repeat: 409,
+          look: 'millrace job:list',
+        }),
+      ),
     /** What was accepted and could not be stored, newest first; of all tables when none is named. */
     async errors(at: TableName | undefined, limit: number): Promise<ErrorRecord[]> {
       const { error_records: records } = await call.json<{ error_records: ErrorRecord[] }>({

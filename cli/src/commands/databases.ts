@@ -64,11 +64,11 @@ export const databaseCommands = [
     options: {},
     examples: [['millrace db:create shop', 'an empty database called shop']],
     async run({ api, print }, { words: { DATABASE: name } }) {
-      const { isSettled } = await api().databases.create(name)
+      const { settledBy } = await api().databases.create(name)
       await print.done(`Database '${name}' is created.`, {
         database: name,
         created: true,
-        repeated: isSettled,
+        repeated: settledBy !== undefined,
       })
     },
   }),

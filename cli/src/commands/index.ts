@@ -1,6 +1,27 @@
 import type { Command } from '../command.ts'
+import { accountCommands } from './account.ts'
 import { databaseCommands } from './databases.ts'
 import { helpCommands } from './help.ts'
+import { jobCommands } from './jobs.ts'
+import { overviewCommand } from './overview.ts'
+import { permissionCommands } from './permissions.ts'
+import { resultCommands } from './results.ts'
+import { scheduleCommands } from './schedules.ts'
+import { schemaCommands } from './schemas.ts'
+import { tableCommands } from './tables.ts'
+import { userCommands } from './users.ts'
 
 /** Every command that speaks to a server; the server's own are added where it is started. */
-export const COMMANDS: readonly Command[] = [...databaseCommands, ...helpCommands]
+export const COMMANDS: readonly Command[] = [
+  ...accountCommands,
+  overviewCommand,
+  ...databaseCommands,
+  ...tableCommands,
+  ...schemaCommands,
+  ...jobCommands,
+  ...scheduleCommands,
+  ...resultCommands,
+  ...userCommands,
+  ...permissionCommands,
+  ...helpCommands,
+]

@@ -51,7 +51,7 @@ export function createPrinter({ stdout, stderr, colours }: Terminal, isJson: boo
       const width = Math.max(...pairs.map(([name]) => widthOf(name)))
       for (const [name, cell] of pairs) {
         const text = cell === null || cell === undefined ? '' : String(cell)
-        const shown = text.includes('\n') ? `\n${text.replace(/^/gm, '  ').trimEnd()}` : ` ${text}`
+        const shown = text.includes('\n') ? `\n${text.trimEnd().replace(/^/gm, '  ')}` : text && ` ${text}`
         await write(`${bold(padEnd(name, width))} :${shown}\n`)
       }
     },
