@@ -1,5 +1,5 @@
 import type { Job } from '../jobs/index.ts'
-import { QUERY_ERRORS } from '../query/index.ts'
+import { errorTypeOf, QUERY_ERRORS } from '../query/index.ts'
 import { placedIn } from './script-text.ts'
 import { type FieldForm, typeSignature } from './type-signature.ts'
 
@@ -103,22 +103,15 @@ function errorOf({ name, message: text, linesBefore }: QueryFailure): Record<str
     message,
     errorCode: code,
     errorName: name in QUERY_ERRORS ? name : 'GENERIC_INTERNAL_ERROR',
-    errorType: typeOf(code),
+    errorType: errorTypeOf(code),
     errorLocation: location,
     failureInfo: {
       type: 'io.trino.spi.TrinoException',
       message,
       suppressed: [],
       stack: [],
-      errorInfo: { code, name, type: typeOf(code) },
+      errorInfo: { code, name, type: errorTypeOf(code) },
       errorLocation: location,
     },
   }
-}
-
-/** Each kind has codes of its own range. */
-function typeOf(code: number): string {
-  if (code < 0x1_0000) return 'USER_ERROR'
-  if (code < 0x2_0000) return 'INTERNAL_ERROR'
-  return code < 0x100_0000 ? 'INSUFFICIENT_RESOURCES' : 'EXTERNAL'
 }

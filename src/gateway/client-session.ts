@@ -16,6 +16,8 @@ export type ClientSession = {
   /** Texts of prepared statements by name. */
   prepared: ReadonlyMap<string, string>
   capabilities: ReadonlySet<string>
+  /** Forms of rows it reads besides the usual one, the one it likes best first. */
+  encodings: readonly string[]
   fields: FieldForm
 }
 
@@ -37,6 +39,7 @@ export function readClientSession(headers: Headers): ClientSession {
     properties: pairs(value('session'), `X-${family}-Session`),
     prepared: pairs(value('prepared-statement'), `X-${family}-Prepared-Statement`),
     capabilities: new Set(items(value('client-capabilities')).map((item) => item.toUpperCase())),
+    encodings: items(value('query-data-encoding')),
     // The releases of prestodb/presto are the ones that are called 0.something.
     fields: /\/0\.\d/.test(headers['user-agent'] ?? '') && family === 'Presto' ? 'text' : 'structured',
   }

@@ -26,6 +26,9 @@ export const refusals = {
   bothFamilies: () => new Refusal(400, 'Both Presto and Trino headers were sent; send one family'),
   badHeader: (name: string, why: string) => new Refusal(400, `${name} header ${why}`),
   emptyStatement: () => new Refusal(400, 'SQL statement is empty'),
+  segmentGone: () =>
+    new Refusal(410, 'These rows are not kept any more: they were acknowledged, or not fetched in time'),
+  unknownSegment: () => new Refusal(404, 'Segment not found'),
   unknownQuery: () => new Refusal(404, 'Query not found'),
   pageGone: () => new Refusal(410, 'This page has been read already'),
   away: (seconds: number, cause?: unknown) =>

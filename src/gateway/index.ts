@@ -1,5 +1,6 @@
 export { readGatewaySettings } from './config.ts'
+export { keepOpenStatements } from './open-statements.ts'
 export { createQueries, type GatewayOptions, type Queries } from './queries.ts'
-export { jobIdOf, queryIdOf } from './query-id.ts'
 export { createGatewayApp, type GatewayRoutesDeps } from './routes.ts'
+export { openSegmentStore } from './segments.ts'
 export type * from './types.ts'

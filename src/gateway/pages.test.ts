@@ -44,6 +44,40 @@ describe('the pages of a result', () => {
       )
     })
 
+  test('say how many rows they hold, and how many stand before them', async () => {
+    const { reader } = readerOf(lines(200))
+    let before = 0
+    for (let i = 0; ; i++) {
+      const { data, rows, firstRow, isLast } = await reader.page(i)
+      assert.deepEqual([firstRow, rows], [before, rowsOf(data).length])
+      before += rows
+      if (isLast) break
+    }
+    assert.equal(before, 200)
+  })
+
+  test('are made anew after a fault of the source, also one that came before anybody asked', async () => {
+    let opened = 0
+    const reader = createPageReader({
+      open: async () =>
+        opened++ > 0
+          ? inPieces(lines(50), 7)
+          : Readable.from(
+              (async function* () {
+                yield Buffer.from(lines(15))
+                throw new Error('the disk is gone')
+              })(),
+            ),
+      pageBytes: 100,
+      adjust: undefined,
+    })
+    const first = await reader.page(0)
+    await new Promise((resolve) => setImmediate(resolve))
+    await assert.rejects(reader.page(1), /the disk is gone/)
+    assert.deepEqual(rowsOf((await reader.page(1)).data)[0]![0], first.rows)
+    assert.equal(opened, 2)
+  })
+
   test('are the same when they are read again, and reading on opens nothing', async () => {
     const { reader, opened } = readerOf(lines(50))
     const first = await reader.page(0)

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { zstdDecompressSync } from 'node:zlib'
+import { jobIdOf, queryIdOf } from '../query/index.ts'
 import { keyHeaderOf, readClientSession } from './client-session.ts'
-import { accountOfSlug, jobIdOf, queryIdOf, slugOf } from './query-id.ts'
+import { chosenEncoding, encodeSegment } from './encodings.ts'
+import { scriptOf } from './script-text.ts'
+import { type AnswerForm, isSegmentMac, readSlug, segmentMac, slugOf } from './slug.ts'
+import { describeStatement } from './statements.ts'
 import { typeSignature } from './type-signature.ts'
 
 describe('the id of a query', () => {
@@ -14,13 +19,84 @@ describe('the id of a query', () => {
     for (const text of ['', '20240506_070809_00001', '20240506_070809_00001_aa1aa', 'x'])
       assert.equal(jobIdOf(text), undefined)
   })
+  const secret = Buffer.alloc(32, 1)
+  const form: AnswerForm = {
+    family: 'Trino',
+    isParametric: true,
+    fields: 'structured',
+    encoding: undefined,
+    linesBefore: 0,
+  }
   test('opens nothing without the slug that was made for it', () => {
-    const secret = Buffer.alloc(32, 1)
-    const slug = slugOf({ queryId: 'q', accountId: 7n }, secret)
-    assert.equal(accountOfSlug(slug, 'q', secret), 7n)
-    assert.equal(accountOfSlug(slug, 'r', secret), undefined)
-    assert.equal(accountOfSlug(slug.replace('y7x', 'y8x'), 'q', secret), undefined)
-    assert.equal(accountOfSlug('y7x', 'q', secret), undefined)
+    const slug = slugOf('q', { accountId: 7n, form }, secret)
+    assert.equal(readSlug(slug, 'q', secret)?.accountId, 7n)
+    assert.equal(readSlug(slug, 'r', secret), undefined)
+    assert.equal(readSlug(slug.replace('y7x', 'y8x'), 'q', secret), undefined)
+    assert.equal(readSlug(slug.replace('tesd', 'tesz'), 'q', secret), undefined)
+    assert.equal(readSlug('y7x', 'q', secret), undefined)
+  })
+  test('and its slug tell how its client reads answers', () => {
+    const forms: AnswerForm[] = [
+      form,
+      { family: 'Presto', isParametric: false, fields: 'text', encoding: undefined, linesBefore: 12 },
+      { ...form, encoding: 'json' },
+      { ...form, encoding: 'json+zstd', linesBefore: 2 },
+    ]
+    for (const one of forms)
+      assert.deepEqual(readSlug(slugOf('q', { accountId: 7n, form: one }, secret), 'q', secret)?.form, one)
+  })
+  test('does not open a segment of another', () => {
+    const mac = segmentMac('q', 3, secret)
+    assert.ok(isSegmentMac(mac, 'q', 3, secret))
+    assert.ok(!isSegmentMac(mac, 'q', 4, secret) && !isSegmentMac(mac, 'r', 3, secret))
+    assert.ok(!isSegmentMac('', 'q', 3, secret))
+  })
+})
+
+describe('encoded rows', () => {
+  test('are in the first form of the client’s list that there is here, or as ever', () => {
+    assert.equal(chosenEncoding(['json+lz4', 'json+zstd', 'json']), 'json+zstd')
+    assert.equal(chosenEncoding(['JSON']), 'json')
+    assert.equal(chosenEncoding(['json+lz4', 'arrow']), undefined)
+    assert.equal(chosenEncoding([]), undefined)
+  })
+  test('say where they begin, how many they are and how large', async () => {
+    const data = Buffer.from(JSON.stringify(Array.from({ length: 2000 }, (_, n) => [n, 'text'])))
+    const rows = { data, rows: 2000, firstRow: 4000 }
+    const { bytes, metadata } = await encodeSegment(rows, 'json+zstd')
+    const sizes = { segmentSize: bytes.length, uncompressedSize: data.length }
+    assert.deepEqual(metadata, { rowOffset: 4000, rowsCount: 2000, ...sizes })
+    assert.deepEqual(zstdDecompressSync(bytes), data)
+    const plain = await encodeSegment(rows, 'json')
+    assert.equal(plain.bytes, data)
+    assert.ok(!('uncompressedSize' in plain.metadata))
+    assert.ok(
+      !(
+        'uncompressedSize' in
+        (await encodeSegment({ ...rows, data: Buffer.from('[[1]]') }, 'json+zstd')).metadata
+      ),
+    )
+  })
+})
+
+describe('the text of a statement’s job', () => {
+  const textOf = (text: string, headers: Record<string, string>) =>
+    scriptOf(text, readClientSession({ 'x-trino-user': 'u', ...headers }), describeStatement(text))
+  test('is what was sent when nothing of the session matters to it', () => {
+    const headers = {
+      'x-trino-session': 'join_distribution_type=BROADCAST,query_priority=2',
+      'x-trino-time-zone': 'UTC',
+    }
+    assert.deepEqual(textOf('SELECT 1', headers), { text: 'SELECT 1', linesBefore: 0 })
+  })
+  test('begins with limits of the session, and with what is wrong in it', () => {
+    const headers = { 'x-trino-session': 'query_max_run_time=1h,nope=1,task_concurrency=4' }
+    const before = `SET SESSION "query_max_run_time" = '1h'\n;\nSET SESSION "nope" = '1'\n;\n`
+    assert.deepEqual(textOf('SELECT 1', headers), { text: `${before}SELECT 1`, linesBefore: 4 })
+  })
+  test('begins with all properties when it shows them', () => {
+    const { text } = textOf('SHOW SESSION', { 'x-trino-session': 'task_concurrency=4' })
+    assert.equal(text, 'SET SESSION "task_concurrency" = 4\n;\nSHOW SESSION')
   })
 })
 

@@ -1,63 +1,43 @@
+import type { Readable } from 'node:stream'
 import { isFinished, type Job } from '../jobs/index.ts'
 import type { Principal } from '../kernel/http/index.ts'
-import { AppError, type Clock, type Ids, isRetryable, type Log } from '../kernel/index.ts'
-import { type AnswerParts, answerText, type Column, type QueryFailure, type State } from './answer.ts'
-import type { ClientSession, Family } from './client-session.ts'
-import { effectHeaders } from './effects.ts'
+import { AppError, type Clock, isRetryable, type Log } from '../kernel/index.ts'
+import { jobIdOf, queryIdOf } from '../query/index.ts'
+import { type AnswerParts, answerText, type QueryFailure, type State } from './answer.ts'
+import type { ClientSession } from './client-session.ts'
 import { refusals } from './errors.ts'
-import { legacyTimes } from './legacy-times.ts'
-import { createPageReader, type PageReader } from './pages.ts'
-import { accountOfSlug, jobIdOf, queryIdOf, slugOf } from './query-id.ts'
+import type { OpenStatements } from './open-statements.ts'
+import { type PageOptions, pageReply } from './page-reply.ts'
+import {
+  abandoned,
+  failureOf,
+  formOf,
+  heldTooLong,
+  newQuery,
+  type Place,
+  partsOf,
+  pathOf,
+  type Query,
+  type Reply,
+  tooManyOpen,
+  type Wish,
+} from './query.ts'
 import { scriptOf } from './script-text.ts'
-import { describeStatement, type StatementFacts } from './statements.ts'
-import type { FieldForm } from './type-signature.ts'
-import type { Absence, GatewayJobs } from './types.ts'
+import { isSegmentMac, readSlug, type SlugFacts, slugOf } from './slug.ts'
+import { describeStatement } from './statements.ts'
+import type { Absence } from './types.ts'
 
-export type GatewayOptions = {
-  jobs: GatewayJobs
+export type GatewayOptions = PageOptions & {
   absence: Absence
+  open: OpenStatements
   clock: Clock
-  ids: Ids
   log: Log
-  /** Signs what lets a client ask for its next page. */
-  secret: Buffer
-  pageBytes: number
   /** Without a look at it for so long a statement is given up. */
   abandonedMs: number
   /** How long a statement that needs the main database waits for it. */
   holdMs: number
-}
-
-/** A body, and headers for the one who asked. */
-export type Reply = { body: Buffer; headers: Record<string, string> }
-/** Where a client asks for the next page: which phase, and the number in it. */
-export type Place = { queryId: string; slug: string; phase: 'queued' | 'executing'; token: number }
-/** How a page is wanted. */
-export type Wish = { baseUrl: string; maxWaitMs: number }
-
-/** A statement as long as somebody reads its answer. */
-type Query = {
-  id: string
-  slug: string
-  accountId: bigint
-  family: Family
-  /** Times with their precision: newer clients. */
-  isParametric: boolean
-  fields: FieldForm
-  /** undefined as long as nobody could say whose key it came with. */
-  jobId: bigint | undefined
-  /** Tries to find out, and then issues the job. */
-  admit: (() => Promise<void>) | undefined
-  startedAtMs: number
-  seenAtMs: number
-  linesBefore: number
-  facts: StatementFacts
-  /** Of START TRANSACTION, and the same each time its page is read. */
-  transactionId: string
-  /** Decided here, whatever the job says: cancelled, abandoned, held too long. */
-  failure: QueryFailure | undefined
-  reader: PageReader | undefined
-  last: ({ phase: Place['phase']; token: number } & Reply) | undefined
+  /** Of one user. */
+  mostOpen: number
 }
 
 export type Queries = {
@@ -72,10 +52,16 @@ export type Queries = {
   next(place: Place, wish: Wish): Promise<Reply>
   /** Ends a statement, running or not. @throws Refusal 404 */
   cancel(queryId: string, account: bigint | { slug: string }): Promise<void>
+  /** Rows that stand beside their page. @throws Refusal 404, 410 */
+  segment(place: SegmentPlace): Promise<{ bytes: number; body: Readable }>
+  /** The client has read them. @throws Refusal 404 */
+  acknowledge(place: SegmentPlace): Promise<void>
   /** Gives up what nobody asks for any more; to be called now and then. */
   sweep(): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
+
+export type SegmentPlace = { queryId: string; index: number; mac: string }
 
 /** What was read to its end stays known for so long: a client may ask for its last page again. */
 const KEPT_MS = 60_000
@@ -84,14 +70,23 @@ const MOST_UNADMITTED = 100
 /** Numbers from here on are no jobs'. */
 const UNADMITTED = 2n ** 62n
 
+/** A statement that the process before has left, until its client asks for it. */
+type Left = { slug: string; accountId: bigint; jobId: bigint; seenAtMs: number }
+
 /**
  * Statements of clients of the Presto and the Trino protocol. Each is a job; what is kept here is only how far its client has
  * read, and can be made anew from the job when core was started again in between.
  */
 export function createQueries(options: GatewayOptions): Queries {
-  const { jobs, absence, clock, ids, log, secret, pageBytes, abandonedMs, holdMs } = options
+  const { jobs, absence, segments, open, clock, log, secret, abandonedMs, holdMs, mostOpen } = options
   const queries = new Map<string, Query>()
   const nowMs = () => clock.now().getTime()
+  const left = new Map(
+    open.left.map(({ query, slug, account, job }): [string, Left] => [
+      query,
+      { slug, accountId: BigInt(account), jobId: BigInt(job), seenAtMs: nowMs() },
+    ]),
+  )
   let unadmitted = 0n
 
   async function submit(
@@ -102,63 +97,97 @@ export function createQueries(options: GatewayOptions): Queries {
   ): Promise<Reply> {
     const facts = describeStatement(text)
     const script = scriptOf(text, session, facts)
-    const query: Query = {
-      // Names that no job has, for as long as there is none.
-      ...named(UNADMITTED + ++unadmitted, 0n),
-      family: session.family,
-      isParametric: session.capabilities.has('PARAMETRIC_DATETIME'),
-      fields: session.fields,
-      jobId: undefined,
-      admit: undefined,
-      startedAtMs: nowMs(),
-      seenAtMs: nowMs(),
-      linesBefore: script.linesBefore,
-      facts,
-      transactionId: ids.hex128(),
-      failure: undefined,
-      reader: undefined,
-      last: undefined,
-    }
+    const form = formOf(session, script.linesBefore)
+    // A name that no job has, for as long as there is none.
+    const id = queryIdOf(UNADMITTED + ++unadmitted, clock.now())
+    const slug = slugOf(id, { accountId: 0n, form }, secret)
+    const seen = { startedAtMs: nowMs(), seenAtMs: nowMs() }
+    const query = newQuery({ id, slug, accountId: 0n, form, facts, ...seen })
     const admit = async () => {
-      const principal = await identify()
-      const jobId = await jobs.issue(principal, {
-        type: session.family === 'Presto' ? 'presto' : 'trino',
-        database: session.schema ?? '',
-        query: script.text,
-      })
-      Object.assign(query, { jobId, accountId: principal.accountId, admit: undefined })
+      const { accountId, userId, ...principal } = await identify()
+      if (isFull(userId)) {
+        Object.assign(query, { accountId, userId, admit: undefined })
+        tell(query, tooManyOpen(mostOpen))
+        return undefined
+      }
+      const job = await issued(query, { accountId, userId, ...principal }, session, script.text)
+      if (job === undefined) return undefined
+      Object.assign(query, { jobId: job.id, accountId, userId, admit: undefined })
+      return job
     }
     try {
-      await admit()
-      Object.assign(query, named(query.jobId!, query.accountId))
+      const job = await admit()
+      if (job !== undefined) {
+        query.id = queryIdOf(job.id, job.createdAt)
+        query.slug = slugOf(query.id, { accountId: query.accountId, form }, secret)
+        note(query)
+      }
     } catch (error) {
       // Nobody can say whether the key is good: the client waits in the queue, as for a busy server.
       if (!isRetryable(error)) throw error
-      if ([...queries.values()].filter((one) => one.admit !== undefined).length >= MOST_UNADMITTED)
+      if (
+        [...queries.values()].filter((one) => one.admit !== undefined && !one.isOver).length >=
+        MOST_UNADMITTED
+      )
         throw refusals.crowded()
-      query.admit = admit
+      query.admit = async () => {
+        if ((await admit()) !== undefined) note(query)
+      }
     }
     queries.set(query.id, query)
     return firstReply(query, baseUrl)
   }
 
-  function named(number: bigint, accountId: bigint) {
-    const id = queryIdOf(number, clock.now())
-    return { id, slug: slugOf({ queryId: id, accountId }, secret), accountId }
+  /** undefined when there is no room for it: then the query says so. */
+  async function issued(query: Query, principal: Principal, session: ClientSession, text: string) {
+    try {
+      return await jobs.issue(principal, {
+        type: session.family === 'Presto' ? 'presto' : 'trino',
+        database: session.schema ?? '',
+        query: text,
+        priority: priorityOf(session),
+      })
+    } catch (error) {
+      if (!(error instanceof AppError && error.status === 429)) throw error
+      const { accountId, userId } = principal
+      Object.assign(query, { accountId, userId, admit: undefined })
+      tell(query, { name: 'QUERY_QUEUE_FULL', message: error.message, linesBefore: 0 })
+      return undefined
+    }
+  }
+
+  function isFull(userId: bigint): boolean {
+    let count = 0
+    for (const query of queries.values()) if (query.userId === userId && !query.isOver) count++
+    return count >= mostOpen
+  }
+
+  /** Nobody waits for it: a crash within that moment costs that this statement runs to its end. */
+  function note({ id, slug, accountId, jobId }: Query): void {
+    void open.add({ query: id, slug, account: String(accountId), job: String(jobId) })
   }
 
   /** Some clients take an answer without a next page for a failure, so the first one always has one. */
   function firstReply(query: Query, baseUrl: string): Reply {
     const nextPath = pathOf(query, 'queued', 1)
     return {
-      body: answerText({ ...partsOf(query, baseUrl, undefined), state: 'QUEUED', nextPath }, undefined),
+      body: answerText({ ...partsAbout(query, baseUrl, undefined), state: 'QUEUED', nextPath }, undefined),
       headers: {},
     }
   }
 
+  const partsAbout = (query: Query, baseUrl: string, job: Job | undefined) =>
+    partsOf(query, { baseUrl, job, absence, nowMs: nowMs() })
+
   async function next(place: Place, wish: Wish): Promise<Reply> {
     const query = await find(place)
     query.seenAtMs = nowMs()
+    const reply = query.turn.then(() => nextInTurn(query, place, wish))
+    query.turn = reply.catch(() => undefined)
+    return reply
+  }
+
+  async function nextInTurn(query: Query, place: Place, wish: Wish): Promise<Reply> {
     const { last } = query
     if (last !== undefined && last.phase === place.phase) {
       if (last.token === place.token) return last
@@ -172,35 +201,39 @@ export function createQueries(options: GatewayOptions): Queries {
   }
 
   /** The query of a place, from memory or from its job. */
-  async function find({ queryId, slug }: Place): Promise<Query> {
-    const accountId = accountOfSlug(slug, queryId, secret)
-    if (accountId === undefined) throw refusals.unknownQuery()
-    const known = queries.get(queryId)
-    if (known !== undefined) return known
-    const jobId = jobIdOf(queryId)
-    if (jobId === undefined || jobId >= UNADMITTED) throw refusals.unknownQuery()
+  async function find({ queryId, slug }: Pick<Place, 'queryId' | 'slug'>): Promise<Query> {
+    const facts = readSlug(slug, queryId, secret)
+    if (facts === undefined) throw refusals.unknownQuery()
+    const query = queries.get(queryId) ?? (await foundAnew(queryId, slug, facts))
+    // Two may have looked for it at once.
+    const known = queries.get(queryId) ?? query
+    queries.set(queryId, known)
+    left.delete(queryId)
+    return known
+  }
+
+  async function foundAnew(queryId: string, slug: string, facts: SlugFacts): Promise<Query> {
+    const before = left.get(queryId)
+    const jobId = before?.jobId ?? jobIdOf(queryId)
+    if (jobId === undefined) throw refusals.unknownQuery()
+    const { form } = facts
+    const accountId = before?.accountId ?? facts.accountId
+    if (jobId >= UNADMITTED) {
+      const seen = { startedAtMs: nowMs(), seenAtMs: nowMs() }
+      const lost = newQuery({ id: queryId, slug, accountId, form, facts: describeStatement(''), ...seen })
+      return { ...lost, isOver: true, failure: LOST }
+    }
     const job = await lookAt(accountId, jobId)
-    const query: Query = {
+    const seen = { startedAtMs: job.createdAt.getTime(), seenAtMs: nowMs() }
+    const query = newQuery({
       id: queryId,
       slug,
       accountId,
-      family: job.type === 'presto' ? 'Presto' : 'Trino',
-      // What the client said with its statement is gone: this is right for all but the oldest of that family.
-      isParametric: job.type !== 'presto',
-      fields: 'structured',
-      jobId,
-      admit: undefined,
-      startedAtMs: job.createdAt.getTime(),
-      seenAtMs: nowMs(),
-      linesBefore: 0,
+      form,
       facts: describeStatement(job.query),
-      transactionId: ids.hex128(),
-      failure: undefined,
-      reader: undefined,
-      last: undefined,
-    }
-    queries.set(queryId, query)
-    return query
+      ...seen,
+    })
+    return { ...query, jobId, userId: job.userId }
   }
 
   async function lookAt(accountId: bigint, jobId: bigint): Promise<Job> {
@@ -217,17 +250,18 @@ export function createQueries(options: GatewayOptions): Queries {
   async function answer(query: Query, { phase, token }: Place, wish: Wish): Promise<Reply> {
     const { baseUrl } = wish
     const only = (parts: Partial<AnswerParts> & { state: State }, job?: Job): Reply => ({
-      body: answerText({ ...partsOf(query, baseUrl, job), ...parts }, undefined),
+      body: answerText({ ...partsAbout(query, baseUrl, job), ...parts }, undefined),
       headers: {},
     })
     const nextPath = pathOf(query, 'queued', phase === 'queued' ? token + 1 : 1)
     if (!(await isAdmitted(query, wish))) return only({ state: 'QUEUED', nextPath })
     const job = query.failure === undefined ? await waitFor(query, wish.maxWaitMs) : undefined
     const failure = failureOf(query, job)
+    query.isOver = failure !== undefined || isFinished(job!.status)
     if (failure !== undefined) return only({ state: 'FAILED', failure }, job)
-    if (!isFinished(job!.status))
-      return only({ state: job!.status === 'queued' ? 'QUEUED' : 'RUNNING', nextPath }, job)
-    return pageReply(query, job!, phase === 'queued' ? 0 : token, baseUrl)
+    if (!query.isOver) return only({ state: job!.status === 'queued' ? 'QUEUED' : 'RUNNING', nextPath }, job)
+    const parts = partsAbout(query, baseUrl, job)
+    return pageReply(options, { query, job: job!, index: phase === 'queued' ? 0 : token, parts })
   }
 
   /** Whether there is a job; asks again whose key it is. @throws Refusal 401 when it turns out to be nobody's */
@@ -238,11 +272,12 @@ export function createQueries(options: GatewayOptions): Queries {
       return true
     } catch (error) {
       if (!isRetryable(error)) {
-        queries.delete(query.id)
+        // However often it is asked for.
+        query.isOver = true
+        query.admit = () => Promise.reject(error)
         throw error
       }
-      if (nowMs() - query.startedAtMs > holdMs)
-        query.failure = { name: 'GENERIC_INSUFFICIENT_RESOURCES', message: awayMessage(), linesBefore: 0 }
+      if (nowMs() - query.startedAtMs > holdMs) query.failure = heldTooLong(absence)
       else await clock.sleep(maxWaitMs)
       return query.failure !== undefined
     }
@@ -253,12 +288,13 @@ export function createQueries(options: GatewayOptions): Queries {
     const untilMs = clock.monotonicMs() + maxWaitMs
     for (let pauseMs = 5; ; pauseMs = Math.min(200, pauseMs * 2)) {
       const job = await lookAt(query.accountId, query.jobId!)
-      const leftMs = untilMs - clock.monotonicMs()
-      if (isFinished(job.status) || leftMs <= 0) return job
+      if (isFinished(job.status)) return job
       if (isHeldTooLong(query, job)) {
-        await giveUp(query, { name: 'GENERIC_INSUFFICIENT_RESOURCES', message: awayMessage() })
-        return job
+        await giveUp(query, heldTooLong(absence))
+        return lookAt(query.accountId, query.jobId!)
       }
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0) return job
       await jobs.ended(query.jobId!, Math.min(pauseMs, leftMs))
     }
   }
@@ -268,130 +304,119 @@ export function createQueries(options: GatewayOptions): Queries {
     return nowMs() > startedAtMs + holdMs
   }
 
-  const awayMessage = () =>
-    `The main database is away${absence.isPlanned() ? ' for maintenance' : ''}; this statement needs it and was not run. Send it again when it is back.`
-
   /** Ends the job first: what its client was told failed must not take effect later. */
-  async function giveUp(query: Query, failure: Omit<QueryFailure, 'linesBefore'>): Promise<void> {
-    if (await jobs.kill(query.accountId, query.jobId!)) query.failure = { ...failure, linesBefore: 0 }
-  }
-
-  function failureOf(query: Query, job: Job | undefined): QueryFailure | undefined {
-    if (query.failure !== undefined) return query.failure
-    const { linesBefore } = query
-    if (job?.status === 'error') {
-      const { errorName, errorMessage } = job
-      return { name: errorName ?? '', message: errorMessage ?? 'The query failed', linesBefore }
-    }
-    if (job?.status === 'killed')
-      return { name: 'ADMINISTRATIVELY_KILLED', message: 'Query killed: its job was killed', linesBefore }
-    return undefined
-  }
-
-  async function pageReply(query: Query, job: Job, index: number, baseUrl: string): Promise<Reply> {
-    const { facts, family, transactionId } = query
-    const { columns, adjust } = columnsOf(query, job)
-    const parts = { ...partsOf(query, baseUrl, job), columns, updateType: facts.updateType }
-    const effect = effectHeaders(facts.effect, family, transactionId)
-    if (columns === undefined)
-      return { body: answerText({ ...parts, state: 'FINISHED' }, undefined), headers: effect }
-    query.reader ??= createPageReader({ open: () => jobs.rows(job), pageBytes, adjust })
-    const page = await query.reader.page(index)
-    if (page.index !== index) throw refusals.unknownQuery()
-    if (page.isLast) {
-      query.reader.close()
-      query.reader = undefined
-    }
-    const updateCount = facts.countsRows ? countOf(page.data) : undefined
-    const nextPath = page.isLast ? undefined : pathOf(query, 'executing', index + 1)
-    const state: State = page.isLast ? 'FINISHED' : 'RUNNING'
-    // No rows are told by no data at all.
-    const rows = page.data.length <= 2 ? undefined : page.data
-    return { body: answerText({ ...parts, state, nextPath, updateCount }, rows), headers: effect }
-  }
-
-  function columnsOf({ isParametric }: Query, { resultSchema }: Job) {
-    const schema = resultSchema ?? []
-    const types = schema.map(([, type]) => type)
-    const shown = isParametric ? { types, adjust: undefined } : legacyTimes(types)
-    const columns: Column[] = schema.map(([name], i) => ({ name, type: shown.types[i]! }))
-    return { columns: columns.length === 0 ? undefined : columns, adjust: shown.adjust }
-  }
-
-  function partsOf(query: Query, baseUrl: string, job: Job | undefined): Omit<AnswerParts, 'state'> {
-    return {
-      queryId: query.id,
-      baseUrl,
-      nextPath: undefined,
-      job,
-      startedAtMs: query.startedAtMs,
-      nowMs: nowMs(),
-      columns: undefined,
-      fields: query.fields,
-      failure: undefined,
-      warnings: absence.isAway()
-        ? [
-            `The main database is away${absence.isPlanned() ? ' for maintenance' : ''}: what is read is as it was before; writes wait for it.`,
-          ]
-        : [],
-      updateType: undefined,
-      updateCount: undefined,
-    }
+  async function giveUp(query: Query, failure: QueryFailure): Promise<void> {
+    if (await jobs.kill(query.accountId, query.jobId!)) tell(query, failure)
   }
 
   async function cancel(queryId: string, account: bigint | { slug: string }): Promise<void> {
-    const accountId = typeof account === 'bigint' ? account : accountOfSlug(account.slug, queryId, secret)
     const query = queries.get(queryId)
-    const jobId = query?.jobId ?? jobIdOf(queryId)
-    if (accountId === undefined || jobId === undefined) throw refusals.unknownQuery()
+    const before = left.get(queryId)
+    const jobId = query?.jobId ?? before?.jobId ?? jobIdOf(queryId)
+    const given = typeof account === 'bigint' ? account : readSlug(account.slug, queryId, secret)?.accountId
+    if (given === undefined || jobId === undefined) throw refusals.unknownQuery()
     // A slug was made before anybody knew whose key it was: it opens its query all the same.
-    if (typeof account === 'bigint' && query !== undefined && query.accountId !== account)
-      throw refusals.unknownQuery()
+    const accountId = typeof account === 'bigint' ? account : (query?.accountId ?? before?.accountId ?? given)
+    if (query !== undefined && query.accountId !== accountId) throw refusals.unknownQuery()
     if (query?.admit !== undefined) {
-      queries.delete(queryId)
+      query.admit = undefined
+      tell(query, CANCELED)
       return
     }
+    // It was never a job.
+    if (jobId >= UNADMITTED) return
+    await segments.removeAll(queryId)
     try {
-      if (!(await jobs.kill(query?.accountId ?? accountId, jobId))) return
+      if (!(await jobs.kill(accountId, jobId))) return
     } catch (error) {
       if (isRetryable(error)) throw refusals.away(1, error)
       if (error instanceof AppError && error.status === 404) throw refusals.unknownQuery()
       throw error
     }
-    if (query === undefined) return
-    query.failure = { name: 'USER_CANCELED', message: 'Query was canceled', linesBefore: 0 }
+    if (query !== undefined) tell(query, CANCELED)
+  }
+
+  /** Whatever page is asked for next, the client hears how it ended. */
+  function tell(query: Query, failure: QueryFailure): void {
+    query.failure = failure
+    query.isOver = true
     query.last = undefined
+    closeReader(query)
+  }
+
+  function closeReader(query: Query): void {
     query.reader?.close()
     query.reader = undefined
   }
 
+  async function segment({ queryId, index, mac }: SegmentPlace) {
+    if (!isSegmentMac(mac, queryId, index, secret)) throw refusals.unknownSegment()
+    const found = await segments.open(queryId, index)
+    if (found === undefined) throw refusals.segmentGone()
+    const query = queries.get(queryId)
+    if (query !== undefined) query.seenAtMs = nowMs()
+    return found
+  }
+
+  async function acknowledge({ queryId, index, mac }: SegmentPlace): Promise<void> {
+    if (!isSegmentMac(mac, queryId, index, secret)) throw refusals.unknownSegment()
+    await segments.remove(queryId, index)
+  }
+
   async function sweep(): Promise<void> {
+    await segments.sweep()
+    for (const [queryId, { slug, seenAtMs }] of [...left])
+      if (nowMs() - seenAtMs >= abandonedMs) await unlessItFails(queryId, () => findLeft(queryId, slug))
     for (const query of [...queries.values()]) {
       const idleMs = nowMs() - query.seenAtMs
       if (idleMs < KEPT_MS) continue
       // Pages can be read again from the stored result; an open one costs memory.
-      query.reader?.close()
-      query.reader = undefined
-      if (idleMs < abandonedMs) continue
-      queries.delete(query.id)
-      if (query.jobId === undefined || query.failure !== undefined) continue
-      try {
-        const { value: job } = await jobs.look(query.accountId, query.jobId)
-        if (isFinished(job.status)) continue
+      closeReader(query)
+      if (idleMs >= abandonedMs) await unlessItFails(query.id, () => abandon(query))
+    }
+    await open.tidy((id) => left.has(id) || queries.get(id)?.isOver === false)
+  }
+
+  /** Nobody has asked for it since this process began: it is known again, and as long unseen. */
+  async function findLeft(queryId: string, slug: string): Promise<void> {
+    const { seenAtMs } = left.get(queryId)!
+    try {
+      const query = await find({ queryId, slug })
+      query.seenAtMs = seenAtMs
+    } catch (error) {
+      // Its job is not kept any more.
+      if (!isUnknown(error)) throw error
+      left.delete(queryId)
+    }
+  }
+
+  async function abandon(query: Query): Promise<void> {
+    if (query.jobId !== undefined && !query.isOver) {
+      const { value: job } = await jobs.look(query.accountId, query.jobId)
+      if (!isFinished(job.status)) {
         log.info(
           { query: query.id, job: String(job.id) },
           'nobody asks for the answer of a query: it is ended',
         )
-        await giveUp(query, { name: 'ABANDONED_QUERY', message: abandonedMessage(abandonedMs) })
-        queries.set(query.id, query)
+        await giveUp(query, abandoned(abandonedMs))
+        // Its client shall hear of it, should it come back.
         query.seenAtMs = nowMs()
-      } catch (error) {
+        return
+      }
+    }
+    queries.delete(query.id)
+  }
+
+  async function unlessItFails(queryId: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      if (isUnknown(error)) queries.delete(queryId)
+      else
         log.warn(
-          { query: query.id, err: error },
+          { query: queryId, err: error },
           'a query that was abandoned could not be ended; trying again',
         )
-        queries.set(query.id, query)
-      }
     }
   }
 
@@ -399,22 +424,30 @@ export function createQueries(options: GatewayOptions): Queries {
     submit,
     next,
     cancel,
+    segment,
+    acknowledge,
     sweep,
-    close() {
-      for (const { reader } of queries.values()) reader?.close()
+    async close() {
+      for (const query of queries.values()) closeReader(query)
+      await open.close()
     },
   }
 }
 
-const abandonedMessage = (afterMs: number) =>
-  `Query was abandoned by the client: it has not asked for the answer for ${Math.round(afterMs / 60_000)} minutes`
-
-function pathOf({ id, slug }: Query, phase: Place['phase'], token: number): string {
-  return `/v1/statement/${phase}/${id}/${slug}/${token}`
+/** Said of a statement whose key could not be checked before core was started again: it was kept in memory only. */
+const LOST: QueryFailure = {
+  name: 'SERVER_STARTING_UP',
+  message:
+    'The server was started again before the API key of this statement could be checked; it was not run. Send it again.',
+  linesBefore: 0,
 }
 
-/** The one number of an answer that counts rows. */
-function countOf(rows: Buffer): bigint | undefined {
-  const [, count] = /^\[\[(\d+)\]\]$/.exec(rows.toString()) ?? []
-  return count === undefined ? undefined : BigInt(count)
+const CANCELED: QueryFailure = { name: 'USER_CANCELED', message: 'Query was canceled', linesBefore: 0 }
+
+const isUnknown = (error: unknown) => (error as { status?: number }).status === 404
+
+/** Trino's numbers begin at 1, those of jobs go from -2 to 2. What is no number is an error of the job. */
+function priorityOf({ properties }: ClientSession): number {
+  const number = Number(properties.get('query_priority') ?? '1')
+  return Number.isInteger(number) ? Math.max(-2, Math.min(2, number - 1)) : 0
 }

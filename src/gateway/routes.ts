@@ -3,7 +3,8 @@ import type { Principal } from '../kernel/http/index.ts'
 import { AppError, type Log } from '../kernel/index.ts'
 import { keyHeaderOf, readClientSession } from './client-session.ts'
 import { Refusal, refusals } from './errors.ts'
-import type { Place, Queries, Reply } from './queries.ts'
+import type { Queries } from './queries.ts'
+import type { Place, Reply } from './query.ts'
 
 export type GatewayRoutesDeps = {
   queries: Queries
@@ -82,6 +83,30 @@ export function createGatewayApp(deps: GatewayRoutesDeps): FastifyInstance {
     return reply.code(204).send()
   })
 
+  type SegmentParams = { Params: { queryId: string; index: string; mac: string } }
+  const segmentAt = '/:queryId/:index(^\\d{1,9}$)/:mac'
+  const segmentOf = ({ queryId, index, mac }: SegmentParams['Params']) => ({
+    queryId,
+    index: Number(index),
+    mac,
+  })
+  app.get<SegmentParams>(`/v1/spooled/download${segmentAt}`, async ({ params }, reply) => {
+    const { bytes, body } = await queries.segment(segmentOf(params))
+    return reply
+      .headers({ 'content-length': bytes, 'cache-control': 'no-store' })
+      .type('application/octet-stream')
+      .send(body)
+  })
+  for (const method of ['GET', 'DELETE'] as const)
+    app.route<SegmentParams>({
+      method,
+      url: `/v1/spooled/ack${segmentAt}`,
+      handler: async ({ params }, reply) => {
+        await queries.acknowledge(segmentOf(params))
+        return reply.code(200).send()
+      },
+    })
+
   const info = () => ({
     nodeVersion: { version },
     environment: 'millrace',
@@ -133,7 +158,7 @@ function durationMs(text: string | undefined): number | undefined {
 
 function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const refusal = asRefusal(thrown)
-  const line = { method: request.method, path: request.url.split('?', 1)[0]!.replace(/\/y\d+x[0-9a-f]+/, '') }
+  const line = { method: request.method, path: loggedPath(request.url) }
   if (refusal.status >= 500 && refusal.status !== 503) log.error({ ...line, err: thrown }, 'request failed')
   else log.info({ ...line, status: refusal.status, reason: refusal.message }, 'request refused')
   return reply
@@ -141,6 +166,11 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply, l
     .headers(refusal.headers)
     .type('application/json')
     .send(JSON.stringify({ message: refusal.message }))
+}
+
+/** Without what opens a query, or rows of it, to whoever has it. */
+function loggedPath(url: string): string {
+  return url.split('?', 1)[0]!.replace(/\/y\d+x\w+|(?<=\/spooled\/\w+\/[^/]+\/\d+)\/\w+/, '')
 }
 
 function asRefusal(thrown: unknown): Refusal {

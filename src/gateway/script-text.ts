@@ -1,3 +1,4 @@
+import { propertyMatters, setSessionText } from '../query/index.ts'
 import type { ClientSession } from './client-session.ts'
 import type { StatementFacts } from './statements.ts'
 
@@ -6,13 +7,16 @@ export type ScriptText = { text: string; linesBefore: number }
 
 /**
  * A job knows no client session: what of it matters to this statement goes in front, each on lines of its own. What is not
- * needed is left out, so that a plain query is stored as it was sent.
+ * needed is left out, so that a plain query is stored as it was sent. A property that is wrong goes along: the job ends with what is wrong
+ * about it.
  */
 export function scriptOf(text: string, session: ClientSession, facts: StatementFacts): ScriptText {
   const before: string[] = []
-  const zone = session.properties.get('time_zone_id') ?? session.timeZone
+  const zone = session.timeZone
   if (zone !== undefined && !/^(utc|gmt|z)$/i.test(zone))
     before.push(`SET TIME ZONE '${zone.replaceAll("'", "''")}'`)
+  for (const [name, value] of session.properties)
+    if (facts.showsSession || propertyMatters(name, value)) before.push(setSessionText(name, value))
   for (const name of facts.uses) {
     const prepared = session.prepared.get(name)
     if (prepared !== undefined) before.push(`PREPARE "${name.replaceAll('"', '""')}" FROM ${prepared}`)

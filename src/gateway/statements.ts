@@ -9,6 +9,8 @@ export type StatementFacts = {
   countsRows: boolean
   /** Names of the client's prepared statements that it speaks of. */
   uses: readonly string[]
+  /** It asks for all of the session's properties. */
+  showsSession: boolean
   /** What the client has to remember of it once it has succeeded. */
   effect: Effect
 }
@@ -17,6 +19,7 @@ const NOTHING: StatementFacts = {
   updateType: undefined,
   countsRows: false,
   uses: [],
+  showsSession: false,
   effect: { kind: 'none' },
 }
 
@@ -68,6 +71,7 @@ function factsOf(statement: Statement): StatementFacts {
   const session = sessionFacts(statement)
   if (session !== undefined)
     return { ...NOTHING, updateType: session[0], effect: session[1], uses: usedBy(statement) }
+  if (statement.kind === 'show-session') return { ...NOTHING, showsSession: true }
   if (statement.kind === 'explain' || statement.kind === 'explain-analyze')
     return { ...NOTHING, uses: factsOf(statement.statement).uses }
   return { ...NOTHING, uses: usedBy(statement) }
@@ -145,4 +149,5 @@ function zoneOf(zone: Expression | undefined): string {
   return `${zone.negative ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
-const dotted = ({ parts }: { parts: { text: string }[] }): string => parts.map(({ text }) => text).join('.')
+const dotted = ({ parts }: { parts: { text: string }[] }): string =>
+  parts.map(({ text }) => text.toLowerCase()).join('.')

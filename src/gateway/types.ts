@@ -5,7 +5,10 @@ import type { Principal } from '../kernel/http/index.ts'
 /** What the gateway needs of jobs: every statement is one. */
 export type GatewayJobs = {
   /** @throws queue_full (503, retry) */
-  issue(principal: Principal, statement: { type: string; database: string; query: string }): Promise<bigint>
+  issue(
+    principal: Principal,
+    statement: { type: string; database: string; query: string; priority: number },
+  ): Promise<{ id: bigint; createdAt: Date }>
   /** @throws job_unknown (404, final) · job_away (503, retry) */
   look(accountId: bigint, id: bigint): Promise<Answer<Job>>
   /** False when it had ended by itself: then its own end is what is true. */
@@ -21,4 +24,6 @@ export type Absence = {
   isAway(): boolean
   /** A maintenance ordered it. */
   isPlanned(): boolean
+  /** When to come back, as far as anybody knows. */
+  expectedBack(): Date
 }

@@ -25,6 +25,7 @@ export type { Statement, StatementOf } from './parse/ast.ts'
 export { parseScript } from './parse/index.ts'
 export { permittedLookup } from './permission.ts'
 export * from './presto-type.ts'
+export { jobIdOf, queryIdOf } from './query-id.ts'
 export * from './refusals.ts'
 export { lostRight, noteRights, type UsedRight } from './rights.ts'
 export {

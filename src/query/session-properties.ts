@@ -34,7 +34,7 @@ const own = (name: string, kind: PropertyKind, standard: string, about: string):
   matters: true,
 })
 
-/** Those that do something here. */
+/** Those that do something. */
 const OWN: readonly SessionProperty[] = [
   own('query_max_run_time', 'duration', '', 'Longest run of a statement, within the limit of the server'),
   own(
@@ -49,12 +49,16 @@ const OWN: readonly SessionProperty[] = [
     '',
     'Most processor time of a statement, within the limit of the server',
   ),
-  own(
-    'query_priority',
-    'integer',
-    '1',
-    'At the query gateway, the priority of the job: 1 is normal, 3 and more very high',
-  ),
+  {
+    ...own(
+      'query_priority',
+      'integer',
+      '1',
+      'At the query gateway, the priority of the job: 1 is normal, 3 and more very high',
+    ),
+    // A job that runs has been given its turn.
+    matters: false,
+  },
   own('time_zone_id', 'zone', '', 'Time zone of the session'),
 ]
 

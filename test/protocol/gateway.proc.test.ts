@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { zstdDecompressSync } from 'node:zlib'
 import { restClient } from '../../script/support/client.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { follow, statementClient } from '../support/statement.ts'
@@ -11,7 +12,13 @@ describe('the query gateway', () => {
   let client: ReturnType<typeof statementClient>
   let rest: ReturnType<typeof restClient>
   before(async () => {
-    server = await startServer({ env: { MILLRACE_GATEWAY_PAGE_BYTES: '20000' } })
+    server = await startServer({
+      env: {
+        MILLRACE_GATEWAY_PAGE_BYTES: '20000',
+        MILLRACE_GATEWAY_SEGMENT_BYTES: '200000',
+        MILLRACE_GATEWAY_INLINE_BYTES: '10000',
+      },
+    })
     client = statementClient(server.gatewayUrl, server.apiKey)
     rest = restClient(server.url, server.apiKey)
     await rest.ensure('/v3/database/create/shop')
@@ -159,6 +166,89 @@ describe('the query gateway', () => {
       'p',
     )
     assert.equal((await client.run('EXECUTE q')).error!.errorName, 'NOT_FOUND')
+  })
+
+  describe('properties of the session', () => {
+    const withSession = (text: string, session: string) => client.run(text, { 'X-Trino-Session': session })
+    test('that mean something do it, whether a statement or a header says them', async () => {
+      const slow =
+        'SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x), UNNEST(sequence(1, 10000)) b(y), UNNEST(sequence(1, 10000)) c(z) WHERE x * y + z = 1'
+      const { error } = await withSession(slow, 'query_max_run_time=200ms')
+      assert.deepEqual([error!.errorName, error!.errorCode], ['EXCEEDED_TIME_LIMIT', 131_075])
+      const zone = await withSession('SELECT current_timezone()', 'time_zone_id=Asia%2FTokyo')
+      assert.deepEqual(zone.rows, [['Asia/Tokyo']])
+    })
+    test('that mean nothing are shown as they were set', async () => {
+      const { rows } = await withSession(
+        `SHOW SESSION LIKE 'join_distribution_type'`,
+        'join_distribution_type=BROADCAST',
+      )
+      assert.deepEqual(rows[0]!.slice(0, 4), ['join_distribution_type', 'BROADCAST', 'AUTOMATIC', 'varchar'])
+    })
+    const wrong: [text: string, session: string, name: string][] = [
+      ['SET SESSION nope = 1', '', 'INVALID_SESSION_PROPERTY'],
+      [`SET SESSION task_concurrency = 'four'`, '', 'INVALID_SESSION_PROPERTY'],
+      ['SELECT 1', 'nope=1', 'INVALID_SESSION_PROPERTY'],
+      ['SELECT 1', 'query_max_run_time=soon', 'INVALID_SESSION_PROPERTY'],
+      ['SELECT 1', 'enable_dynamic_filtering=maybe', 'INVALID_SESSION_PROPERTY'],
+      ['SELECT 1', 'td-presto.nope=1', 'INVALID_SESSION_PROPERTY'],
+      ['SELECT 1', 'nocat.nope=1', 'CATALOG_NOT_FOUND'],
+    ]
+    for (const [text, session, name] of wrong)
+      test(`${text} with ${session || 'nothing set'} is refused`, async () => {
+        const { error, headers } = await withSession(text, session)
+        assert.deepEqual([error!.errorName, error!.errorType], [name, 'USER_ERROR'])
+        assert.equal(headers.at(-1)!.get('X-Trino-Set-Session'), null)
+      })
+  })
+
+  describe('rows for clients that ask for them encoded', () => {
+    const COUNT = 20_000
+    const text = `SELECT n, 'a text of some length' || CAST(n AS varchar) FROM UNNEST(sequence(1, 10000)) AS t(n)
+      UNION ALL SELECT n, 'another' FROM UNNEST(sequence(10001, 20000)) AS t(n) ORDER BY 1`
+    type Segment = {
+      type: string
+      data?: string
+      uri: string
+      ackUri: string
+      metadata: Record<string, number>
+    }
+    type Encoded = { encoding: string; segments: Segment[] }
+    const segmentsOf = async (encoding: string) => {
+      const { pages } = await client.run(text, { 'X-Trino-Query-Data-Encoding': encoding })
+      return pages.flatMap(({ data }) => (data === undefined ? [] : [data as unknown as Encoded]))
+    }
+    for (const encoding of ['json', 'json+zstd'])
+      test(`${encoding}: segments are fetched without a key and hold every row once`, async () => {
+        const rows: unknown[][] = []
+        for (const { encoding: said, segments } of await segmentsOf(`json+lz4, ${encoding}`)) {
+          assert.equal(said, encoding)
+          for (const { type, data, uri, metadata } of segments) {
+            const stored =
+              type === 'inline'
+                ? Buffer.from(data!, 'base64')
+                : Buffer.from(await (await fetch(uri)).arrayBuffer())
+            assert.equal(stored.length, metadata.segmentSize)
+            const plain = metadata.uncompressedSize === undefined ? stored : zstdDecompressSync(stored)
+            const part = JSON.parse(plain.toString()) as unknown[][]
+            assert.deepEqual([metadata.rowOffset, metadata.rowsCount], [rows.length, part.length])
+            rows.push(...part)
+          }
+        }
+        assert.equal(rows.length, COUNT)
+        assert.ok(rows.every(([n], i) => n === i + 1))
+      })
+    test('a segment that was acknowledged is gone, and opens with its own address only', async () => {
+      const [first] = (await segmentsOf('json')).flatMap(({ segments }) => segments)
+      const { uri, ackUri } = first!
+      assert.equal((await fetch(uri.replace(/\w{5}$/, '00000'))).status, 404)
+      assert.equal((await fetch(ackUri)).status, 200)
+      assert.equal((await fetch(uri)).status, 410)
+    })
+    test('a form that is not offered is answered with rows as ever', async () => {
+      const { rows } = await client.run('SELECT 1', { 'X-Trino-Query-Data-Encoding': 'json+lz4,arrow' })
+      assert.deepEqual(rows, [[1]])
+    })
   })
 
   test('the time zone of the client is the session’s', async () => {

@@ -23,6 +23,7 @@ import {
   views,
 } from './information-schema.ts'
 import { FIXED_ROWS } from './jdbc.ts'
+import { runtimeQueries } from './runtime.ts'
 import { findSystemTable, type SystemTableEntry } from './tables.ts'
 import type { SystemRow, SystemSources, SystemWanted } from './types.ts'
 
@@ -156,6 +157,8 @@ function pagesOf(
       return sources.import_errors(wanted)
     case 'system.jobs':
       return sources.jobs(wanted)
+    case 'system.runtime.queries':
+      return runtimeQueries(sources.jobs, wanted)
     default:
       return fixedRows(name)
   }

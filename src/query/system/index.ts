@@ -1,4 +1,5 @@
 export { SYSTEM_LIMITS, writeSystemTables } from './files.ts'
 export { withSystemTables } from './lookup.ts'
+export { errorTypeOf } from './runtime.ts'
 export { SYSTEM_TABLES, type SystemTableEntry } from './tables.ts'
 export type * from './types.ts'

@@ -1,21 +1,19 @@
 import type { SystemColumn } from '../analyze/index.ts'
-import { boolean, number, type SystemTableEntry, text } from './columns.ts'
+import { boolean, instant, number, type SystemTableEntry, text } from './columns.ts'
 
-/** Columns by `name` or `name:number` or `name:boolean`, as the metadata queries of the Trino JDBC driver name them. */
+/** Columns by `name` or `name:number`, `name:boolean`, `name:instant`, as the metadata queries of the Trino JDBC driver name them. */
 function columns(list: string, abouts: Record<string, string> = {}): SystemColumn[] {
   return list
     .trim()
     .split(/\s+/)
     .map((entry) => {
       const [name, kind] = entry.split(':') as [string, string?]
-      const about = abouts[name] ?? 'as JDBC defines it'
-      return kind === 'number'
-        ? number(name, about)
-        : kind === 'boolean'
-          ? boolean(name, about)
-          : text(name, about)
+      const about = abouts[name] ?? 'as Trino and JDBC define it'
+      return KINDS[kind ?? 'text']!(name, about)
     })
 }
+
+const KINDS: Record<string, typeof text> = { text, number, boolean, instant }
 
 const NAMES = {
   table_cat: 'the catalog',
@@ -121,6 +119,82 @@ export const JDBC_TABLES: readonly SystemTableEntry[] = [
       table_name: 'the table',
       comment: 'what CREATE VIEW said',
     }),
+  },
+  ...['analyze', 'column', 'materialized_view', 'schema', 'table'].map(
+    (what): SystemTableEntry => ({
+      schema: 'system.metadata',
+      name: `${what}_properties`,
+      about: NEVER,
+      narrowedBy: [],
+      whileAway: 'snapshot',
+      columns: columns('catalog_name property_name default_value type description', {}),
+    }),
+  ),
+  {
+    schema: 'system.metadata',
+    name: 'materialized_views',
+    about: NEVER,
+    narrowedBy: [],
+    whileAway: 'snapshot',
+    columns: columns(
+      'catalog_name schema_name name storage_catalog storage_schema storage_table freshness last_fresh_time:instant comment definition',
+      {},
+    ),
+  },
+  {
+    schema: 'system.runtime',
+    name: 'queries',
+    about:
+      'The newest 10,000 statements among the jobs of `system.jobs`, in the words of Trino. A statement is ended with `DELETE /v1/query/{query_id}` at the gateway, or as a job.',
+    narrowedBy: ['state', 'user'],
+    whileAway: 'waits',
+    columns: columns(
+      `query_id state user source query resource_group_id queued_time_ms:number analysis_time_ms:number planning_time_ms:number
+      created:instant started:instant last_heartbeat:instant end:instant error_type error_code`,
+      {
+        query_id: 'the id that the gateway knows it by',
+        state: '`QUEUED`, `STARTING`, `RUNNING`, `FINISHED` or `FAILED`',
+        user: 'who issued it',
+        source: 'always NULL',
+        query: 'its text',
+        resource_group_id: 'always NULL',
+        queued_time_ms: 'how long it waited',
+        analysis_time_ms: 'always NULL',
+        planning_time_ms: 'always NULL',
+        created: 'when it was issued',
+        started: 'when it was first begun',
+        last_heartbeat: 'always NULL',
+        end: 'when it ended',
+        error_type: '`USER_ERROR`, `INTERNAL_ERROR`, `INSUFFICIENT_RESOURCES` or `EXTERNAL`',
+        error_code: 'the name of the error that ended it',
+      },
+    ),
+  },
+  {
+    schema: 'system.runtime',
+    name: 'tasks',
+    about: 'Always empty: a statement is not cut into tasks.',
+    narrowedBy: [],
+    whileAway: 'snapshot',
+    columns: columns(
+      `node_id task_id stage_id query_id state splits:number queued_splits:number running_splits:number completed_splits:number
+      split_scheduled_time_ms:number split_cpu_time_ms:number split_blocked_time_ms:number raw_input_bytes:number
+      raw_input_rows:number processed_input_bytes:number processed_input_rows:number output_bytes:number output_rows:number
+      physical_input_bytes:number physical_written_bytes:number created:instant start:instant last_heartbeat:instant end:instant`,
+      {},
+    ),
+  },
+  {
+    schema: 'system.runtime',
+    name: 'transactions',
+    about: 'Always empty: each statement is stored when it ends.',
+    narrowedBy: [],
+    whileAway: 'snapshot',
+    columns: columns(
+      `transaction_id isolation_level read_only:boolean auto_commit_context:boolean create_time:instant idle_time_secs:number
+      written_catalog`,
+      {},
+    ),
   },
   {
     schema: 'system.runtime',

@@ -207,6 +207,18 @@ export const FIXED_ROWS: Record<string, () => SystemRow[]> = {
     ].map((name) => [`system.jdbc.${name}`, () => []]),
   ),
   ...Object.fromEntries(
+    [
+      'metadata.analyze_properties',
+      'metadata.column_properties',
+      'metadata.materialized_view_properties',
+      'metadata.materialized_views',
+      'metadata.schema_properties',
+      'metadata.table_properties',
+      'runtime.tasks',
+      'runtime.transactions',
+    ].map((name) => [`system.${name}`, () => []]),
+  ),
+  ...Object.fromEntries(
     ['roles', 'enabled_roles', 'applicable_roles'].map((name) => [`information_schema.${name}`, () => []]),
   ),
 }

@@ -198,7 +198,12 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   const socketPath = coreSocketPath(runDir)
   rmSync(socketPath, { force: true })
   await app.listen({ path: socketPath })
-  const gateway = await openGateway(context, { catalog, jobs: jobDeps, trusts })
+  const gateway = await openGateway(context, {
+    catalog,
+    jobs: jobDeps,
+    trusts,
+    isDiskShort: () => disk.sheds('engine-temp'),
+  })
   const { jobRetentionDays, resultRetentionDays } = settings
   const background = runInBackground(
     [
@@ -247,7 +252,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         : { ready: false, reason: 'the snapshot has not been written yet' },
     async drain() {
       await Promise.all([app.close(), gateway.app.close()])
-      gateway.close()
+      await gateway.close()
       await backups.stop()
       await checks.stop()
       await background.stop({ withinMs: SERVICES_END_WITHIN_MS })

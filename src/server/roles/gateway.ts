@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Catalog } from '../../catalog/index.ts'
 import {
   createGatewayApp,
   createQueries,
-  jobIdOf,
-  queryIdOf,
+  keepOpenStatements,
+  openSegmentStore,
   readGatewaySettings,
 } from '../../gateway/index.ts'
 import {
@@ -20,7 +21,8 @@ import {
   visibleDatabases,
 } from '../../jobs/index.ts'
 import type { Principal } from '../../kernel/http/index.ts'
-import { AppError, randomIds, type Service } from '../../kernel/index.ts'
+import { AppError, type Clock, isRetryable, type Service } from '../../kernel/index.ts'
+import { jobIdOf, queryIdOf } from '../../query/index.ts'
 import { version } from '../version.ts'
 import { gatewaySocketPath } from './paths.ts'
 import { secretIn } from './secrets.ts'
@@ -31,9 +33,20 @@ const SWEEP_MS = 15_000
 /** The query gateway of core: the protocol of Presto and Trino on a Unix socket, every statement a job. */
 export async function openGateway(
   { env, dataDir, runDir, clock, log, channel, gate }: RoleContext,
-  { catalog, jobs, trusts }: { catalog: Catalog; jobs: JobRoutesDeps; trusts(address: string): boolean },
-): Promise<{ app: FastifyInstance; service: Service; close(): void }> {
-  const { pageBytes, abandonedSeconds, holdSeconds } = readGatewaySettings(env)
+  {
+    catalog,
+    jobs,
+    trusts,
+    isDiskShort,
+  }: {
+    catalog: Catalog
+    jobs: JobRoutesDeps
+    trusts(address: string): boolean
+    isDiskShort(): boolean
+  },
+): Promise<{ app: FastifyInstance; service: Service; close(): Promise<void> }> {
+  const settings = readGatewaySettings(env)
+  const { pageBytes, segmentBytes, inlineBytes, userStatements } = settings
   const waiting = new Map<bigint, Set<() => void>>()
   channel.on('job-ended', (body) => {
     for (const tell of waiting.get(BigInt((body as { id: string }).id)) ?? []) tell()
@@ -41,8 +54,8 @@ export async function openGateway(
   const isAway = () => gate.current().mode === 'away' || gate.current().mode === 'held'
   const queries = createQueries({
     jobs: {
-      async issue(principal, { type, database, query }) {
-        return issueJob(jobs, {
+      async issue(principal, { type, database, query, priority }) {
+        const id = await issueJob(jobs, {
           accountId: principal.accountId,
           userId: principal.userId,
           userName: principal.userName,
@@ -50,7 +63,7 @@ export async function openGateway(
           database,
           databaseId: await databaseIdOf(jobs, principal, database),
           query,
-          priority: 0,
+          priority,
           retryLimit: 0,
           poolName: null,
           engineVersion: null,
@@ -59,6 +72,7 @@ export async function openGateway(
           scheduledAt: null,
           dueAt: null,
         })
+        return { id, createdAt: await createdAtOf(jobs, principal, id, clock) }
       },
       look: (accountId, id) => lookUpJob(jobs, accountId, id),
       kill: async (accountId, id) => !isFinished(await killJob(jobs, accountId, id)),
@@ -76,14 +90,29 @@ export async function openGateway(
         return (await openResult(jobs, job, format)).body
       },
     },
-    absence: { isAway, isPlanned: () => gate.current().planned },
+    absence: {
+      isAway,
+      isPlanned: () => gate.current().planned,
+      expectedBack: () => new Date(clock.now().getTime() + gate.current().retryAfterSeconds * 1000),
+    },
+    segments: await openSegmentStore({
+      directory: join(dataDir, 'gateway', 'segments'),
+      keepMs: settings.segmentMinutes * 60_000,
+      mostBytes: settings.segmentMegabytes * 1024 * 1024,
+      isDiskShort,
+      clock,
+      log,
+    }),
+    open: await keepOpenStatements(join(dataDir, 'gateway', 'open.jsonl'), { log }),
     clock,
-    ids: randomIds,
     log,
     secret: await secretIn(dataDir, 'gateway.key'),
     pageBytes,
-    abandonedMs: abandonedSeconds * 1000,
-    holdMs: holdSeconds * 1000,
+    segmentBytes,
+    inlineBytes,
+    abandonedMs: settings.abandonedSeconds * 1000,
+    holdMs: settings.holdSeconds * 1000,
+    mostOpen: userStatements,
   })
   const app = createGatewayApp({
     queries,
@@ -131,6 +160,24 @@ export async function openGateway(
     },
   }
   return { app, service, close: () => queries.close() }
+}
+
+/**
+ * A query's id begins with when its job was issued, by the clock that says so everywhere else. While nobody can say, this machine's clock
+ * does: the job is found by its number all the same.
+ */
+async function createdAtOf(
+  jobs: JobRoutesDeps,
+  { accountId }: Principal,
+  id: bigint,
+  clock: Clock,
+): Promise<Date> {
+  try {
+    return (await lookUpJob(jobs, accountId, id)).value.createdAt
+  } catch (error) {
+    if (isRetryable(error)) return clock.now()
+    throw error
+  }
 }
 
 /** A session may name a schema that does not exist, or that its user may not see: that matters to the tables it reads, which are checked. */

@@ -1,5 +1,3 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
-
 /**
  * Names of queries, `yyyyMMdd_HHmmss_NNNNN_xxxxx` as clients of Presto expect them (trinodb/trino QueryIdGenerator.java). The last two
  * parts are the number of the job: five decimal digits, then the rest in base 32. So a core that has been started again still
@@ -17,7 +15,7 @@ export function queryIdOf(jobId: bigint, at: Date): string {
 
 /** undefined when it is not of that form. */
 export function jobIdOf(queryId: string): bigint | undefined {
-  const [, low, high] = /^\d{8}_\d{6}_(\d{5})_([a-km-np-z2-9]{5,8})$/.exec(queryId) ?? []
+  const [, low, high] = /^\d{8}_\d{6}_(\d{5})_([a-km-np-z2-9]{5,10})$/.exec(queryId) ?? []
   if (low === undefined || high === undefined) return undefined
   return number32(high) * LOW + BigInt(low)
 }
@@ -32,24 +30,4 @@ function number32(text: string): bigint {
   let value = 0n
   for (const letter of text) value = value * 32n + BigInt(ALPHABET.indexOf(letter))
   return value
-}
-
-/** What only those know whom the query was answered to: clients may leave out the key when they ask for the next page. */
-export function slugOf(
-  { queryId, accountId }: { queryId: string; accountId: bigint },
-  secret: Buffer,
-): string {
-  const mac = createHmac('sha256', secret).update(`query ${queryId} ${accountId}`).digest('hex')
-  return `y${accountId}x${mac.slice(0, 32)}`
-}
-
-/** The account the slug was made for, or undefined when it is not this query's. */
-export function accountOfSlug(slug: string, queryId: string, secret: Buffer): bigint | undefined {
-  const [, account] = /^y(\d{1,19})x[0-9a-f]{32}$/.exec(slug) ?? []
-  if (account === undefined) return undefined
-  const accountId = BigInt(account)
-  const expected = slugOf({ queryId, accountId }, secret)
-  return slug.length === expected.length && timingSafeEqual(Buffer.from(slug), Buffer.from(expected))
-    ? accountId
-    : undefined
 }
