@@ -1,0 +1,2 @@
+/** Importing files: `table:import`. */
+export { importCommands } from './commands.ts'
