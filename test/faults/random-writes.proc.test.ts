@@ -46,12 +46,16 @@ describe(`random writes under kill -9 (seed ${SEED}, ${SECONDS} s)`, () => {
 
   test('leaves what a model of the committed jobs leaves, and the status of every job is true', async () => {
     const untilMs = performance.now() + SECONDS * 1000
-    const isOver = () => performance.now() >= untilMs
+    let hasFailed = false
+    const isOver = () => hasFailed || performance.now() >= untilMs
     const ended: Ended[] = []
     const killing = killAtRandom(server, seeded(SEED), isOver)
     const left = await Promise.all(
       Array.from({ length: WRITERS }, (_, writer) => write(server, { writer, isOver, ended })),
-    )
+    ).catch((error: unknown) => {
+      hasFailed = true
+      throw error
+    })
     const victims = await killing
     const what = `seed ${SEED}, killed: ${victims.join(' ')}`
     const count = (status: string) => ended.filter((job) => job.status === status).length
