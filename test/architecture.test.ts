@@ -22,6 +22,8 @@ const LEVELS: Record<string, number> = {
   'bulk-import': 4,
   archive: 4,
   gateway: 5,
+  export: 4,
+  alerts: 5,
   console: 5,
   fsck: 5,
   writes: 5,

@@ -31,6 +31,7 @@ export { lostRight, noteRights, type UsedRight } from './rights.ts'
 export {
   answerStatement,
   createQueryRunner,
+  limitsOf,
   measureIn,
   type QueryRunnerOptions,
   readsOnly,

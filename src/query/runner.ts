@@ -157,7 +157,8 @@ function totals(chunks: { rows: number; bytes: number }[]): { rows: number; byte
   })
 }
 
-function limitsOf({
+/** What one engine may use, as the operator set it. */
+export function limitsOf({
   memoryMegabytes,
   threads,
   cpuSeconds,

@@ -1,2 +1,2 @@
 // Rendering only: `write.ts` belongs to the engine process, and whoever serves results shall not load DuckDB.
-export { type ResultRequest, renderResult } from './render.ts'
+export { type RecordsRequest, type ResultRequest, renderRecords, renderResult } from './render.ts'

@@ -78,6 +78,39 @@ export function jsonRows(style: TextStyle): RowRenderer {
   }
 }
 
+/**
+ * One JSON object per row, by the names of the columns; a column that is NULL is left out, as it was when it was sent. `before`
+ * stands in front of the first row, `between` in front of every other one.
+ */
+export function recordRows(
+  columns: readonly string[],
+  style: TextStyle,
+  { before, between }: { before: string; between: string },
+): RowRenderer {
+  const names = columns.map((name) => Buffer.from(`${JSON.stringify(name)}:`))
+  const [first, other] = [Buffer.from(before), Buffer.from(between)]
+  let isFirst = true
+  return (cursor, out) => {
+    const lead = isFirst ? first : other
+    putBytes(out, lead, 0, lead.length)
+    putByte(out, 0x7b)
+    const count = readArrayHeader(cursor)
+    let isEmpty = true
+    for (let i = 0; i < count; i++) {
+      if (cursor.bytes[cursor.at] === NIL) {
+        cursor.at += 1
+        continue
+      }
+      if (!isEmpty) putByte(out, COMMA)
+      putBytes(out, names[i]!, 0, names[i]!.length)
+      writeJson(cursor, out, style)
+      isEmpty = false
+    }
+    putByte(out, 0x7d)
+    isFirst = false
+  }
+}
+
 /** The value at the cursor as JSON text. */
 export function readJson(cursor: Cursor, style: TextStyle): string {
   const out = createSink(256)
@@ -107,6 +140,7 @@ export function quotedField(text: string, separator: ',' | '\t'): string {
   return drain(out).toString()
 }
 
+const NIL = 0xc0
 const NULL_TEXT = Buffer.from('null')
 const HEX = Buffer.from('0123456789abcdef')
 

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
 import type { ResultFormat } from '../../jobs/index.ts'
-import { jsonRows, quotedField, renderRows, separatedRows } from './read.ts'
+import { jsonRows, quotedField, recordRows, renderRows, separatedRows } from './read.ts'
 
 export type ResultRequest = {
   /** The stored msgpack.gz file as an absolute path, or its bytes. */
@@ -28,6 +28,38 @@ export function renderResult(request: ResultRequest): Readable {
   if (format === 'msgpack') return rows
   const text = Readable.from(textOf(rows, request), { objectMode: false })
   return format.endsWith('.gz') ? piped(text, createGzip({ level: 1 })) : text
+}
+
+export type RecordsRequest = {
+  /** The stored msgpack.gz file as an absolute path. */
+  storedPath: string
+  columns: readonly string[]
+  /** `lines`: an object on each line; `array`: one JSON array of them. */
+  form: 'lines' | 'array'
+}
+
+/** The rows of a stored result as JSON objects, gzip'd: what an export of a table writes. Streams. */
+export function renderRecords({ storedPath, columns, form }: RecordsRequest): Readable {
+  const rows = piped(createReadStream(storedPath), createGunzip({ chunkSize: 128 * 1024 }))
+  const text = Readable.from(recordTexts(rows, columns, form), { objectMode: false })
+  return piped(text, createGzip({ level: 6 }))
+}
+
+const RECORD_STYLE = { nullifySpecial: true }
+
+async function* recordTexts(
+  rows: AsyncIterable<Buffer>,
+  columns: readonly string[],
+  form: RecordsRequest['form'],
+): AsyncIterable<Buffer | string> {
+  const [before, between] = form === 'array' ? ['[\n', ',\n'] : ['', '\n']
+  let isEmpty = true
+  for await (const text of renderRows(rows, recordRows(columns, RECORD_STYLE, { before, between }))) {
+    isEmpty = false
+    yield text
+  }
+  if (form === 'array') yield isEmpty ? '[]\n' : '\n]\n'
+  else if (!isEmpty) yield '\n'
 }
 
 /** As `pipe`, but an error of the source, or the reader's going away, reaches the other end. */

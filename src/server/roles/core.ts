@@ -13,6 +13,7 @@ import { consoleRoutes, withConsoleSessions } from '../../console/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import { diskErrors, followDisk } from '../../disk/index.ts'
 import { type CheckOptions, createCheckService } from '../../fsck/index.ts'
+import { exportRoutes, readExportSettings } from '../../export/index.ts'
 import { trustedProxies } from '../../ingest/index.ts'
 import {
   addJobRoutes,
@@ -159,6 +160,12 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   addJobRoutes(app, jobDeps)
   partialDeleteRoutes(app, { access: catalog.access, reader: catalog.reader, jobs: jobDeps })
   addScheduleRoutes(app, jobDeps)
+  exportRoutes(app, {
+    access: catalog.access,
+    reader: catalog.reader,
+    jobs: jobDeps,
+    isOffered: readExportSettings(env).directory !== undefined,
+  })
   addLoadRoutes(app, { ...catalog.routeDeps, readDeadlineMs: settings.readDeadlineMs })
   const bulkImportSettings = readBulkImportSettings(env)
   addBulkImportRoutes(app, {

@@ -5,7 +5,6 @@ import { httpErrors } from '../../kernel/http/index.ts'
 const NOT_YET: Record<string, string> = {
   '/v3/bulk_loads': 'data connectors',
   '/v3/connections': 'connections',
-  '/v3/export': 'table export',
   '/v3/job/result_export': 'result output',
   '/v4/queries': 'running saved queries by number',
 }

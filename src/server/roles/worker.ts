@@ -3,6 +3,7 @@ import { createPerformRunner, readBulkImportSettings } from '../../bulk-import/i
 import { announceFor } from '../../catalog/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import { followDisk } from '../../disk/index.ts'
+import { createExportRunner, readExportSettings } from '../../export/index.ts'
 import { createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
 import { ownDirectory, randomIds } from '../../kernel/index.ts'
 import {
@@ -10,6 +11,7 @@ import {
   createEnginePool,
   createQueryRunner,
   engineParts,
+  limitsOf,
   readEngineSettings,
   readQuerySettings,
 } from '../../query/index.ts'
@@ -67,6 +69,20 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     log,
   })
   const bulkImports = createPerformRunner({ database, objects, settings: readBulkImportSettings(env), log })
+  const exportSettings = readExportSettings(env)
+  const exports = createExportRunner({
+    directory: exportSettings.directory,
+    engines,
+    objects,
+    drafts,
+    catalogFor: (user) => catalogFor({ database, gate, snapshot }, user),
+    limits: () => ({
+      ...limitsOf(querySettings),
+      resultBytes: exportSettings.mostMegabytes * 1024 * 1024,
+      ...(disk.sheds('engine-temp') && { tempBytes: 0 }),
+    }),
+    clock,
+  })
   const journal = await openEndsJournal({ dataDir, worker: name, clock, log })
   const worker = createWorker({
     database,
@@ -74,7 +90,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     channel,
     clock,
     log,
-    runners: [queries, bulkImports],
+    runners: [queries, bulkImports, exports],
     journal,
     worker: `${name}-${randomIds.hex128().slice(0, 8)}`,
     concurrency: settings.workerConcurrency,
