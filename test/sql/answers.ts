@@ -1,3 +1,6 @@
+/** Varbinary and the sketches. */
+const BYTES = /^(varbinary|hyperloglog|p4hyperloglog|tdigest|setdigest|qdigest)\b/i
+
 /**
  * Values of two engines made alike, by their type: what both print differently without meaning anything else (trailing zeros of a
  * moment, the order of a map) goes; what means something stays.
@@ -16,7 +19,7 @@ export function alike(type: string, value: unknown): unknown {
   if (/^(tiny|small|big)?int(eger)?$/.test(name)) return String(value)
   if (name === 'boolean') return value === true || value === 't' || value === 'true'
   if (/^(time|timestamp)\b/.test(name)) return moment(String(value))
-  if (name === 'varbinary') return String(value).replace(/\s/g, '').toLowerCase()
+  if (BYTES.test(name)) return String(value).replace(/\s/g, '').toLowerCase()
   return value
 }
 

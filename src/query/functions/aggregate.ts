@@ -2,6 +2,7 @@ import { by, cast, plain } from './aggregate-forms.ts'
 import * as approximate from './approximate.ts'
 import * as checksum from './checksum.ts'
 import { aggregate, aggregateSql, alias, type Call, type FunctionDefinition } from './define.ts'
+import { duckType } from './duck-type.ts'
 import * as extremes from './extremes.ts'
 import * as gathered from './gathered.ts'
 import * as spread from './spread.ts'
@@ -25,6 +26,16 @@ const mapUnion = (call: Call): string =>
     `p_map_of_first(flatten(${aggregateSql(call, 'list', [`map_entries(${call.args[0]})`], `${call.args[0]} IS NOT NULL`)}))`,
   )
 
+/** The engine's own takes all numbers for one where a NaN is among them. */
+function histogram(call: Call): string {
+  const [x] = call.args
+  if (!['double', 'real'].includes(call.types[0]!.kind)) return by('histogram')(call)
+  const none = `CAST(map([], []) AS ${duckType(call.result)})`
+  const numbers = cast(call, aggregateSql(call, 'histogram', [x!], `NOT isnan(${x})`))
+  const [nans, values] = [`isnan(${x})`, 'true'].map((filter) => aggregateSql(call, 'count', [x!], filter))
+  return `CASE WHEN ${values} > 0 THEN map_concat(coalesce(${numbers}, ${none}), CASE WHEN ${nans} > 0 THEN CAST(map(['NaN'], [${nans}]) AS ${duckType(call.result)}) ELSE ${none} END) END`
+}
+
 const boolAnd = aggregate('bool_and(boolean) -> boolean', plain('bool_and'))
 const arbitrary = aggregate('arbitrary(T) -> T', plain('any_value'))
 
@@ -45,7 +56,7 @@ export const definitions: FunctionDefinition[] = [
   ...aggregate('map_agg(K, V) -> map(K, V)', mapAgg),
   ...aggregate('multimap_agg(K, V) -> map(K, array(V))', multimapAgg),
   ...aggregate('map_union(map(K, V)) -> map(K, V)', mapUnion),
-  ...aggregate('histogram(K) -> map(K, bigint)', by('histogram')),
+  ...aggregate('histogram(K) -> map(K, bigint)', histogram),
   ...spread.definitions,
   ...aggregate('bitwise_and_agg(bigint) -> bigint', plain('bit_and')),
   ...aggregate('bitwise_or_agg(bigint) -> bigint', plain('bit_or')),

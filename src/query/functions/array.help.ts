@@ -21,6 +21,7 @@ export const help: Record<string, string> = {
   cardinality: 'The number of elements of an array or entries of a map.',
   combinations: 'All choices of so many elements, at most five, as arrays.',
   contains: 'Whether an element equals the value, NULL when a NULL leaves it open.',
+  contains_sequence: 'Whether the second array stands within the first, element after element.',
   element_at:
     'The element at a position, from the end when negative, or the value of a key; NULL when there is none.',
   filter: 'The elements for which a condition holds.',

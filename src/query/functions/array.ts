@@ -5,6 +5,7 @@ import { type Call, type FunctionDefinition, fail, freshNames, scalar, type Type
 import { choose, duckType, raise, raiseSql, rowField } from './duck-type.ts'
 import { equalSql, isDirect, isFlat } from './equality.ts'
 import { fault } from './errors-in-engine.ts'
+import { hasOwnZones, withoutZone } from './held-moments.ts'
 import { pureFunction } from './javascript-helpers.ts'
 import { applyLambda, applyLambdaOnce } from './lambda-sql.ts'
 import type { JavaScriptFunction } from './types.ts'
@@ -40,19 +41,25 @@ const indeterminate = (call: Call): string =>
     `${call.name} does not support arrays with elements that are null or contain null`,
   )
 
+/** No NaN is equal to another; the engine says they are. */
+const nanSql = (value: string, type: PrestoType): string =>
+  type.kind === 'double' || type.kind === 'real' ? `isnan(${value})` : 'false'
+
 /** Elements that hold elements of their own are looked at one after the other, until one is equal or cannot be compared. */
 function contains(call: Call): string {
   const [list, value] = call.args
-  if (isDirect(elementOf(call.types[0]!))) return `p_contains(${list}, ${value})`
+  const element = elementOf(call.types[0]!)
+  if (isDirect(element)) return `p_contains(${list}, ${value}, ${nanSql(value!, element)})`
   const answers = answersFor(call)
-  return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE p_contains(${answers}, 1) END`
+  return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE p_contains(${answers}, 1, false) END`
 }
 
 function position(call: Call): string {
   const [list, value] = call.args
   const found = (sql: string) => `coalesce(CAST(${sql} AS BIGINT), CASE WHEN ${list} IS NOT NULL THEN 0 END)`
-  if (isDirect(elementOf(call.types[0]!)))
-    return `CASE WHEN ${value} IS NOT NULL THEN ${found(`list_position(${list}, ${value})`)} END`
+  const element = elementOf(call.types[0]!)
+  if (isDirect(element))
+    return `CASE WHEN ${value} IS NOT NULL THEN ${found(`CASE WHEN NOT ${nanSql(value!, element)} THEN list_position(${list}, ${value}) END`)} END`
   const answers = answersFor(call)
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN p_first_answer(${answers}) = -1 THEN ${indeterminate(call)} ELSE ${found(`list_position(${answers}, 1)`)} END`
 }
@@ -94,6 +101,49 @@ function trim(call: Call): string {
     [`${count} IS NOT NULL`, `list_slice(${list}, 1, len(${list}) - ${count})`],
   ])
 }
+
+/** The elements as they are compared: instants without the zones they show. */
+function comparedAs(list: string, type: PrestoType): string {
+  const element = elementOf(type)
+  return hasOwnZones(element) ? `list_transform(${list}, lambda "$z": ${withoutZone('"$z"', element)})` : list
+}
+
+/** A macro over lists as sets; the one `_by` the elements as they are compared, where those are not the elements. */
+const asSets =
+  (macro: string) =>
+  (call: Call): string =>
+    ofSets(macro, call.args, call.result)
+
+function ofSets(macro: string, lists: string[], type: PrestoType): string {
+  if (!hasOwnZones(elementOf(type))) return `${macro}(${lists.join(', ')})`
+  return `${macro}_by(${[...lists, ...lists.map((list) => comparedAs(list, type))].join(', ')})`
+}
+
+function union(call: Call): string {
+  const [a, b] = call.args
+  return `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN ${ofSets('p_distinct', [`list_concat(${a}, ${b})`], call.result)} END`
+}
+
+/** NULLs are equal here. */
+function containsSequence(call: Call): string {
+  const [list, wanted] = call.args.map((arg, i) => comparedAs(arg, call.types[i]!))
+  const [i] = freshNames(1, call.args)
+  const starts = `range(1, CAST(len(${list}) AS BIGINT) - len(${wanted}) + 2)`
+  return `CASE WHEN ${list} IS NOT NULL AND ${wanted} IS NOT NULL THEN len(${wanted}) = 0 OR len(list_filter(${starts}, lambda ${i}: list_slice(${list}, ${i}, ${i} + len(${wanted}) - 1) = ${wanted})) > 0 END`
+}
+
+/** NULL where an element is. NaN counts only where there is nothing else. */
+const extreme =
+  (name: 'list_min' | 'list_max') =>
+  (call: Call): string => {
+    const [list] = call.args
+    const whole = `${name}(${list})`
+    const numbers = `list_filter(${list}, lambda "$x": NOT isnan("$x"))`
+    const found = ['double', 'real'].includes(call.result.kind)
+      ? `coalesce(${name}(${numbers}), ${whole})`
+      : whole
+    return `CASE WHEN len(${list}) = list_count(${list}) THEN ${found} END`
+  }
 
 /** How often each value occurs; NULL is none. */
 function histogram(call: Call): string {
@@ -231,20 +281,18 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('contains(array(T), T) -> boolean', contains, { comparable: ['T'] }),
   ...scalar('array_position(array(T), T) -> bigint', position, { comparable: ['T'] }),
   ...scalar('array_remove(array(T), T) -> array(T)', remove, { comparable: ['T'] }),
-  ...scalar('array_distinct(array(E)) -> array(E)', 'p_distinct($1)', { comparable: ['E'] }),
-  ...scalar('array_intersect(array(E), array(E)) -> array(E)', 'p_intersect($1, $2)', { comparable: ['E'] }),
+  ...scalar('array_distinct(array(E)) -> array(E)', asSets('p_distinct'), { comparable: ['E'] }),
+  ...scalar('array_intersect(array(E), array(E)) -> array(E)', asSets('p_intersect'), { comparable: ['E'] }),
+  ...scalar('array_union(array(E), array(E)) -> array(E)', union, { comparable: ['E'] }),
+  ...scalar('array_except(array(E), array(E)) -> array(E)', asSets('p_except'), { comparable: ['E'] }),
   ...scalar(
-    'array_union(array(E), array(E)) -> array(E)',
-    'CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN p_distinct(list_concat($1, $2)) END',
+    'arrays_overlap(array(E), array(E)) -> boolean',
+    (call) => `p_overlap(${call.args.map((list, i) => comparedAs(list, call.types[i]!)).join(', ')})`,
+    { comparable: ['E'] },
   ),
-  ...scalar('array_except(array(E), array(E)) -> array(E)', 'p_except($1, $2)', { comparable: ['E'] }),
-  ...scalar('arrays_overlap(array(E), array(E)) -> boolean', 'p_overlap($1, $2)'),
-  ...scalar('array_min(array(T)) -> T', 'CASE WHEN len($1) = list_count($1) THEN list_min($1) END', {
-    orderable: ['T'],
-  }),
-  ...scalar('array_max(array(T)) -> T', 'CASE WHEN len($1) = list_count($1) THEN list_max($1) END', {
-    orderable: ['T'],
-  }),
+  ...scalar('contains_sequence(array(T), array(T)) -> boolean', containsSequence, { comparable: ['T'] }),
+  ...scalar('array_min(array(T)) -> T', extreme('list_min'), { orderable: ['T'] }),
+  ...scalar('array_max(array(T)) -> T', extreme('list_max'), { orderable: ['T'] }),
   ...scalar('array_sort(array(E)) -> array(E)', "list_sort($1, 'ASC', 'NULLS LAST')", { orderable: ['E'] }),
   ...scalar('array_sort(array(T), function(T, T, integer)) -> array(T)', sortBy),
   ...scalar(
@@ -310,8 +358,15 @@ export const definitions: FunctionDefinition[] = [
       throw new QueryError(INVALID, 'There must be two or more arguments to concat')
     },
   }),
-  ...scalar('concat(array(E), E) -> array(E)', 'CASE WHEN $1 IS NOT NULL THEN list_append($1, $2) END'),
-  ...scalar('concat(E, array(E)) -> array(E)', 'CASE WHEN $2 IS NOT NULL THEN list_prepend($1, $2) END'),
+  // An element that is NULL makes the whole NULL; one within an array stays.
+  ...scalar(
+    'concat(array(E), E) -> array(E)',
+    'CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN list_append($1, $2) END',
+  ),
+  ...scalar(
+    'concat(E, array(E)) -> array(E)',
+    'CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN list_prepend($1, $2) END',
+  ),
   ...quantifier('any_match'),
   ...quantifier('all_match'),
   ...quantifier('none_match'),
@@ -335,7 +390,7 @@ function combinations(call: Call): string {
 
 export const prelude: string[] = [
   `CREATE OR REPLACE MACRO p_first_answer(l) AS list_filter(l, lambda "$a": "$a" <> 0)[1]`,
-  `CREATE OR REPLACE MACRO p_contains(l, x) AS CASE WHEN x IS NULL THEN NULL WHEN list_contains(l, x) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
+  `CREATE OR REPLACE MACRO p_contains(l, x, unequal) AS CASE WHEN x IS NULL THEN NULL WHEN list_contains(l, x) AND NOT unequal THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
   `CREATE OR REPLACE MACRO p_compared(c) AS CASE WHEN c BETWEEN -1 AND 1 THEN c ELSE ${raise(INVALID, 'Lambda comparator must return either -1, 0, or 1', { kind: 'integer' })} END`,
   `CREATE OR REPLACE MACRO p_any_match(l) AS CASE WHEN list_contains(l, true) THEN true WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN false END`,
   `CREATE OR REPLACE MACRO p_all_match(l) AS CASE WHEN list_contains(l, false) THEN false WHEN len(l) > list_count(l) THEN NULL WHEN l IS NOT NULL THEN true END`,
@@ -343,6 +398,9 @@ export const prelude: string[] = [
   `CREATE OR REPLACE MACRO p_distinct(l) AS list_filter(l, lambda "$d", "$i": list_position(l, "$d") = "$i")`,
   `CREATE OR REPLACE MACRO p_intersect(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(a, "$d") = "$i" AND list_position(b, "$d") IS NOT NULL) END`,
   `CREATE OR REPLACE MACRO p_except(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(a, "$d") = "$i" AND list_position(b, "$d") IS NULL) END`,
+  `CREATE OR REPLACE MACRO p_distinct_by(l, k) AS list_filter(l, lambda "$d", "$i": list_position(k, k["$i"]) = "$i")`,
+  `CREATE OR REPLACE MACRO p_intersect_by(a, b, ka, kb) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(ka, ka["$i"]) = "$i" AND list_position(kb, ka["$i"]) IS NOT NULL) END`,
+  `CREATE OR REPLACE MACRO p_except_by(a, b, ka, kb) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_filter(a, lambda "$d", "$i": list_position(ka, ka["$i"]) = "$i" AND list_position(kb, ka["$i"]) IS NULL) END`,
   `CREATE OR REPLACE MACRO p_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN list_has_any(list_filter(a, lambda "$o": "$o" IS NOT NULL), list_filter(b, lambda "$o": "$o" IS NOT NULL)) THEN true WHEN len(a) > 0 AND len(b) > 0 AND (len(a) > list_count(a) OR len(b) > list_count(b)) THEN NULL ELSE false END`,
 ]
 

@@ -73,9 +73,10 @@ export const javascript: JavaScriptFunction[] = [
   pureFunction('p_crc32(BLOB) -> BIGINT', ({ bytes }: Blob) => BigInt(zlib().crc32(bytes))),
   pureFunction('p_xxhash64(BLOB) -> BLOB', ({ bytes }: Blob) => bigEndian(xxhash64(bytes), 8n)),
   ...HMACS.map((name) =>
-    pureFunction(`p_hmac_${name}(BLOB, BLOB) -> BLOB`, ({ bytes }: Blob, key: Blob) =>
-      blob(crypto().createHmac(name, key.bytes).update(bytes).digest()),
-    ),
+    pureFunction(`p_hmac_${name}(BLOB, BLOB) -> BLOB`, ({ bytes }: Blob, key: Blob) => {
+      if (key.bytes.length === 0) throw invalid('Empty key')
+      return blob(crypto().createHmac(name, key.bytes).update(bytes).digest())
+    }),
   ),
   pureFunction('p_to_big_endian(BIGINT, BIGINT) -> BLOB', bigEndian),
   pureFunction('p_from_big_endian(BLOB, BIGINT) -> BIGINT', (value: Blob, size: bigint) => {

@@ -1,5 +1,5 @@
 import type { PrestoType } from '../presto-type.ts'
-import { picosText } from '../results/texts.ts'
+import { dateText, picosText, timestampText } from '../results/texts.ts'
 import { dayIntervalText } from './cast-text.ts'
 import { hasOwnZones } from './held-moments.ts'
 import { zoneOf } from './zone-sql.ts'
@@ -40,6 +40,8 @@ function presentValue(type: PrestoType, value: NonNullable<Item>, zone: string):
       return Buffer.from((value as { bytes: Uint8Array }).bytes)
         .toString('hex')
         .toUpperCase()
+    case 'date':
+      return dateText((value as { days: number }).days)
     case 'time':
       if (type.precision <= 6) return String(value)
       return picosText(type.kind, value as bigint, type.precision, zone)
@@ -47,7 +49,7 @@ function presentValue(type: PrestoType, value: NonNullable<Item>, zone: string):
       return picosText(type.kind, value as bigint, type.precision, type.zone ?? zone)
     case 'timestamp':
       if (type.precision > 6) return picosText(type.kind, value as bigint, type.precision, zone)
-      return momentText((value as { micros: bigint }).micros, type.precision)
+      return timestampText((value as { micros: bigint }).micros, type.precision)
     case 'timestamp with time zone':
       if (type.precision > 6) return picosText(type.kind, value as bigint, type.precision, type.zone ?? zone)
       return zonedText((value as { micros: bigint }).micros, type.precision, type.zone ?? zone)
@@ -75,14 +77,8 @@ function presentValue(type: PrestoType, value: NonNullable<Item>, zone: string):
   }
 }
 
-function momentText(micros: bigint, precision: number): string {
-  const text = new Date(Number(micros / 1000n)).toISOString()
-  const fraction = String(((micros % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, '0')
-  return `${text.slice(0, 19).replace('T', ' ')}${precision === 0 ? '' : `.${fraction.slice(0, precision)}`}`
-}
-
 function zonedText(micros: bigint, precision: number, zoneName: string): string {
   const zone = zoneOf(zoneName)
   const seconds = Number(micros / 1_000_000n)
-  return `${momentText(BigInt(localSecondsOf(zone, seconds) - seconds) * 1_000_000n + micros, precision)} ${zone.name}`
+  return `${timestampText(BigInt(localSecondsOf(zone, seconds) - seconds) * 1_000_000n + micros, precision)} ${zone.name}`
 }

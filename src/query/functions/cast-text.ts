@@ -1,5 +1,6 @@
 import { addressText, readAddress } from '../ip-address.ts'
 import type { PrestoType } from '../presto-type.ts'
+import * as texts from '../results/texts.ts'
 import { textLiteral } from './duck-type.ts'
 import { fault } from './errors-in-engine.ts'
 import {
@@ -47,6 +48,8 @@ export function castText(sql: string, type: PrestoType, context: Pick<CallContex
       const local = timeText(localTimePicos(sql, type, context.zone), 12, type.precision)
       return `(${local} || ${offsetText(sql, type, context)})`
     }
+    case 'date':
+      return `CASE WHEN ${sql} >= '0001-01-01' THEN CAST(${sql} AS VARCHAR) ELSE p_date_text(epoch_us(${sql})) END`
     case 'json':
       return `p_json_text(${sql})`
     case 'time':
@@ -94,7 +97,11 @@ function offsetText(sql: string, type: ZonedType, context: Pick<CallContext, 'zo
 }
 
 /** Date and time with exactly `precision` digits of fraction (at most six are held). */
-export function timestampText(sql: string, precision: number): string {
+export const timestampText = (sql: string, precision: number): string =>
+  `CASE WHEN ${sql} BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN ${clockText(sql, precision)} ELSE p_timestamp_text(epoch_us(${sql}), CAST(${precision} AS BIGINT)) END`
+
+/** Of a year with four digits, which is as far as the engine's own goes. */
+function clockText(sql: string, precision: number): string {
   if (precision === 0) return `strftime(${sql}, '%Y-%m-%d %H:%M:%S')`
   if (precision === 3) return `strftime(${sql}, '%Y-%m-%d %H:%M:%S.%g')`
   const six = `strftime(${sql}, '%Y-%m-%d %H:%M:%S.%f')`
@@ -112,6 +119,12 @@ export function dayIntervalText(micros: bigint): string {
 }
 
 export const javascript: JavaScriptFunction[] = [
+  pureFunction('p_date_text(BIGINT) -> VARCHAR', (micros: bigint) =>
+    texts.dateText(Number(micros / 86_400_000_000n)),
+  ),
+  pureFunction('p_timestamp_text(BIGINT, BIGINT) -> VARCHAR', (micros: bigint, precision: bigint) =>
+    texts.timestampText(micros, Number(precision)),
+  ),
   pureFunction('p_double_text(DOUBLE) -> VARCHAR', doubleText),
   pureFunction('p_real_text(FLOAT) -> VARCHAR', realText),
   pureFunction('p_read_address(VARCHAR) -> BLOB', (text: string) => {

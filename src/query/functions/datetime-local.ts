@@ -20,10 +20,10 @@ export const zoneText = (zone: ZoneOf): string => ('sql' in zone ? zone.sql : te
 export const zoneOfType = (type: PrestoType, call: TypedCall): string =>
   (isZoned(type) ? type.zone : undefined) ?? call.context.zone
 
-/** The argument as a local TIMESTAMP or DATE. */
-export function local(call: Call, index: number): string {
+/** The argument as a local TIMESTAMP or DATE: on the clocks of its own zone, or of another argument's. */
+export function local(call: Call, index: number, zoneIndex = index): string {
   const type = call.types[index]!
-  return type.kind === ZONED ? localIn(call.args[index]!, zoneOfArgument(call, index)) : call.args[index]!
+  return type.kind === ZONED ? localIn(call.args[index]!, zoneOfArgument(call, zoneIndex)) : call.args[index]!
 }
 
 /** The local time back as what the argument was. */

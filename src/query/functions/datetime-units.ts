@@ -74,7 +74,8 @@ function rounded(sql: string, type: PrestoType): string {
 
 export const difference = byUnit((call, unit) => {
   const [, from, to] = call.args
-  const [a, b] = TIME_UNITS.includes(unit) ? [from, to] : [local(call, 1), local(call, 2)]
+  // Days and longer are those of the zone of the first.
+  const [a, b] = TIME_UNITS.includes(unit) ? [from, to] : [local(call, 1), local(call, 2, 1)]
   return `date_sub('${unit}', ${a}, ${b})`
 })
 

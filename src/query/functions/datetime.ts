@@ -239,12 +239,14 @@ const inNamedZone =
 
 const fromSeconds = (x: string): string => `make_timestamptz(CAST(round(${x} * 1000) AS BIGINT) * 1000)`
 
+/** NaN rounds to 0, as in Java. */
 function fromUnixtime(call: Call): string {
   const [x] = call.args
   return choose(
     [
+      [`isnan(${x})`, 'make_timestamptz(0)'],
       [
-        `isnan(${x}) OR isinf(${x})`,
+        `isinf(${x})`,
         raise('INVALID_FUNCTION_ARGUMENT', 'Not a finite number of seconds', { kind: ZONED, precision: 3 }),
       ],
     ],

@@ -3,21 +3,38 @@ import { castText } from './cast-text.ts'
 import { type Call, type FunctionDefinition, fail, freshNames, scalar } from './define.ts'
 import { choose, duckType, raiseSql } from './duck-type.ts'
 import { equalSql, isFlat } from './equality.ts'
+import { hasOwnZones, withoutZone } from './held-moments.ts'
 import { applyLambda } from './lambda-sql.ts'
 
 /** Maps. Keys are unique and not NULL. */
 
 const INVALID = 'INVALID_FUNCTION_ARGUMENT'
 
+/** Of instants the zone they are shown in is no part of the key. */
+function valueAt(call: Call): string {
+  const [map, key] = call.args
+  const type = call.types[1]!
+  if (!hasOwnZones(type)) return `${map}[${key}]`
+  const [e] = freshNames(1, call.args)
+  return `list_filter(map_entries(${map}), lambda ${e}: ${equalSql(`${e}.key`, key!, type)})[1].value`
+}
+
 /** Raises where a key is NULL or comes twice; `keys` is the list of them. */
 function checkedKeys(call: Call, keys: string, sql: string): string {
   const key = call.result.kind === 'map' ? call.result.key : call.result
-  const twice = `list_filter(${keys}, lambda "$k", "$i": list_position(${keys}, "$k") < "$i")[1]`
+  const compared = hasOwnZones(key)
+    ? `list_transform(${keys}, lambda "$z": ${withoutZone('"$z"', key)})`
+    : keys
+  const twice = `list_filter(${keys}, lambda "$k", "$i": list_position(${compared}, ${compared}["$i"]) < "$i")`
+  // Text is made within a lambda: folding a constant, the engine forgets what type an element that is not there had.
+  const named = `list_transform(${twice}, lambda "$t": ${castText('"$t"', key, call.context)})[1]`
+  // Its set of numbers holds every NaN.
+  const distinct = key.kind === 'double' || key.kind === 'real' ? 'p_distinct' : 'list_distinct'
   const [k] = freshNames(1, [keys])
   const unclear = isFlat(key)
     ? ''
     : ` WHEN len(list_filter(${keys}, lambda ${k}: ${equalSql(k!, k!, key)} IS NULL)) > 0 THEN ${fail(call, INVALID, 'map key cannot be indeterminate')}`
-  return `CASE WHEN len(${keys}) > list_count(${keys}) THEN ${fail(call, INVALID, 'map key cannot be null')}${unclear} WHEN len(list_distinct(${keys})) < len(${keys}) THEN ${raiseSql(INVALID, `'Duplicate map keys (' || ${castText(twice, key, call.context)} || ') are not allowed'`, call.result)} ELSE ${sql} END`
+  return `CASE WHEN len(${keys}) > list_count(${keys}) THEN ${fail(call, INVALID, 'map key cannot be null')}${unclear} WHEN len(${distinct}(${compared})) < len(${keys}) THEN ${raiseSql(INVALID, `'Duplicate map keys (' || ${named} || ') are not allowed'`, call.result)} ELSE ${sql} END`
 }
 
 function mapOfArrays(call: Call): string {
@@ -99,7 +116,7 @@ export const definitions: FunctionDefinition[] = [
   ...scalar('map() -> map(unknown, unknown)', (call) => `CAST(map([], []) AS ${duckType(call.result)})`),
   ...scalar('map(array(K), array(V)) -> map(K, V)', mapOfArrays, { comparable: ['K'] }),
   ...scalar('cardinality(map(K, V)) -> bigint', 'CAST(cardinality($1) AS BIGINT)'),
-  ...scalar('element_at(map(K, V), K) -> V', '$1[$2]'),
+  ...scalar('element_at(map(K, V), K) -> V', valueAt),
   ...scalar('map_keys(map(K, V)) -> array(K)', 'map_keys($1)'),
   ...scalar('map_values(map(K, V)) -> array(V)', 'map_values($1)'),
   ...scalar(

@@ -164,12 +164,12 @@ function hourFrom({ hour, hour24, hour12, hour11, pm }: Fields): number | undefi
   return half
 }
 
-function dayFrom(fields: Fields): Pick<LocalTime, 'year' | 'month' | 'day'> | undefined {
+function dayFrom(fields: Fields): Day | undefined {
   const { weekYear, week, weekday, dayOfYear } = fields
   const named = fields.year ?? fields.yearOfEra
   const year = named === undefined ? undefined : fields.bc === true ? 1 - named : named
   // A day of no year is one of 2000, so that there is a February 29; an hour of no day is one of 1970-01-01.
-  const anyDay = [fields.month, fields.day, dayOfYear].some((field) => field !== undefined)
+  const anyDay = [fields.month, fields.day, dayOfYear, weekday].some((field) => field !== undefined)
   const base = year ?? (anyDay ? 2000 : 1970)
   if (year === undefined && (weekYear !== undefined || week !== undefined)) {
     if ((week ?? 1) < 1 || (week ?? 1) > 53 || (weekday ?? 1) > 7) return undefined
@@ -183,5 +183,26 @@ function dayFrom(fields: Fields): Pick<LocalTime, 'year' | 'month' | 'day'> | un
   }
   const { month = 1, day = 1 } = fields
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(base, month)) return undefined
-  return { year: base, month, day }
+  return weekday === undefined ? { year: base, month, day } : onWeekday({ ...fields, year: base }, weekday)
+}
+
+type Day = Pick<LocalTime, 'year' | 'month' | 'day'>
+
+/**
+ * The day of the week that the other fields name. Joda-Time sets the fields one after the other, the day of the week last, and then all
+ * of them once more on what it has got.
+ */
+function onWeekday({ year = 2000, month, day }: Fields, weekday: number): Day {
+  const first = inWeekOf({ year, month: month ?? 1, day: day ?? 1 }, weekday)
+  const inMonth = month ?? first.month
+  return inWeekOf(
+    { year, month: inMonth, day: day ?? Math.min(first.day, daysInMonth(year, inMonth)) },
+    weekday,
+  )
+}
+
+/** The day, 1 for Monday, of the week from Monday on that another day is in. */
+function inWeekOf(day: Day, weekday: number): Day {
+  const days = secondsOf({ ...day, hour: 0, minute: 0, second: 0 }) / 86_400
+  return civilFromDays(days - ((((days + 3) % 7) + 7) % 7) + weekday - 1)
 }

@@ -6,6 +6,7 @@ import { duckType } from './duck-type.ts'
 import { hasOwnZones, isZoned } from './held-moments.ts'
 import { emitWithPlainMoments } from './moment-arguments.ts'
 import type { Pattern } from './signature.ts'
+import { type Candidate, chooseForUntyped, holdsUnknown } from './specificity.ts'
 import type { AggregateClauses, Argument, CallContext, ResolvedCall } from './types.ts'
 import { ANY, type Bindings, noBindings, substitute, unify } from './unify.ts'
 
@@ -25,7 +26,7 @@ type Match = {
 /**
  * Decides which of the definitions of one name a call means, as Presto does: the one that needs the least coercion.
  *
- * @throws QueryError FUNCTION_NOT_FOUND when none fits, and whatever a lambda's body throws.
+ * @throws QueryError FUNCTION_NOT_FOUND when none fits, AMBIGUOUS_FUNCTION_CALL when several fit alike, and whatever a lambda's body throws.
  */
 export function resolveAmong(
   name: string,
@@ -33,15 +34,40 @@ export function resolveAmong(
   args: Argument[],
   context: CallContext,
 ): ResolvedCall {
-  let best: Match | undefined
+  const matches: Match[] = []
   for (const definition of definitions) {
     const match = matchDefinition(definition, args)
-    if (match !== undefined && (best === undefined || match.cost < best.cost)) best = match
+    if (match !== undefined) matches.push(match)
   }
-  if (best === undefined)
+  if (matches.length === 0)
     throw wrongLambda(definitions, args) ?? unexpectedParameters(name, definitions, args)
-  return resolvedCall(name, best, args, context)
+  return resolvedCall(name, chosen(matches, args), args, context)
 }
+
+/** Where an argument is a NULL without a type more than one may be meant; else what costs least. */
+function chosen(matches: Match[], args: Argument[]): Match {
+  const untyped = args.some((arg) => !('lambda' in arg) && holdsUnknown(arg.type))
+  if (untyped && matches.length > 1)
+    return chooseForUntyped(
+      matches.map((match) => candidate(match, args)),
+      args,
+    )
+  return matches.reduce((best, match) => (match.cost < best.cost ? match : best))
+}
+
+const candidate = (match: Match, args: Argument[]): Candidate<Match> => ({
+  match,
+  parameters: match.patterns.map((pattern, i) => {
+    const arg = args[i]!
+    return 'lambda' in arg ? undefined : coercedType(pattern, arg.type, match.bindings)
+  }),
+  result: substitute(match.definition.signature.result, match.bindings),
+  takes: (types) =>
+    matchDefinition(
+      match.definition,
+      args.map((arg, i) => ('lambda' in arg ? arg : { type: types[i] ?? arg.type })),
+    ) !== undefined,
+})
 
 function matchDefinition(definition: FunctionDefinition, args: Argument[]): Match | undefined {
   const patterns = patternsFor(definition, args.length)

@@ -129,9 +129,12 @@ export const definitions: FunctionDefinition[] = [
       throw new QueryError('TYPE_NOT_FOUND', `Unknown type: char(${length})`)
     },
   }),
-  ...scalar('concat_ws(varchar, varchar...) -> varchar', ({ args }) =>
-    args.length === 1 ? `CASE WHEN ${args[0]} IS NOT NULL THEN '' END` : `concat_ws(${args.join(', ')})`,
-  ),
+  ...scalar('concat_ws(varchar, varchar...) -> varchar', native('concat_ws'), {
+    result: ({ types }) => {
+      if (types.length > 1) return { kind: 'varchar' }
+      throw new QueryError('INVALID_FUNCTION_ARGUMENT', 'There must be two or more arguments to concat_ws')
+    },
+  }),
   ...scalar(
     'concat_ws(varchar, array(varchar)) -> varchar',
     'CASE WHEN $1 IS NOT NULL THEN array_to_string(list_filter($2, lambda "$c": "$c" IS NOT NULL), $1) END',
@@ -142,7 +145,11 @@ export const definitions: FunctionDefinition[] = [
   ...pad('lpad'),
   ...pad('rpad'),
   ...substr,
-  ...alias('substring', substr),
+  // Of bytes there is no other name.
+  ...alias(
+    'substring',
+    substr.filter(({ signature }) => !signature.text.includes('varbinary')),
+  ),
   // DuckDB's own keeps marks with their letters.
   ...scalar(
     'reverse(varchar(x)) -> varchar(x)',

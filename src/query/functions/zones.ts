@@ -55,7 +55,11 @@ export function findZone(name: string): Zone | undefined {
 
 function readZone(name: string): Zone | undefined {
   const upper = name.toUpperCase()
-  if (['UTC', 'GMT', 'Z', 'UT', 'UCT', 'ZULU', 'ETC/UTC', 'GMT0'].includes(upper)) return UTC
+  if (/^(ETC\/)?(UTC|UCT|UT|Z|ZULU|UNIVERSAL|GREENWICH|GMT([+-]?0)?)$/.test(upper) && upper !== 'ETC/Z')
+    return UTC
+  // The signs of these names are the other way round.
+  const etc = /^ETC\/GMT([+-])(\d{1,2})$/.exec(upper)
+  if (etc !== null) return offsetZone((etc[1] === '+' ? -1 : 1) * Number(etc[2]) * 3600)
   const hours = FIXED_HOURS[upper]
   if (hours !== undefined) return offsetZone(hours * 3600)
   const region = SHORT_IDS[upper]
@@ -65,9 +69,12 @@ function readZone(name: string): Zone | undefined {
   return readRegion(name)
 }
 
+const FARTHEST_OFFSET_SECONDS = 14 * 3600
+
 function readOffset([, sign, hours, minutes = '0', seconds = '0']: RegExpExecArray): Zone | undefined {
-  if (Number(hours) > 18 || Number(minutes) > 59 || Number(seconds) > 59) return undefined
+  if (Number(minutes) > 59 || Number(seconds) > 59) return undefined
   const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  if (total > FARTHEST_OFFSET_SECONDS) return undefined
   return offsetZone(sign === '-' ? -total : total)
 }
 
