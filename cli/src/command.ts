@@ -97,6 +97,8 @@ export type Command<A extends Arguments = Arguments, O extends Options = Options
   examples: readonly (readonly [line: string, does: string])[]
   /** False for what needs no server and no key: the global options do not apply. */
   callsServer?: false
+  /** Waits no longer for a server that is away, whatever is said elsewhere. */
+  waitMs?: number
   /** Not listed. */
   hidden?: true
   /** @returns the exit code; nothing: 0 */

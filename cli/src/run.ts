@@ -55,7 +55,8 @@ export async function runCommandLine(
       stdout.write(commandText(command, bold))
       return EXIT.done
     }
-    return await runInWorld(command, given, { world, terminal, globals, commands })
+    const wait = command.waitMs ?? globals.wait
+    return await runInWorld(command, given, { world, terminal, globals: { ...globals, wait }, commands })
   } catch (error) {
     if (!(error instanceof CliError)) throw error
     sayError(error, terminal, isJson)

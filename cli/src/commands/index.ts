@@ -1,5 +1,7 @@
 import type { Command } from '../command.ts'
+import { importCommands } from '../import/index.ts'
 import { accountCommands } from './account.ts'
+import { completionCommands } from './completion.ts'
 import { databaseCommands } from './databases.ts'
 import { helpCommands } from './help.ts'
 import { jobCommands } from './jobs.ts'
@@ -18,10 +20,12 @@ export const COMMANDS: readonly Command[] = [
   ...databaseCommands,
   ...tableCommands,
   ...schemaCommands,
+  ...importCommands,
   ...jobCommands,
   ...scheduleCommands,
   ...resultCommands,
   ...userCommands,
   ...permissionCommands,
+  ...completionCommands,
   ...helpCommands,
 ]
