@@ -1,0 +1,5 @@
+export { checkNoticeText } from './check-text.ts'
+export { noticeHtml } from './html.ts'
+export { type ComponentNotice, type Notice, type NoticeContext, noticeOf, type ZoneTimes } from './notice.ts'
+export { noticeText } from './text.ts'
+export { type ClockTime, clockTime } from './zone-labels.ts'

@@ -1,0 +1,6 @@
+export { durationInWords, parseDuration } from './duration.ts'
+export { type ComponentStatus, IMPACT_WORDS, IMPACTS, type Impact } from './impact.ts'
+export { type LintContext, lintPlan, tooLate } from './lint.ts'
+export { type MomentRead, readMoment } from './local-time.ts'
+export { readPlan } from './read.ts'
+export * from './types.ts'
