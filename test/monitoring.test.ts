@@ -105,6 +105,7 @@ describe('the alarm rules', () => {
       'millrace_merge_behind',
       'millrace_ingest_refused_total',
       'millrace_spool_damaged_ranges_total',
+      'millrace_load_stranded',
       'millrace_disk_stage',
       'millrace_head_room_ratio',
       'millrace_jobs_oldest_due_seconds',

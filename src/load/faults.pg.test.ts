@@ -55,6 +55,24 @@ describe('a loader in trouble', () => {
     })
   }
 
+  test('that stands beyond all its spool holds says so, loads and removes nothing, and everything once its position is set back', async () => {
+    const { spool, table } = await prepare()
+    await room.run`INSERT INTO spool_positions (spool, position) VALUES (${spool.name}, '9000000000000:64')`
+    for (const n of [1, 2]) await spool.writer.append(anImport(table, [{ time: T, n }]))
+    const metrics = createRegistry('test')
+    const stranded = async () => /^millrace_load_stranded\S* (\d)$/m.exec(await metrics.metrics())?.[1]
+    await spool.load({ metrics })
+    assert.equal(await stranded(), '1')
+    assert.deepEqual([await room.rowsOf(table), await readReleased(spool.directory)], [[], undefined])
+
+    await room.run`UPDATE spool_positions SET position = '0:0' WHERE spool = ${spool.name}`
+    metrics.clear()
+    await spool.load({ metrics })
+    assert.equal(await stranded(), '0')
+    assert.equal((await room.rowsOf(table)).length, 2)
+    assert.notEqual(await readReleased(spool.directory), undefined)
+  })
+
   for (const cut of CUTS.filter((kind) => kind !== 'none' && kind !== 'never')) {
     test(`stores its batch once when the connection breaks around the COMMIT: ${cut}`, async () => {
       const { spool, table } = await prepare()

@@ -7,6 +7,7 @@ import {
   type SpooledRecord,
   type SpoolPosition,
   type SpoolReader,
+  spoolPositionText,
 } from '../spool/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import { type AttemptFile, openAttemptFile } from './attempt.ts'
@@ -44,6 +45,8 @@ export type LoaderOptions = {
 /** nothing: there was none · all: what had arrived · more: certainly something is left. */
 type Loaded = 'nothing' | 'all' | 'more'
 type Owned = { epoch: bigint; position: SpoolPosition }
+/** Where the loader stands; undefined before it has claimed the spool. */
+type Place = { position: SpoolPosition | undefined }
 /** `epoch` while everything that has arrived is loaded. */
 type Idle = { epoch: bigint | undefined; sinceMs: number }
 type Context = LoaderOptions & {
@@ -51,6 +54,7 @@ type Context = LoaderOptions & {
   counters: LoadMetrics
   faultPoint: FaultPoint
   idle: Idle
+  place: Place
 }
 
 export type Loader = Service & {
@@ -72,8 +76,10 @@ const IDLE_MS = 60_000
  * lost, nothing with an id is doubled. While the database is away it waits with the batch in memory.
  */
 export function createLoader(options: LoaderOptions): Loader & Pick<LoadMetrics, 'delays'> {
-  const counters = loadMetrics(options.metrics, () => options.clock.now())
   const idle: Idle = { epoch: undefined, sinceMs: 0 }
+  const place: Place = { position: undefined }
+  const isStranded = () => place.position !== undefined && options.reader.lacks(place.position)
+  const counters = loadMetrics(options.metrics, () => options.clock.now(), isStranded)
   return {
     delays: counters.delays,
     name: `loader ${options.spoolName}`,
@@ -87,7 +93,7 @@ export function createLoader(options: LoaderOptions): Loader & Pick<LoadMetrics,
       const attempts = await patiently(options, signal, () => openAttemptFile(options.spoolDirectory))
       if (attempts === undefined) return
       const { faultPoint = () => undefined } = options
-      const context = { ...options, counters, attempts, idle, faultPoint }
+      const context = { ...options, counters, attempts, idle, place, faultPoint }
       try {
         await loadUntil(context, signal)
       } finally {
@@ -100,7 +106,8 @@ export function createLoader(options: LoaderOptions): Loader & Pick<LoadMetrics,
 async function loadUntil(context: Context, signal: AbortSignal): Promise<void> {
   const owned = await claim(context, signal)
   if (owned === undefined) return
-  const { settings, clock, reader } = context
+  const { settings, clock, reader, place, log, spoolName } = context
+  place.position = owned.position
   for (let last: Loaded | undefined; !signal.aborted; ) {
     // Before the first look nobody knows what is there.
     if (last === 'nothing' || last === 'all')
@@ -108,6 +115,13 @@ async function loadUntil(context: Context, signal: AbortSignal): Promise<void> {
     if (last !== 'more') await reader.waitForMore(signal)
     context.idle.epoch = undefined
     if (signal.aborted) return
+    if (last === 'nothing' && reader.lacks(owned.position))
+      log.error(
+        { spool: spoolName, position: spoolPositionText(owned.position) },
+        'the spool lies before the position of its loader: nothing of it is loaded, see the runbook “A spool is stranded”',
+      )
+    // At the claim the collector may not have said yet how far the spool reaches.
+    if (last === 'nothing') await patiently(context, signal, () => reader.release(owned.position))
     const startedMs = clock.monotonicMs()
     last = await loadOne(context, owned, signal)
     if (last !== 'all') continue
@@ -184,6 +198,7 @@ async function loadOne(context: Context, owned: Owned, signal: AbortSignal): Pro
   const to = records[taken - 1]!.end
   attempts.advance(to, taken)
   owned.position = to
+  context.place.position = to
   await patiently(context, signal, () => reader.release(to))
   await faultPoint('released')
   const bytes = records.reduce((sum, { record }) => sum + record.body.length, 0)

@@ -23,7 +23,11 @@ export type LoadMetrics = {
 }
 
 /** What a loader counts; kept in the process's registry. */
-export function loadMetrics(registry: Registry, now: () => Date): LoadMetrics {
+export function loadMetrics(
+  registry: Registry,
+  now: () => Date,
+  isStranded: () => boolean = () => false,
+): LoadMetrics {
   const registers = [registry]
   const rows = new Counter({
     name: 'millrace_load_rows_total',
@@ -86,6 +90,14 @@ export function loadMetrics(registry: Registry, now: () => Date): LoadMetrics {
     collect() {
       this.reset()
       for (const { table, delaySeconds } of delays(MOST_TABLES)) this.set({ table }, delaySeconds)
+    },
+  })
+  new Gauge({
+    name: 'millrace_load_stranded',
+    help: '1 while all that the spool holds lies before the position of its loader: then nothing of it is loaded',
+    registers,
+    collect() {
+      this.set(isStranded() ? 1 : 0)
     },
   })
   /** The most recent commits last. */

@@ -34,7 +34,7 @@ export async function reconcile(directory: string, mirror: string, log: Log): Pr
   await dropHalfCopied(mirror)
   const own = byGeneration(await listSegments(directory))
   const theirs = byGeneration(await listSegments(mirror))
-  const released = (await readReleased(directory))?.generation ?? 0
+  const released = await releasedWithin(directory, [...own.keys(), ...theirs.keys()])
   const done: Reconciled = { restored: 0, mirrored: 0 }
   for (const [generation, file] of theirs) {
     if (own.has(generation)) continue
@@ -149,17 +149,25 @@ async function copyBytes(from: FileHandle, to: FileHandle, { at, bytes }: { at: 
   await realDisk.write(to.fd, [await readAt(from, at, bytes)], at)
 }
 
+/** The generation before which everything is released; 0 when that lies beyond all there are: then it is another spool's. */
+async function releasedWithin(directory: string, generations: number[]): Promise<number> {
+  const released = (await readReleased(directory))?.generation ?? 0
+  return released > Math.max(0, ...generations) ? 0 : released
+}
+
 /** Segments that only the second copy has and that may still be wanted: its first disk is not mended while it is in use. */
 export async function onlyInCopy(
   directory: string,
   mirror: string,
   own: SegmentFile[],
 ): Promise<SegmentFile[]> {
-  const released = (await readReleased(directory))?.generation ?? 0
   const isOwn = byGeneration(own)
-  return (await segmentsInCopy(mirror)).filter(
-    (file) => file.generation >= released && !isOwn.has(file.generation),
-  )
+  const copies = await segmentsInCopy(mirror)
+  const released = await releasedWithin(directory, [
+    ...isOwn.keys(),
+    ...copies.map((file) => file.generation),
+  ])
+  return copies.filter((file) => file.generation >= released && !isOwn.has(file.generation))
 }
 
 /** How records of this segment are recognised, as the second copy has it. */

@@ -20,7 +20,7 @@ export type Pending = {
 const INSTANT_EVERY_MS = 1000
 
 export function createPending(ended: EndedSegment[], released: SpoolPosition | undefined): Pending {
-  let before = released ?? { generation: 0, offset: 0 }
+  let before: SpoolPosition = { generation: 0, offset: 0 }
   let segments = [...ended]
   /** Committed in the segment in use, not yet in `segments`. */
   let active: { generation: number; end: number } | undefined
@@ -43,7 +43,16 @@ export function createPending(ended: EndedSegment[], released: SpoolPosition | u
     // The instant just before the released place still dates what follows it.
     instants = instants.slice(next === -1 ? -1 : Math.max(0, next - 1))
   }
+  const release = (position: SpoolPosition | undefined) => {
+    if (position === undefined || compareSpoolPositions(position, before) <= 0) return
+    // Nobody can have loaded what was never written: the position is that of a lost directory, made under a later clock.
+    const newest = active?.generation ?? segments.at(-1)?.generation
+    if (newest === undefined || position.generation > newest) return
+    before = position
+    count()
+  }
   count()
+  release(released)
 
   return {
     appended(at, size, receivedAtMs) {
@@ -60,14 +69,7 @@ export function createPending(ended: EndedSegment[], released: SpoolPosition | u
       segments.push({ generation, path, bytes: fileBytes, end, createdAtMs })
       active = undefined
     },
-    released(position) {
-      if (position === undefined || compareSpoolPositions(position, before) <= 0) return
-      // Nobody can have loaded what was never written: the position is that of a lost directory, made under a later clock.
-      const newest = active?.generation ?? segments.at(-1)?.generation
-      if (newest !== undefined && position.generation > newest) return
-      before = position
-      count()
-    },
+    released: release,
     takeReleased() {
       const done = (segment: EndedSegment) =>
         compareSpoolPositions({ generation: segment.generation, offset: segment.end }, before) <= 0

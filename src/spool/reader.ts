@@ -115,8 +115,13 @@ export function openSpoolReader(options: SpoolReaderOptions): SpoolReader {
   }
 
   const release = async (before: SpoolPosition) => {
+    const durable = readDurableMark(directory)
+    // Of another spool, whose place this one has taken: it says nothing about what is here.
+    const isBeyond = (position: SpoolPosition) =>
+      durable === undefined || compareSpoolPositions(position, durable) > 0
+    if (isBeyond(before)) return
     released ??= await readReleased(directory)
-    if (released !== undefined && compareSpoolPositions(before, released) <= 0) return
+    if (released !== undefined && !isBeyond(released) && compareSpoolPositions(before, released) <= 0) return
     await ensureDirectory(directory)
     await writeReleased(directory, before, disk)
     released = before
@@ -138,6 +143,10 @@ export function openSpoolReader(options: SpoolReaderOptions): SpoolReader {
       const mine = releasing.then(() => release(before))
       releasing = mine.catch(() => undefined)
       return mine
+    },
+    lacks(position) {
+      const durable = readDurableMark(directory)
+      return durable !== undefined && compareSpoolPositions(durable, position) < 0
     },
     async close() {
       await releasing

@@ -47,8 +47,16 @@ export type SpoolReader = {
   read(from: SpoolPosition, limits: { maxBytes: number; maxRecords: number }): Promise<SpooledRecord[]>
   /** Resolves when there may be more to read, or when the signal aborts. */
   waitForMore(signal: AbortSignal): Promise<void>
-  /** Everything before it has been committed: its segments may be recycled. Durable before it resolves. */
+  /**
+   * Everything before it has been committed: its segments may be recycled. Durable before it resolves. A position that the spool has not
+   * reached releases nothing.
+   */
   release(before: SpoolPosition): Promise<void>
+  /**
+   * All that the spool holds lies before this position, as only one can that another spool gave, in whose place this one was made with a
+   * clock far behind: nothing of it would ever be read from there on. For a moment also after a loss of power.
+   */
+  lacks(position: SpoolPosition): boolean
   close(): Promise<void>
 }
 

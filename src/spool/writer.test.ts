@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { systemClock } from '../kernel/index.ts'
 import { realDisk } from './disk.ts'
-import { writeReleased } from './marks.ts'
+import { readReleased, writeReleased } from './marks.ts'
 import { compareSpoolPositions } from './position.ts'
 import { aReader, aRecord, aWriter, replay, smallSettings, withSpoolDirectory } from './testing.ts'
 import type { SpoolDisk } from './types.ts'
@@ -253,14 +253,40 @@ describe('appending to a spool', () => {
 
   test('destroys nothing for a position from beyond its end, of a directory that was lost before the clock went back', () =>
     withSpoolDirectory(async (directory) => {
+      const clock = { ...systemClock, now: () => new Date(5_000) }
+      const beyond = { generation: 1_700_000_000_000, offset: 5000 }
+      // Told before anything is written, while it is, and at a start.
+      const first = await aWriter(directory, { clock })
+      await writeReleased(directory, beyond, realDisk)
+      await systemClock.sleep(400)
+      for (let i = 0; i < 7; i++) await first.append(aRecord(`b${i}`, 30_000))
+      await systemClock.sleep(400)
+      assert.ok(first.usage().pendingBytes > 210_000)
+      await first.close()
+      const second = await aWriter(directory, { clock })
+      assert.ok(second.usage().pendingBytes > 210_000)
+      await second.append(aRecord('c'))
+      await second.close()
+      assert.equal((await replay(directory)).records.length, 8)
+    }))
+
+  test('a position from beyond its end is told by the reader, and releases nothing', () =>
+    withSpoolDirectory(async (directory) => {
+      const reader = aReader(directory)
+      const beyond = { generation: 1_700_000_000_000, offset: 5000 }
+      assert.equal(reader.lacks(beyond), false)
+      await reader.release(beyond)
       const writer = await aWriter(directory, { clock: { ...systemClock, now: () => new Date(5_000) } })
       await writer.append(aRecord('a'))
-      await writeReleased(directory, { generation: 1_700_000_000_000, offset: 5000 }, realDisk)
-      await systemClock.sleep(400)
-      for (let i = 0; i < 6; i++) await writer.append(aRecord(`b${i}`, 30_000))
-      await systemClock.sleep(400)
       await writer.close()
-      assert.equal((await replay(directory)).records.length, 7)
+      assert.equal(reader.lacks(beyond), true)
+      await reader.release(beyond)
+      assert.equal(await readReleased(directory), undefined)
+      const [one] = await reader.read({ generation: 0, offset: 0 }, { maxBytes: 1000, maxRecords: 1 })
+      assert.equal(reader.lacks(one!.end), false)
+      await reader.release(one!.end)
+      assert.deepEqual(await readReleased(directory), one!.end)
+      await reader.close()
     }))
 
   test('never uses a position again, also when the directory was lost', () =>
