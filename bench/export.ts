@@ -61,6 +61,7 @@ try {
 function works(connection: DuckDBConnection, round: number): Record<string, () => Promise<void>> {
   const file = (name: string) => join(room, `${name}-${round}`)
   const stored = file('stored')
+  const plain = once(() => gunzipSync(readFileSync(stored)))
   const render = async (format: 'csv' | 'json') => {
     const schema = types.map((_, i): [string, string] => [`c${i}`, 'varchar'])
     await pipeline(renderResult({ storedPath: stored, schema, format }), createWriteStream(file(format)))
@@ -69,9 +70,15 @@ function works(connection: DuckDBConnection, round: number): Record<string, () =
     'msgpack.gz': async () => {
       await writeResult(await connection.stream('SELECT * FROM log'), types, stored, () => undefined)
     },
+    // Inflated outside of what is measured.
+    'to be compressed': async () => void plain(),
     gzip: async () => {
-      const plain = Readable.from(piecesOf(gunzipSync(readFileSync(stored))))
-      await pipeline(plain, createGzip({ level: 1, chunkSize: 64 * 1024 }), createWriteStream(file('gzip')))
+      await pipeline(
+        Readable.from(piecesOf(plain())),
+        createGzip({ level: 1, chunkSize: 64 * 1024 }),
+        // Synced, as a result is.
+        createWriteStream(file('gzip'), { flush: true }),
+      )
     },
     csv: () => render('csv'),
     'DuckDB csv': async () => {
@@ -85,6 +92,14 @@ function works(connection: DuckDBConnection, round: number): Record<string, () =
       const inflated = createReadStream(stored).pipe(createGunzip({ chunkSize: 128 * 1024 }))
       for await (const piece of inflated) void piece
     },
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 
