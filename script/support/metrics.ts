@@ -1,13 +1,14 @@
+import { alertMetrics } from '../../src/alerts/index.ts'
 import { archiveMetrics } from '../../src/archive/metrics.ts'
 import { openDatabase } from '../../src/database/index.ts'
 import { diskUsageMetrics, UNKNOWN_DISK } from '../../src/disk/index.ts'
 import { createStaticGate, unknownState } from '../../src/gate/index.ts'
 import { ingestMetrics } from '../../src/ingest/index.ts'
-import { processMetrics, Registry, randomIds, silentLog, systemClock } from '../../src/kernel/index.ts'
 import { jobMetrics } from '../../src/jobs/index.ts'
+import { processMetrics, Registry, randomIds, silentLog, systemClock } from '../../src/kernel/index.ts'
 import { createIdSweep, loadMetrics } from '../../src/load/index.ts'
-import { certificateMetrics, supervisorMetrics } from '../../src/server/supervisor-metrics.ts'
 import { headRoomMetrics } from '../../src/server/roles/head-room.ts'
+import { certificateMetrics, supervisorMetrics } from '../../src/server/supervisor-metrics.ts'
 import { spoolMetrics } from '../../src/spool/index.ts'
 
 export type MetricFamily = { name: string; help: string; type: string; labels: string[] }

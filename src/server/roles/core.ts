@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { addAlertRoutes, createAlertService, readAlertSettings } from '../../alerts/index.ts'
 import { answerPins, partialDeleteRoutes, readArchiveSettings } from '../../archive/index.ts'
 import { createBackupService } from '../../backup/index.ts'
 import { addBulkImportRoutes, readBulkImportSettings } from '../../bulk-import/index.ts'
@@ -12,18 +13,18 @@ import {
 import { consoleRoutes, withConsoleSessions } from '../../console/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import { diskErrors, followDisk } from '../../disk/index.ts'
-import { type CheckOptions, createCheckService } from '../../fsck/index.ts'
 import { exportRoutes, readExportSettings } from '../../export/index.ts'
+import { type CheckOptions, createCheckService } from '../../fsck/index.ts'
 import { trustedProxies } from '../../ingest/index.ts'
 import {
   addJobRoutes,
   addLocalClaims,
-  createEndsReader,
   countQueued,
-  createQueueService,
+  createEndsReader,
   createQueueRoom,
-  jobSettings,
+  createQueueService,
   jobMetrics,
+  jobSettings,
   killJob,
   openLocalQueue,
 } from '../../jobs/index.ts'
@@ -46,8 +47,8 @@ import { version } from '../version.ts'
 import { admitUpTo } from './admit.ts'
 import { runInBackground } from './background.ts'
 import { openGateway } from './gateway.ts'
-import { createHousekeeping } from './housekeeping.ts'
 import { createHeadRoomWatch, headRoomMetrics } from './head-room.ts'
+import { createHousekeeping } from './housekeeping.ts'
 import { createLocalKey } from './local-key.ts'
 import { notOfferedRoutes } from './not-offered.ts'
 import { coreSocketPath, draftsIn, incomingPartsIn } from './paths.ts'
@@ -119,7 +120,6 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     queueService,
     store: objects,
     render: renderResult,
-  }
     room: createQueueRoom({
       most: settings.accountQueue,
       count: (accountId, most) =>
@@ -128,6 +128,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         ),
       monotonicMs: clock.monotonicMs,
     }),
+  }
   const page = await consoleDeps({ catalog, dataDir, clock, gate })
   const { trusts } = trustedProxies(context.settings.trustedProxies)
   const app = createApp({
@@ -159,13 +160,16 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   catalogRoutes(app, { ...catalog.routeDeps, tail })
   addJobRoutes(app, jobDeps)
   partialDeleteRoutes(app, { access: catalog.access, reader: catalog.reader, jobs: jobDeps })
-  addScheduleRoutes(app, jobDeps)
   exportRoutes(app, {
     access: catalog.access,
     reader: catalog.reader,
     jobs: jobDeps,
     isOffered: readExportSettings(env).directory !== undefined,
   })
+  addScheduleRoutes(app, jobDeps)
+  const alertSettings = readAlertSettings(env)
+  const { secrets } = catalog
+  addAlertRoutes(app, { ...jobDeps, secrets, settings: alertSettings })
   addLoadRoutes(app, { ...catalog.routeDeps, readDeadlineMs: settings.readDeadlineMs })
   const bulkImportSettings = readBulkImportSettings(env)
   addBulkImportRoutes(app, {
@@ -219,15 +223,6 @@ export async function start(context: RoleContext): Promise<RunningRole> {
       queueService,
       gateway.service,
       createScheduler({ database, channel, clock, log, random: Math.random, ...scheduleSettings(env) }),
-      createHousekeeping({
-        database,
-        objects,
-        queue,
-        clock,
-        log,
-        jobRetentionDays,
-        resultRetentionDays,
-        bulkImportDays: bulkImportSettings.retentionDays,
       createHeadRoomWatch({
         database,
         metrics: headRoomMetrics(registry),
@@ -248,6 +243,15 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         metrics: registry,
         random: Math.random,
       }),
+      createHousekeeping({
+        database,
+        objects,
+        queue,
+        clock,
+        log,
+        jobRetentionDays,
+        resultRetentionDays,
+        bulkImportDays: bulkImportSettings.retentionDays,
       }),
     ],
     { clock, log },

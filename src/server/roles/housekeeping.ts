@@ -1,3 +1,4 @@
+import { removeOldAlerts } from '../../alerts/index.ts'
 import { createBulkImportSweep } from '../../bulk-import/index.ts'
 import {
   createJobPartitions,
@@ -52,6 +53,7 @@ export function createHousekeeping({
     jobs: () => removeOldJobs({ database, store: objects, log }, { jobRetentionDays, resultRetentionDays }),
     'orphan results': sweepResults,
     'bulk imports': () => bulkImports.run(),
+    alerts: () => removeOldAlerts(database),
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),
   }
   return {

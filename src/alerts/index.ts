@@ -1,0 +1,6 @@
+export { type AlertSettings, readAlertSettings } from './config.ts'
+export { alertMetrics } from './metrics.ts'
+export { removeOldAlerts } from './retention.ts'
+export { type AlertRoutesDeps, addAlertRoutes } from './routes.ts'
+export { type AlertServiceOptions, createAlertService } from './service.ts'
+export type * from './types.ts'
