@@ -91,6 +91,38 @@ describe('the snapshot exporter', () => {
     await client.end()
   })
 
+  test('has the chunk that was stored between the statements of an undelete and its commit', async () => {
+    const [loader, restorer] = [await connect(), await connect()]
+    const chunk = (
+      n: number,
+    ) => `INSERT INTO chunks (id, table_id, time_range, rows, bytes, path, owner, columns)
+      SELECT 500 + ${n}, id, int8range(${n}, ${n} + 1), 7, 1, 'blink/${n}', 'job:3:1', '{}' FROM tables WHERE name = 'blink'`
+    await restorer.query(`INSERT INTO tables (database_id, name) VALUES (1, 'blink')`)
+    await restorer.query(chunk(1))
+    await restorer.query(`UPDATE tables SET removed_at = now() WHERE name = 'blink'`)
+    await catchUp()
+    await loader.query('BEGIN')
+    await loader.query(chunk(2))
+    await restorer.query('BEGIN')
+    await restorer.query(`UPDATE tables SET removed_at = NULL WHERE name = 'blink'`)
+    await restorer.query(
+      `UPDATE chunks SET merge_level = merge_level WHERE table_id = (SELECT id FROM tables WHERE name = 'blink')`,
+    )
+    await loader.query('COMMIT')
+    await catchUp()
+    await restorer.query('COMMIT')
+    await catchUp()
+    const rows = () => {
+      const found = catalog.view.findTable(1n, 'shop', 'blink')
+      return found.kind === 'found' ? found.value.rows : undefined
+    }
+    assert.equal(rows(), 14n)
+    await loader.query(chunk(3))
+    await catchUp()
+    assert.equal(rows(), 21n)
+    await Promise.all([loader.end(), restorer.end()])
+  })
+
   test('reads more changes than fit into one page as one step', async () => {
     const client = await connect()
     await client.query(

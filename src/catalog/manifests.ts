@@ -23,18 +23,35 @@ export async function applyChunkChanges({
   // The last word counts: one that was deleted and restored since the last reading is there.
   const last = new Map(tables.map(({ body }) => [String(body.id), body]))
   const dropped = [...last].filter(([, body]) => body.removed_at != null).map(([id]) => id)
-  const created = new Set(tables.map(({ body }) => String(body.id)))
-  const sums: Sums = {}
+  const isAbsent = (id: string) => writer.findTableById(BigInt(id)).kind === 'absent'
+  // Created elsewhere, or restored: changes of its chunks were left out while it was not there.
+  const appeared = [...last.keys()].filter((id) => isAbsent(id) && !dropped.includes(id))
+  const n = writer.position + 1
+  const sums = await exportSome(appeared, { n, writer, ask })
   for (const [tableId, { put, drop }] of netChanges(changes)) {
-    const known = created.has(tableId) || writer.findTableById(BigInt(tableId)).kind !== 'absent'
-    if (!known || dropped.includes(tableId)) continue
-    const n = writer.position + 1
+    if (tableId in sums || isAbsent(tableId) || dropped.includes(tableId)) continue
     const before = writer.sums.get(tableId)
     sums[tableId] = (await writer.manifests.reaches(tableId, before?.n ?? 0))
       ? await writer.manifests.apply(tableId, { n, put, drop }, before)
       : await writer.manifests.replace(tableId, n, await ask((sql) => readChunks(sql, [tableId])))
   }
   return { sums, dropped }
+}
+
+/** Manifests of tables that the snapshot does not know, as the database has them now; none for those without chunks. */
+async function exportSome(
+  tableIds: string[],
+  { n, writer, ask }: { n: number; writer: SnapshotWriter; ask: Ask },
+): Promise<Sums> {
+  if (tableIds.length === 0) return {}
+  const rows = Map.groupBy(await ask((sql) => readChunks(sql, tableIds)), (row) => String(row.table_id))
+  const sums: Sums = {}
+  for (const tableId of tableIds) {
+    const chunks = rows.get(tableId)
+    if (chunks !== undefined) sums[tableId] = await writer.manifests.replace(tableId, n, chunks)
+    else await writer.manifests.remove(tableId)
+  }
+  return sums
 }
 
 /** What remains of each table's changes when the last word on every chunk counts. */
