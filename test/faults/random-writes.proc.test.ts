@@ -49,14 +49,16 @@ describe(`random writes under kill -9 (seed ${SEED}, ${SECONDS} s)`, () => {
     let hasFailed = false
     const isOver = () => hasFailed || performance.now() >= untilMs
     const ended: Ended[] = []
-    const killing = killAtRandom(server, seeded(SEED), isOver)
-    const left = await Promise.all(
-      Array.from({ length: WRITERS }, (_, writer) => write(server, { writer, isOver, ended })),
-    ).catch((error: unknown) => {
-      hasFailed = true
-      throw error
-    })
-    const victims = await killing
+    const unlessFailed = <T>(work: Promise<T>) =>
+      work.catch((error: unknown) => {
+        hasFailed = true
+        throw error
+      })
+    const writers = Array.from({ length: WRITERS }, (_, writer) => write(server, { writer, isOver, ended }))
+    const [victims, ...left] = await Promise.all([
+      unlessFailed(killAtRandom(server, seeded(SEED), isOver)),
+      ...writers.map(unlessFailed),
+    ])
     const what = `seed ${SEED}, killed: ${victims.join(' ')}`
     const count = (status: string) => ended.filter((job) => job.status === status).length
     console.log(
@@ -186,18 +188,29 @@ async function killAtRandom(
 ): Promise<string[]> {
   const met: string[] = []
   while (!isOver()) {
-    await pause(300 + random() * 3_000)
+    await pause(500 + random() * 4_000)
     const victims = (await server.processes()).filter(({ name }) => /^(worker|core)/.test(name))
     const targets = victims.flatMap(({ name, pid }) => {
       if (pid === undefined) return []
       const engines = name.startsWith('worker') ? childrenOf(pid).slice(0, 1) : []
       return [{ name, pid }, ...engines.map((engine) => ({ name: `engine of ${name}`, pid: engine }))]
     })
-    const target = [...targets, { name: 'postgres', pid: postmasterPid(server) }]
-    const { name, pid } = target[Math.floor(random() * target.length)]!
-    if (killIfAlive(pid)) met.push(name)
+    // It comes seldom: jobs that write need it for longer than it takes to start.
+    const target = [...targets, ...(random() < 0.5 ? databaseOf(server) : [])]
+    const { name, pid } = target[Math.floor(random() * target.length)] ?? { name: 'nobody', pid: undefined }
+    if (pid !== undefined && killIfAlive(pid)) met.push(name)
   }
   return met
+}
+
+/** None while it is being started again. */
+function databaseOf(server: TestServer): { name: string; pid: number }[] {
+  try {
+    return [{ name: 'postgres', pid: postmasterPid(server) }]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return []
+  }
 }
 
 function childrenOf(pid: number): number[] {
