@@ -27,6 +27,7 @@ const LEVELS: Record<string, number> = {
   gateway: 5,
   console: 5,
   fsck: 5,
+  doctor: 5,
   writes: 5,
   server: 6,
 }
@@ -115,6 +116,31 @@ describe('the architecture', () => {
     assert.deepEqual(cycles(), [])
   })
 
+  test('the command line speaks REST only: it knows nothing of the server and has no packages', () => {
+    const files = globSync('cli/src/**/*.ts')
+    assert.ok(files.length > 40, `only ${files.length} files were found`)
+    const wrong = files
+      .filter((file) => !isTest(file))
+      .flatMap(importsOf)
+      .filter(({ to }) => !to.startsWith('cli/src/') && !to.startsWith('node:'))
+      .map(({ from, line, to }) => `${from}:${line} imports ${to}`)
+    assert.deepEqual(wrong, [])
+    const reading = files.filter(
+      (file) => !isTest(file) && /process\.env\b/.test(stripComments(readFileSync(file, 'utf8'))),
+    )
+    assert.deepEqual(reading, [], 'the environment comes in as an argument')
+    const { dependencies } = JSON.parse(readFileSync('cli/package.json', 'utf8'))
+    assert.equal(dependencies, undefined)
+  })
+
+  test('of the server only its start knows the command line, through its door', () => {
+    const wrong = imports
+      .filter(({ to }) => to.startsWith('cli/'))
+      .filter(({ from, to }) => folderOf(from) !== 'server' || to !== 'cli/src/index.ts')
+      .map(({ from, line, to }) => `${from}:${line} imports ${to}`)
+    assert.deepEqual(wrong, [])
+  })
+
   test('SQL against the main database stands in stores and migrations only', () => {
     const wrong = sources
       .filter((file) => !isTest(file) && !file.startsWith('src/database/') && !/store\.ts$/.test(file))
@@ -141,7 +167,7 @@ describe('the architecture', () => {
   }
 
   test('no file is too long to read', () => {
-    const long = sources
+    const long = [...sources, ...globSync('cli/src/**/*.ts')]
       .map((file) => ({ file, lines: readFileSync(file, 'utf8').split('\n').length }))
       .filter(({ lines }) => lines > LONGEST_FILE_LINES)
       .map(({ file, lines }) => `${file} has ${lines} lines: split it by subject`)

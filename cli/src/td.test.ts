@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { runCli } from './testing/run.ts'
 import { type Answered, type Asked, startRecorder } from './testing/server.ts'
@@ -43,7 +45,11 @@ const LEFT_OUT: [RegExp, string][] = [
   [/^account$/, 'asks'],
   [/^schema:remove$/, 'was refused by td: the table had no such column'],
 ]
-const argsOf = (command: string) => QUOTED[command] ?? command.split(' ').slice(1)
+/** Files are written elsewhere than where the tests run. */
+const argsOf = (command: string) =>
+  (QUOTED[command] ?? command.split(' ').slice(1)).map((word) =>
+    word === 'o.csv' ? join(tmpdir(), `millrace-${process.pid}.csv`) : word,
+  )
 
 const table = {
   id: 1,
@@ -123,7 +129,10 @@ describe('a command line of td', () => {
     server = await startRecorder(answered)
   })
   beforeEach(() => void server.asked.splice(0))
-  after(() => server.stop())
+  after(async () => {
+    rmSync(join(tmpdir(), `millrace-${process.pid}.csv`), { force: true })
+    await server.stop()
+  })
 
   const walks = WALKS.filter(
     ({ command }) => !LEFT_OUT.some(([pattern]) => pattern.test(argsOf(command)[0]!)),

@@ -4,6 +4,7 @@ import { errorTables, type Setting, settingTables } from '../../src/kernel/index
 import { type Example, functionExamples } from '../../src/query/functions/examples.ts'
 import { functionList } from '../../src/query/functions/function-list.ts'
 import { notOffered } from '../../src/query/functions/index.ts'
+import { cliPage } from './cli-page.ts'
 import { metricFamilies } from './metrics.ts'
 import { systemTablesPage } from './system-tables.ts'
 
@@ -24,6 +25,7 @@ async function loadTables(): Promise<void> {
 export async function referencePages(): Promise<Record<string, string>> {
   await loadTables()
   return {
+    'docs/reference/cli.md': cliPage(HEAD),
     'docs/reference/settings.md': settingsPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/functions.md': functionsPage(),

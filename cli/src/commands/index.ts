@@ -10,6 +10,7 @@ import { permissionCommands } from './permissions.ts'
 import { resultCommands } from './results.ts'
 import { scheduleCommands } from './schedules.ts'
 import { schemaCommands } from './schemas.ts'
+import { tableDataCommands } from './table-data.ts'
 import { tableCommands } from './tables.ts'
 import { userCommands } from './users.ts'
 
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   overviewCommand,
   ...databaseCommands,
   ...tableCommands,
+  ...tableDataCommands,
   ...schemaCommands,
   ...importCommands,
   ...jobCommands,

@@ -3,7 +3,7 @@ import { failure } from '../errors.ts'
 import { formatOf, listFormat } from './common.ts'
 import { priorityOf } from './priority.ts'
 import { RUN_OPTIONS, resultUrl } from './query.ts'
-import { startedJob } from './tables.ts'
+import { startedJob } from './start-job.ts'
 
 const NAME = { name: 'NAME', help: 'the name of a result target', completes: 'result' } as const
 
