@@ -1,3 +1,5 @@
+export { maintenanceErrors } from './errors.ts'
+export { type Journal, type JournalLine, openJournal, readJournal } from './journal.ts'
 export {
   checkNoticeText,
   type Notice,
@@ -15,3 +17,13 @@ export {
   readPlan,
   tooLate,
 } from './plan/index.ts'
+export {
+  EVENTS,
+  type Event,
+  nextState,
+  PUBLIC,
+  type PublicStatus,
+  STATES,
+  type State,
+  TRANSITIONS,
+} from './states.ts'
