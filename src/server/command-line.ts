@@ -170,6 +170,23 @@ export const COMMANDS: Record<string, Command> = {
       ['millrace restore /mnt/backups --data-dir /var/lib/millrace', 'the newest; then: millrace up'],
     ],
   },
+  doctor: {
+    summary: 'look for what is wrong with an installation, whether it runs or not',
+    usage: 'millrace doctor [options]',
+    options: {
+      ...WHERE,
+      'database-url': ['MILLRACE_DATABASE_URL', 'URL', 'the external main database, where there is one'],
+      all: ['MILLRACE_DOCTOR_ALL', '', 'show what was found sound, too'],
+      json: ['MILLRACE_JSON', '', 'print JSON'],
+    },
+    examples: [
+      [
+        'millrace doctor',
+        'settings, disk, ports, certificate, database, processes, data; exit code 0 sound, 1 with a warning, 2 with an error',
+      ],
+      ['millrace doctor --all', 'says what was looked at'],
+    ],
+  },
   fsck: {
     summary: 'prove that catalog and files agree, mend what can be, make a lost catalog anew',
     usage: 'millrace fsck [options]',

@@ -80,6 +80,17 @@ export async function runningHolder(
   return verdict === 'gone' ? undefined : holder
 }
 
+/** Who holds the data directory, without touching anything: for those who only look. */
+export async function lockState(
+  dataDir: string,
+  host: string,
+): Promise<{ verdict: 'none' | 'alive' | 'gone' | 'elsewhere'; pid: number; host: string }> {
+  const holder = read(join(dataDir, 'lock.json'))
+  if (holder === undefined) return { verdict: 'none', pid: 0, host: '' }
+  const verdict = await verdictOn(dataDir, holder, { host, bootId: bootIdOfThisMachine() })
+  return { verdict: verdict === 'unknown' ? 'elsewhere' : verdict, pid: holder.pid, host: holder.host }
+}
+
 // link(2) fails when the name exists and never shows a half-written file.
 function tryLink(from: string, to: string): boolean {
   try {

@@ -27,6 +27,8 @@ async function run(command: string, words: string[], env: Environment): Promise<
       return (await import('./backup-commands.ts')).backup(env, words)
     case 'verify':
       return (await import('./backup-commands.ts')).verify(env, words)
+    case 'doctor':
+      return (await import('./doctor-command.ts')).doctor(env)
     case 'fsck':
       return (await import('./fsck-commands.ts')).fsck(env)
     case 'restore':
