@@ -17,6 +17,14 @@ export const readCatalogSettings = defineSettings('catalog', {
     most: 87_600,
     help: 'How long a deleted table or database can be restored (table/undelete, database/undelete); afterwards its rows are removed.',
   },
+  auditDays: {
+    type: 'integer',
+    env: 'MILLRACE_AUDIT_DAYS',
+    default: 400,
+    least: 30,
+    most: 36_500,
+    help: 'How long the log of changes (audit/list, system.audit_log) is kept. The database itself refuses to remove lines that are younger than 30 days.',
+  },
   ownerEmail: {
     type: 'text',
     env: 'MILLRACE_OWNER_EMAIL',

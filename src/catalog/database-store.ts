@@ -42,6 +42,18 @@ export async function removeDatabase(sql: Sql, id: bigint): Promise<void> {
   await sql`UPDATE databases SET removed_at = now() WHERE id = ${id}`
 }
 
+/** What the user may do in these databases, by their names, for the log of changes; those without a permission are left out. */
+export async function permissionsIn(
+  sql: Sql,
+  userId: bigint,
+  databaseIds: readonly bigint[],
+): Promise<Record<string, Permission>> {
+  const rows = await sql<{ name: string; permission: Permission }>`
+    SELECT d.name, p.permission FROM database_permissions p JOIN databases d ON d.id = p.database_id
+     WHERE p.user_id = ${userId} AND p.database_id = ANY(${databaseIds.map(String)}::bigint[]) ORDER BY d.name`
+  return Object.fromEntries(rows.map(({ name, permission }) => [name, permission]))
+}
+
 /** Null takes the permission away. */
 export async function setPermission(
   sql: Sql,

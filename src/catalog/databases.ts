@@ -2,7 +2,13 @@ import { httpErrors } from '../kernel/http/index.ts'
 import type { Permission } from '../snapshot/index.ts'
 import type { Access } from './access.ts'
 import { type Actor, audit } from './audit-store.ts'
-import { insertDatabase, lockDatabase, removeDatabase, setPermission } from './database-store.ts'
+import {
+  insertDatabase,
+  lockDatabase,
+  permissionsIn,
+  removeDatabase,
+  setPermission,
+} from './database-store.ts'
 import { catalogErrors } from './errors.ts'
 import { requireName } from './names.ts'
 import type { CatalogReader } from './reading.ts'
@@ -61,9 +67,10 @@ export async function grantPermissions(
   for (const id of grants.keys())
     if (!mine.has(id)) throw httpErrors.not_authorized(`to access database ${id}`)
   await deps.write(admissionOf(deps), async (sql) => {
+    const before = await permissionsIn(sql, userId, [...grants.keys()])
     for (const [databaseId, permission] of grants)
       await setPermission(sql, { databaseId, userId, permission })
-    const details = { grants: [...grants].map(([id, permission]) => ({ id: String(id), permission })) }
-    await audit(sql, actor, { action: 'permission.set', target: user.email, details })
+    const after = await permissionsIn(sql, userId, [...grants.keys()])
+    await audit(sql, actor, { action: 'permission.set', target: user.email, before, after })
   })
 }

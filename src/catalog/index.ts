@@ -1,6 +1,7 @@
 export type { Access } from './access.ts'
 export { type Announcements, announceFor, answerAnnouncements, type TakenAway } from './announcements.ts'
-export { type Actor, audit } from './audit-store.ts'
+export { auditEntries, removeOldAudit } from './audit.ts'
+export { type Actor, type AuditEntry, audit } from './audit-store.ts'
 export { type IdentifyKey, principalOfUser } from './authenticate.ts'
 export { type Catalog, openCatalog } from './catalog.ts'
 export { readCatalogSettings } from './config.ts'

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Database } from '../database/index.ts'
 import type { SnapshotTable } from '../snapshot/index.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { databaseRoutes } from './database-routes.ts'
 import { deletedRoutes } from './deleted-routes.ts'
 import { permissionRoutes } from './permission-routes.ts'
@@ -33,4 +34,5 @@ export function catalogRoutes(app: FastifyInstance, deps: CatalogRouteDeps): voi
   userRoutes(app, deps)
   resultRoutes(app, deps)
   permissionRoutes(app, deps)
+  auditRoutes(app, deps)
 }

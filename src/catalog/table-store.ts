@@ -117,6 +117,16 @@ export async function updateTable(sql: Sql, id: bigint, change: TableSettings): 
     WHERE id = ${id}`
 }
 
+/** What can be changed of it, for the log of changes. */
+export async function describeTable(sql: Sql, id: bigint): Promise<Record<string, unknown>> {
+  const [row] = await sql<Record<string, unknown>>`
+    SELECT t.name, t.expire_days, t.include_v, t.detect_schema, t.description,
+           (SELECT coalesce(jsonb_object_agg(c.name, c.type), '{}') FROM table_columns c
+             WHERE c.table_id = t.id AND c.removed_at IS NULL) AS columns
+      FROM tables t WHERE t.id = ${id}`
+  return row ?? {}
+}
+
 export async function removeTable(sql: Sql, id: bigint): Promise<void> {
   await sql`UPDATE tables SET removed_at = now(), updated_at = now() WHERE id = ${id}`
 }

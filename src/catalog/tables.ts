@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Sql } from '../kernel/index.ts'
 import { type Actor, audit } from './audit-store.ts'
 import { holdDatabase } from './database-store.ts'
@@ -7,6 +8,7 @@ import { requireName } from './names.ts'
 import type { DeclaredColumn } from './schema.ts'
 import {
   declareColumns,
+  describeTable,
   idempotentKeyOf,
   insertTable,
   type LockedTable,
@@ -127,13 +129,15 @@ export function changeSettings(
   const { name, overwrite = false, columns, ...settings } = change
   if (name !== undefined) requireName('table', name)
   return changeTable(deps, actor, at, async (sql, table, databaseId) => {
+    const before = await describeTable(sql, table.id)
     await updateTable(sql, table.id, settings)
     if (columns !== undefined) await declareColumns(sql, table.id, columns, { replace: true })
     if (name !== undefined && name !== at.table) {
       await makeWay(sql, databaseId, { ...at, table: name }, { overwrite, mover: table })
       await moveTable(sql, table.id, { databaseId, name })
     }
-    await audit(sql, actor, { action: 'table.update', target: full(at), details: { ...settings, name } })
+    const after = await describeTable(sql, table.id)
+    await audit(sql, actor, { action: 'table.update', target: full(at), ...differing(before, after) })
   })
 }
 
@@ -145,11 +149,23 @@ export function changeSchema(
   { columns, replace }: { columns: DeclaredColumn[]; replace: boolean },
 ): Promise<void> {
   return changeTable(deps, actor, at, async (sql, { id }) => {
+    const before = await describeTable(sql, id)
     await declareColumns(sql, id, columns, { replace })
     await touchTable(sql, id)
     const action = replace ? 'table.update_schema' : 'table.append_schema'
-    await audit(sql, actor, { action, target: full(at), details: { columns: columns.length } })
+    const change = differing(before, await describeTable(sql, id))
+    await audit(sql, actor, { action, target: full(at), ...change })
   })
+}
+
+/** What is not the same in both. */
+function differing(
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+): { before: Record<string, unknown>; after: Record<string, unknown> } {
+  const changed = Object.keys(after).filter((key) => !isDeepStrictEqual(before[key], after[key]))
+  const pick = (from: Record<string, unknown>) => Object.fromEntries(changed.map((key) => [key, from[key]]))
+  return { before: pick(before), after: pick(after) }
 }
 
 async function heldDatabase(sql: Sql, accountId: bigint, name: string): Promise<bigint> {

@@ -94,7 +94,7 @@ export async function addKey(
     await audit(sql, actor, {
       action: 'apikey.add',
       target: user.email,
-      details: { name, kind, prefix: key.prefix },
+      after: { name, kind, prefix: key.prefix },
     })
   })
   return key.text
@@ -114,7 +114,8 @@ export async function removeKey(
   if (key === undefined) throw catalogErrors.key_unknown()
   await deps.write(admissionOf(deps), async (sql) => {
     await revokeKey(sql, key.id)
-    await audit(sql, actor, { action: 'apikey.remove', target: user.email, details: { prefix: key.prefix } })
+    const before = { prefix: key.prefix, kind: key.kind }
+    await audit(sql, actor, { action: 'apikey.remove', target: user.email, before })
   })
 }
 
@@ -149,7 +150,7 @@ export async function addUser(
   await deps.write(admissionOf(deps), async (sql) => {
     const id = await insertUser(sql, { accountId, name, email, role: 'member', passwordHash })
     if (id === undefined) throw catalogErrors.user_exists(email)
-    await audit(sql, actor, { action: 'user.add', target: email })
+    await audit(sql, actor, { action: 'user.add', target: email, after: { name, role: 'member' } })
   })
 }
 
@@ -160,7 +161,8 @@ export async function deleteUser(deps: UserDeps, actor: Actor, user: SnapshotUse
   if (user.id === actor.principal.userId) throw httpErrors.not_authorized('to remove yourself')
   await deps.write(admissionOf(deps), async (sql) => {
     await removeUser(sql, user.id)
-    await audit(sql, actor, { action: 'user.remove', target: user.email })
+    const before = { name: user.name, role: user.role }
+    await audit(sql, actor, { action: 'user.remove', target: user.email, before })
   })
 }
 
@@ -195,7 +197,8 @@ export async function changeEmail(
   requireEmail(email)
   await deps.write(admissionOf(deps), async (sql) => {
     if (!(await setEmail(sql, user.id, email))) throw catalogErrors.user_exists(email)
-    await audit(sql, actor, { action: 'user.email', target: user.email, details: { to: email } })
+    const change = { before: { email: user.email }, after: { email } }
+    await audit(sql, actor, { action: 'user.email', target: user.email, ...change })
   })
 }
 
@@ -210,7 +213,8 @@ export async function changeRole(
   if (user.role === 'owner') throw httpErrors.not_authorized('to change the role of the owner of the account')
   await deps.write(admissionOf(deps), async (sql) => {
     await setRole(sql, user.id, role)
-    await audit(sql, actor, { action: 'user.role', target: user.email, details: { role } })
+    const change = { before: { role: user.role }, after: { role } }
+    await audit(sql, actor, { action: 'user.role', target: user.email, ...change })
   })
 }
 

@@ -16,7 +16,8 @@ const WRITERS = 4
 const DATABASE = 'random_writes'
 const ENDS = ['success', 'error', 'killed']
 /** How a job may end although its script is right: somebody else was quicker twice, or it has lost worker or engine too often. */
-const EXCUSED = /TRANSACTION_CONFLICT|WORKER_LOST|engine_lost|database_away|TABLE_NOT_FOUND/
+const EXCUSED =
+  /TRANSACTION_CONFLICT|TABLE_NOT_FOUND|lost its worker|engine_lost|engine_unavailable|database_away/
 
 type Ended = { id: string; writer: number; text: string; status: string; told: string }
 

@@ -155,6 +155,8 @@ function pagesOf(
       return chunks(listing, asked)
     case 'system.import_errors':
       return sources.import_errors(wanted)
+    case 'system.audit_log':
+      return sources.audit_log(wanted)
     case 'system.jobs':
       return sources.jobs(wanted)
     case 'system.runtime.queries':

@@ -129,7 +129,7 @@ describe('leaving out rows that cannot matter', () => {
         ageMs: undefined,
         listing: { sight: async () => ({ everything: true, databases: [] }) },
       } as never,
-      sources: { jobs, import_errors: jobs },
+      sources: { jobs, import_errors: jobs, audit_log: jobs },
       user: { accountId: 1n, userId: 1n },
       directory: join(directory, String(++runs)),
       signal: new AbortController().signal,

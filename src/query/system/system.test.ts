@@ -70,7 +70,7 @@ describe('what is read of a system table', () => {
         ageMs: undefined,
         listing: { sight: async () => ({ everything: false, databases: ['a', 'b'] }) },
       } as never,
-      sources: { jobs, import_errors: jobs },
+      sources: { jobs, import_errors: jobs, audit_log: jobs },
       user: { accountId: 1n, userId: 2n },
       directory,
       signal: new AbortController().signal,

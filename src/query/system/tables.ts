@@ -171,6 +171,28 @@ export const SYSTEM_TABLES: readonly SystemTableEntry[] = [
       text('error_message', 'what the error says'),
     ],
   },
+  {
+    schema: 'system',
+    name: 'audit_log',
+    about:
+      'Who changed what in the account, and what somebody tried to change and may not. Only for owners and administrators; nobody else sees a row. Kept for `MILLRACE_AUDIT_DAYS`.',
+    narrowedBy: ['time', 'action', 'user_email', 'target'],
+    whileAway: 'waits',
+    columns: [
+      number('time', 'when, in unix seconds'),
+      number('id', 'the number that `audit/list` knows it by'),
+      text('user_email', 'who'),
+      text('api_key', 'the beginning of the key; NULL for the console and for what a job did'),
+      text('address', 'from where; NULL for what a job did'),
+      text('action', '`table.create`, `user.role` …; of a refusal the words of the route'),
+      text('target', 'what was changed'),
+      text('result', '`done`, or `refused`: it was not allowed'),
+      text('details', 'more about it, as JSON'),
+      text('before', 'what was changed, as it was before, as JSON'),
+      text('after', 'what was changed, as it is since, as JSON'),
+      instant('at', 'when'),
+    ],
+  },
   ...JDBC_TABLES,
 ]
 

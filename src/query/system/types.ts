@@ -21,4 +21,4 @@ export type SystemWanted = {
 export type SystemSource = (wanted: SystemWanted) => AsyncIterable<SystemRow[]>
 
 /** Rows that other capabilities keep: given when the runner is made. */
-export type SystemSources = { import_errors: SystemSource; jobs: SystemSource }
+export type SystemSources = Record<'import_errors' | 'jobs' | 'audit_log', SystemSource>

@@ -252,6 +252,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
         jobRetentionDays,
         resultRetentionDays,
         bulkImportDays: bulkImportSettings.retentionDays,
+        auditDays: catalogSettings.auditDays,
       }),
     ],
     { clock, log },

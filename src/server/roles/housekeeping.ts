@@ -1,5 +1,6 @@
 import { removeOldAlerts } from '../../alerts/index.ts'
 import { createBulkImportSweep } from '../../bulk-import/index.ts'
+import { removeOldAudit } from '../../catalog/index.ts'
 import {
   createJobPartitions,
   type Database,
@@ -25,6 +26,7 @@ export function createHousekeeping({
   jobRetentionDays,
   resultRetentionDays,
   bulkImportDays,
+  auditDays,
 }: {
   database: Database
   objects: ObjectStore
@@ -34,6 +36,7 @@ export function createHousekeeping({
   jobRetentionDays: number
   resultRetentionDays: number
   bulkImportDays: number
+  auditDays: number
 }): Service {
   let nextSweepMs = Number.NEGATIVE_INFINITY
   /** Looks at every stored result: the day counts from the last time it went through, or from the start. */
@@ -54,6 +57,7 @@ export function createHousekeeping({
     'orphan results': sweepResults,
     'bulk imports': () => bulkImports.run(),
     alerts: () => removeOldAlerts(database),
+    'audit log': () => removeOldAudit(database, { auditDays }),
     'schedule runs': () => removeOldRuns(database, { olderThanDays: jobRetentionDays }),
   }
   return {

@@ -166,6 +166,21 @@ describe('system tables', () => {
   const texts = async (...args: Parameters<typeof rows>) =>
     (await rows(...args)).map((row) => (row as unknown[]).join(' '))
 
+  test('the log of changes is for owners and administrators', async () => {
+    await db.database.write(
+      WRITE,
+      (sql) => sql`
+        INSERT INTO audit_log (account_id, user_email, action, target, after, at)
+        VALUES (1, 'a@example.com', 'user.role', 'b@example.com', '{"role": "member"}', to_timestamp(1700000000))`,
+    )
+    const lines = `SELECT time, user_email, action, target, result, after
+                     FROM system.audit_log WHERE action = 'user.role' AND time < 1700000001`
+    assert.deepEqual(await rows(lines), [
+      [1700000000, 'a@example.com', 'user.role', 'b@example.com', 'done', '{"role":"member"}'],
+    ])
+    for (const user of [MEMBER, STRANGER, REMOVED]) assert.deepEqual(await rows(lines, user), [])
+  })
+
   describe('information_schema', () => {
     const SCHEMATA = 'SELECT schema_name FROM information_schema.schemata ORDER BY 1'
     const TABLES = `SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema NOT IN ('system', 'information_schema') ORDER BY 1, 2`
@@ -200,6 +215,7 @@ describe('system tables', () => {
         'information_schema.table_privileges',
         'information_schema.tables',
         'information_schema.views',
+        'system.audit_log',
         'system.chunks',
         'system.import_errors',
         'system.jobs',
@@ -228,7 +244,7 @@ describe('system tables', () => {
       ])
       const twice = `SELECT a.table_name, b.table_name FROM information_schema.tables a JOIN information_schema.tables b ON a.table_schema = 'vault' AND b.table_name = 'log'`
       assert.deepEqual(await rows(twice), [['gold', 'log']])
-      assert.deepEqual(await rows(`SELECT count(*) FROM information_schema.tables`), [[14]])
+      assert.deepEqual(await rows(`SELECT count(*) FROM information_schema.tables`), [[15]])
       assert.deepEqual(await rows(`SELECT * FROM information_schema.tables WHERE table_schema = 'none'`), [])
     })
 

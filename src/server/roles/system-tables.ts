@@ -1,3 +1,4 @@
+import { auditEntries } from '../../catalog/index.ts'
 import type { Database } from '../../database/index.ts'
 import type { Admission } from '../../gate/index.ts'
 import { jobHeads } from '../../jobs/index.ts'
@@ -14,6 +15,7 @@ export function systemSourcesOf(database: Database): SystemSources {
   return {
     import_errors: (wanted) => importErrors(database, wanted),
     jobs: (wanted) => jobs(database, wanted),
+    audit_log: (wanted) => auditLog(database, wanted),
   }
 }
 
@@ -79,6 +81,37 @@ async function* jobs(database: Database, wanted: SystemWanted): AsyncIterable<Sy
       result_bytes: job.resultBytes,
       error_name: job.errorName,
       error_message: job.errorMessage,
+    }))
+  }
+}
+
+async function* auditLog(database: Database, wanted: SystemWanted): AsyncIterable<SystemRow[]> {
+  const times = hullOf(wanted)
+  const { accountId, databases, texts } = wanted
+  // Only owners and administrators see all of the account.
+  if (times === undefined || databases !== null) return
+  const pages = auditEntries(database, READ, {
+    accountId,
+    actions: texts.get('action') ?? null,
+    users: texts.get('user_email') ?? null,
+    targets: texts.get('target') ?? null,
+    times,
+  })
+  const json = (value: Record<string, unknown> | null) => (value === null ? null : JSON.stringify(value))
+  for await (const page of pages) {
+    yield page.map((entry) => ({
+      time: entry.time,
+      id: entry.id,
+      user_email: entry.userEmail,
+      api_key: entry.keyPrefix,
+      address: entry.address,
+      action: entry.action,
+      target: entry.target,
+      result: entry.result,
+      details: json(entry.details),
+      before: json(entry.before),
+      after: json(entry.after),
+      at: entry.at,
     }))
   }
 }
