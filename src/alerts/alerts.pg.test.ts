@@ -239,11 +239,11 @@ describe('alerts', () => {
     assert.deepEqual(told, ['ann@example.com report 1', 'bob@example.com report 2'])
     const listed = (await call('GET', '')).body.alerts
     assert.deepEqual(
-      listed.map((rule: { on: string[]; emails: string[] }) => [rule.on, rule.emails]),
+      listed.map((rule: { schedule: string | null; emails: string[] }) => [rule.schedule, rule.emails]),
       [
-        [['failed'], ['ann@example.com']],
-        [['failed'], ['bob@example.com']],
-        [[], []],
+        [null, ['ann@example.com']],
+        ['report 2', ['bob@example.com']],
+        ['report 3', []],
       ],
     )
   })

@@ -58,7 +58,10 @@ export function webhookBody(message: AlertMessage, publicUrl: string): string {
     id: String(alert.id),
     event: alert.event,
     schedule: alert.scheduleId === null ? null : { id: String(alert.scheduleId), name: alert.scheduleName },
-    job: alert.jobId === null ? null : { id: String(alert.jobId), url: jobUrl(publicUrl, alert.jobId) },
+    job:
+      alert.jobId === null
+        ? null
+        : { id: String(alert.jobId), url: publicUrl === '' ? null : jobUrl(publicUrl, alert.jobId) },
     scheduled_at: alert.scheduledAt === null ? null : instant(alert.scheduledAt),
     late_seconds: alert.event === 'late' ? alert.lateSeconds : null,
     error: alert.errorMessage === null ? null : { name: alert.errorName, message: cut(alert.errorMessage) },

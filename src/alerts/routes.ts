@@ -108,9 +108,9 @@ function limitsOf({ settings }: AlertRoutesDeps): RuleLimits {
   return { sendsEmail: smtpHost !== undefined, emailDomains, allowPrivate }
 }
 
-function ruleBody({ scheduleId, events, lateAfterSeconds, targets }: AlertRule) {
+function ruleBody({ scheduleName, events, lateAfterSeconds, targets }: AlertRule) {
   return {
-    schedule_id: scheduleId === null ? null : String(scheduleId),
+    schedule: scheduleName,
     on: events,
     late_after_seconds: lateAfterSeconds,
     emails: targets.filter(({ channel }) => channel === 'email').map(({ label }) => label),

@@ -6,6 +6,7 @@ type TargetRow = { id: bigint; channel: AlertChannel; address: string; label: st
 type RuleRow = {
   account_id: bigint
   schedule_id: bigint | null
+  schedule_name: string | null
   events: AlertEvent[]
   late_after_seconds: number
   targets: { id: number; channel: AlertChannel; label: string }[]
@@ -14,6 +15,7 @@ type RuleRow = {
 const ruleOf = (row: RuleRow): AlertRule => ({
   accountId: row.account_id,
   scheduleId: row.schedule_id,
+  scheduleName: row.schedule_name,
   events: row.events,
   lateAfterSeconds: row.late_after_seconds,
   targets: row.targets.map(({ id, channel, label }) => ({ id: BigInt(id), channel, label })),
@@ -26,7 +28,7 @@ export async function listRules(
   { of }: { of?: { scheduleId: bigint | null } } = {},
 ): Promise<AlertRule[]> {
   const rows = await sql<RuleRow>`
-    SELECT r.account_id, r.schedule_id, r.events, r.late_after_seconds,
+    SELECT r.account_id, r.schedule_id, s.name AS schedule_name, r.events, r.late_after_seconds,
            coalesce((SELECT jsonb_agg(jsonb_build_object('id', t.id, 'channel', t.channel, 'label', t.label)
                                       ORDER BY t.channel, t.label)
                        FROM alert_targets t WHERE t.id = ANY (r.target_ids)), '[]') AS targets
@@ -70,7 +72,7 @@ export async function putTarget(
 
 export async function putRule(
   sql: Sql,
-  { accountId, scheduleId, events, lateAfterSeconds }: Omit<AlertRule, 'targets'>,
+  { accountId, scheduleId, events, lateAfterSeconds }: Omit<AlertRule, 'targets' | 'scheduleName'>,
   targetIds: readonly bigint[],
 ): Promise<void> {
   await sql`

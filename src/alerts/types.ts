@@ -8,6 +8,7 @@ export type AlertChannel = 'email' | 'webhook'
 export type AlertRule = {
   accountId: bigint
   scheduleId: bigint | null
+  scheduleName: string | null
   events: AlertEvent[]
   /** A run is late when it has not started so long after its slot and delay. */
   lateAfterSeconds: number

@@ -277,21 +277,20 @@ describe('/v3/schedule', () => {
   })
 
   test('leaves a line in the audit log for every change', async () => {
-    await db.database.write(WRITE, (sql) => sql`TRUNCATE audit_log`)
     await create()
     await post('/v3/schedule/update/daily%20total', { cron: '@hourly' })
     await post('/v3/schedule/delete/daily%20total')
     const lines = await db.database.read(
       WRITE,
       (sql) => sql<{ line: string }>`
-        SELECT action || ' ' || target || ' ' || coalesce(details->>'cron', '-') AS line FROM audit_log ORDER BY id`,
+        SELECT action || ' ' || target || ' ' || coalesce(details->>'cron', '-') AS line FROM audit_log ORDER BY id DESC LIMIT 3`,
     )
     assert.deepEqual(
       lines.map(({ line }) => line),
       [
-        'schedule.create daily total 0 0 * * *',
-        'schedule.update daily total @hourly',
         'schedule.delete daily total -',
+        'schedule.update daily total @hourly',
+        'schedule.create daily total 0 0 * * *',
       ],
     )
   })
