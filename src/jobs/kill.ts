@@ -3,8 +3,9 @@ import { type Channel, isRetryable, type Log } from '../kernel/index.ts'
 import { requestKill } from './end-store.ts'
 import { jobErrors } from './errors.ts'
 import { isFinished, type JobStatus } from './life.ts'
-import { type JobSources, rememberedJob } from './lookup.ts'
+import { type JobSources, rememberedJob, settleJob } from './lookup.ts'
 import { patientUpTo } from './patience.ts'
+import type { WaitingJob } from './queue.ts'
 import type { QueueService } from './queue-service.ts'
 import { endOfWaiting, withEnd } from './with-end.ts'
 
@@ -30,9 +31,7 @@ const WORKER_DEADLINE_MS = 2_000
 export async function killJob(deps: KillDeps, accountId: bigint, id: bigint): Promise<JobStatus> {
   // A job on its way into the database is killed there, not here.
   await deps.queueService.entering(id)
-  const waiting = await deps.queue.killWaiting(accountId, id, async (one) =>
-    withEnd(one.job, endOfWaiting(one, await deps.ends.all())),
-  )
+  const waiting = await deps.queue.killWaiting(accountId, id, look(deps))
   if (waiting !== undefined) {
     // The kill stands whatever they answer: how the run ends, it ends killed.
     if (waiting.status === 'running') deps.channel.notify('kill', { id: String(id) }, 'worker')
@@ -41,14 +40,26 @@ export async function killJob(deps: KillDeps, accountId: bigint, id: bigint): Pr
   let former: JobStatus | undefined
   try {
     const admission = patientUpTo(deps.gate, 'submit', deps.submitWaitMs)
+    await settleJob(deps, accountId, id)
     former = await deps.database.write(admission, (sql) => requestKill(sql, accountId, id))
   } catch (error) {
     if (!isRetryable(error)) throw error
     return killWhileAway(deps, accountId, id, error)
   }
-  if (former === undefined) throw jobErrors.job_unknown(String(id))
+  if (former === undefined) return killUnstored(deps, accountId, id)
   if (!isFinished(former)) deps.channel.notify('kill', { id: String(id) }, 'worker')
   return former
+}
+
+const look = (deps: KillDeps) => async (waiting: WaitingJob) =>
+  withEnd(waiting.job, endOfWaiting(waiting, await deps.ends.all()))
+
+/** The main database does not have it: a job that waits here because nobody said whether it was stored, and it was not. */
+async function killUnstored(deps: KillDeps, accountId: bigint, id: bigint): Promise<JobStatus> {
+  if (deps.queue.find(accountId, id) === undefined) throw jobErrors.job_unknown(String(id))
+  const waiting = await deps.queue.killWaiting(accountId, id, look(deps), { isNotStored: true })
+  // It has entered the database in between.
+  return waiting?.status ?? killJob(deps, accountId, id)
 }
 
 async function killWhileAway(

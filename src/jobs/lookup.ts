@@ -1,7 +1,9 @@
 import type { Database } from '../database/index.ts'
 import { isRetryable } from '../kernel/index.ts'
-import type { EndsReader } from './ends.ts'
+import { finishJob } from './end-store.ts'
+import type { EndsReader, KnownEnd } from './ends.ts'
 import { jobErrors } from './errors.ts'
+import { isFinished } from './life.ts'
 import { type GateView, patientUpTo } from './patience.ts'
 import type { LocalQueue, WaitingJob } from './queue.ts'
 import { jobFromRow } from './row.ts'
@@ -27,16 +29,20 @@ export type Answer<T> = { value: T; asOfMs?: number }
  * @throws job_unknown (404, final) only when the main database said so · job_away (503, retry)
  */
 export async function lookUpJob(sources: JobSources, accountId: bigint, id: bigint): Promise<Answer<Job>> {
+  const mayBeStored = sources.queue.waitingJob(id)?.mayBeStored === true
   const [waiting] = await waitingJobs(sources, ({ job }) => job.id === id && job.accountId === accountId)
-  if (waiting !== undefined) return { value: waiting }
+  if (waiting !== undefined && !mayBeStored) return { value: waiting }
   try {
     const job = await sources.database.read(reading(sources), (sql) => findJob(sql, accountId, id))
     // Between the two looks it may have entered the database, but it never goes the other way.
+    if (job === undefined && waiting !== undefined) return { value: waiting }
     if (job === undefined) throw jobErrors.job_unknown(String(id))
-    return { value: job }
+    const [value] = await settled(sources, [job])
+    return { value: value! }
   } catch (error) {
     if (!isRetryable(error)) throw error
-    return rememberedJob(sources, accountId, id, error)
+    const isRemembered = waiting === undefined || sources.heads.jobHead(id).kind === 'found'
+    return isRemembered ? rememberedJob(sources, accountId, id, error) : { value: waiting }
   }
 }
 
@@ -72,6 +78,40 @@ export async function rememberedJob(
   return { value: withEnd(job, known), asOfMs: sources.heads.ageMs }
 }
 
+/**
+ * Rows of the main database after it has been told of the ends that the workers of this machine have written down and not
+ * reported yet. Who saw a job end during an absence shall not see it running again when the database is back; and only the
+ * database can say whether an end or a kill came first.
+ */
+async function settled(sources: SettleDeps, rows: Job[]): Promise<Job[]> {
+  if (rows.every((job) => isFinished(job.status) || job.attempt === 0)) return rows
+  const ends = await sources.ends.all()
+  return Promise.all(rows.map((job) => settledJob(sources, job, ends.get(job.id))))
+}
+
+async function settledJob({ database }: SettleDeps, job: Job, known: KnownEnd | undefined): Promise<Job> {
+  if (known === undefined || isFinished(job.status) || known.end.attempt !== job.attempt) return job
+  // What commits with an end is its worker's to commit.
+  if (known.end.end.kind === 'success' && known.end.end.commit !== undefined) return job
+  try {
+    await database.write(SETTLING, (sql) => finishJob(sql, known.end))
+    return (await database.read(SETTLING, (sql) => findJob(sql, job.accountId, job.id))) ?? job
+  } catch (error) {
+    if (!isRetryable(error)) throw error
+    return withEnd(job, known)
+  }
+}
+
+export type SettleDeps = Pick<JobSources, 'database' | 'ends'>
+const SETTLING = { class: 'job-report', deadlineMs: 2_000 } as const
+
+/** Tells the main database how a job has ended, if a worker of this machine knows; what asks it next gets the truth. */
+export async function settleJob(sources: SettleDeps, accountId: bigint, id: bigint): Promise<void> {
+  if (!(await sources.ends.all()).has(id)) return
+  const job = await sources.database.read(SETTLING, (sql) => findJob(sql, accountId, id))
+  if (job !== undefined) await settled(sources, [job])
+}
+
 const reading = ({ gate, readDeadlineMs }: JobSources) => patientUpTo(gate, 'read', readDeadlineMs)
 
 const REMEMBERED_JOBS = 2000
@@ -84,7 +124,9 @@ export async function lookUpJobs(sources: JobSources, filter: JobFilter): Promis
     // The waiting ones displace database rows, so as many more are read from the start and the page is cut here.
     const wanted =
       waiting.length === 0 ? filter : { ...filter, offset: 0, limit: filter.offset + filter.limit }
-    const stored = await sources.database.read(reading(sources), (sql) => listJobs(sql, wanted))
+    const rows = await sources.database.read(reading(sources), (sql) => listJobs(sql, wanted))
+    const known = await settled(sources, rows)
+    const stored = known.filter((job, i) => job === rows[i] || passes(job, filter))
     return { value: waiting.length === 0 ? stored : page([...waiting, ...stored], filter) }
   } catch (error) {
     if (!isRetryable(error) || !sources.heads.usable) throw error
@@ -143,7 +185,8 @@ export async function lookUpJobsOfSchedule(
   )
   try {
     const most = waiting.length === 0 ? wanted : { ...wanted, offset: 0, limit: offset + limit }
-    const stored = await sources.database.read(reading(sources), (sql) => listJobsOfSchedule(sql, most))
+    const rows = await sources.database.read(reading(sources), (sql) => listJobsOfSchedule(sql, most))
+    const stored = await settled(sources, rows)
     return { value: waiting.length === 0 ? stored : page([...waiting, ...stored], wanted) }
   } catch (error) {
     if (!isRetryable(error) || !sources.heads.usable) throw error

@@ -66,6 +66,7 @@ function changeWaiting(waiting: WaitingJob, line: Change): void {
     case 'entering':
     case 'not-entered':
       waiting.mayBeStored = line.op === 'entering'
+      if (!waiting.mayBeStored) waiting.job = afterKill(waiting)
       return
     case 'started': {
       const startAt = new Date(line.at)
@@ -90,13 +91,17 @@ function changeWaiting(waiting: WaitingJob, line: Change): void {
       waiting.end = endFromJson(line.end)
       return
     case 'kill':
-      // One that runs ends when its worker says so, and then as killed, however it ended.
-      waiting.job = {
-        ...job,
-        status: waiting.run === undefined ? 'killed' : job.status,
-        killRequested: true,
-      }
+      waiting.job = { ...job, killRequested: true }
+      waiting.job = afterKill(waiting)
   }
+}
+
+/**
+ * One that was to die and has not begun is dead. One that runs, here or perhaps from the main database, ends when its worker
+ * says so, and then as killed, however it ended.
+ */
+function afterKill({ job, run, mayBeStored }: WaitingJob): Job {
+  return job.killRequested && run === undefined && !mayBeStored ? { ...job, status: 'killed' } : job
 }
 
 function requestOf(job: Job, line: { databaseId: string | null; dueAt: string | null }): NewJob {

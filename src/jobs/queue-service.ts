@@ -4,6 +4,8 @@ import { type Channel, type Clock, isRetryable, type Log, type Service } from '.
 import { requestKill } from './end-store.ts'
 import type { EndsReader } from './ends.ts'
 import { announceJob } from './issue.ts'
+import { isFinished } from './life.ts'
+import { settleJob } from './lookup.ts'
 import { isOpen } from './patience.ts'
 import type { LocalQueue } from './queue.ts'
 import { storeWaiting } from './queue-store.ts'
@@ -77,16 +79,14 @@ export function createQueueService(deps: QueueServiceDeps): QueueService {
   }
 
   const applyKills = async () => {
-    const ends = await deps.ends.all()
     for (const { id, accountId } of queue.waitingKills()) {
       if (queue.waitingJobs().some((waiting) => waiting.job.id === id)) continue
-      // A job that ended by itself before the kill reached it keeps its true end.
-      if (!ends.has(id)) {
-        await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, (sql) =>
-          requestKill(sql, accountId, id),
-        )
-        channel.notify('kill', { id: String(id) }, 'worker')
-      }
+      // A job that ended by itself before the kill reached it keeps its true end; an attempt that failed is no end of the job.
+      await settleJob(deps, accountId, id)
+      const former = await database.write({ class: 'submit', deadlineMs: DEADLINE_MS }, (sql) =>
+        requestKill(sql, accountId, id),
+      )
+      if (former !== undefined && !isFinished(former)) channel.notify('kill', { id: String(id) }, 'worker')
       await queue.killed(id)
     }
   }

@@ -39,13 +39,15 @@ export type LocalQueue = {
   waitingJobs(): WaitingJob[]
   waitingKills(): WaitingKill[]
   /**
-   * Kills a waiting job unless it is over by then, durably; resolves to what it was, or undefined when it does not wait here.
+   * Kills a waiting job unless it is over by then, durably; resolves to what it was, or undefined when it does not wait here, or
+   * when the main database may have it, unless it said just now that it has not.
    * `look` says what the job is with all that is known of its end; nobody is told of an end while it is being asked.
    */
   killWaiting(
     accountId: bigint,
     id: bigint,
     look: (job: WaitingJob) => Promise<Job>,
+    known?: { isNotStored: boolean },
   ): Promise<Job | undefined>
   /** Remembers a kill of a job the main database has; durable when it resolves. */
   kill(accountId: bigint, id: bigint): Promise<void>
@@ -148,9 +150,15 @@ export async function openLocalQueue({
     }
   }
 
-  const killWaiting = async (accountId: bigint, id: bigint, look: (job: WaitingJob) => Promise<Job>) => {
+  const killWaiting = async (
+    accountId: bigint,
+    id: bigint,
+    look: (job: WaitingJob) => Promise<Job>,
+    { isNotStored = false } = {},
+  ) => {
     const waiting = jobs.get(id)
     if (waiting === undefined || waiting.job.accountId !== accountId) return undefined
+    if (waiting.mayBeStored && !isNotStored) return undefined
     const kill = async () => {
       const former = await look(waiting)
       if (!isFinished(former.status))
@@ -209,7 +217,7 @@ export async function openLocalQueue({
     waitingJob: (id) => jobs.get(id),
     waitingJobs: () => [...jobs.values()],
     waitingKills: () => [...kills.values()],
-    killWaiting: (accountId, id, look) => turns.take(id, () => killWaiting(accountId, id, look)),
+    killWaiting: (accountId, id, ...how) => turns.take(id, () => killWaiting(accountId, id, ...how)),
     kill: (accountId, id) => write({ op: 'kill', id: String(id), accountId: String(accountId) }),
     async steady() {
       while (killing.size > 0) await Promise.allSettled(killing)

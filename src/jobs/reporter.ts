@@ -12,6 +12,8 @@ export type Reporter = {
   record(job: Job, end: EndRecord): Promise<void>
   /** Reports until the signal aborts; what is left stays in the journal for the next start. */
   run(signal: AbortSignal): Promise<void>
+  /** Tells of an end in the journal of a worker that has gone; its own start tells it again, which changes nothing. */
+  reportFor(end: EndRecord): Promise<void>
   /** Ends not reported yet. */
   pending(): number
   /** Ends that are only in memory: their jobs are still this worker's. */
@@ -65,6 +67,10 @@ export function createReporter({
 
   const told = async (end: EndRecord, finished: Finish) => {
     if (!unwritten.delete(end)) await journal.reported(end)
+    noteFinished(end, finished)
+  }
+
+  const noteFinished = (end: EndRecord, finished: Finish) => {
     onEnded(end.id)
     const fields = { job: String(end.id), attempt: end.attempt, kind: end.end.kind }
     if (finished.kind === 'ended') log.info({ ...fields, status: finished.status }, 'job ended')
@@ -138,6 +144,10 @@ export function createReporter({
       // While the main database is away the journal tells it.
       if (end.local) onEnded(end.id)
       wake()
+    },
+    async reportFor(end) {
+      const finished = await finish(end).catch((error: unknown) => failing(end, error))
+      noteFinished(end, finished)
     },
     unwritten: () => [...unwritten],
     pending: () => journal.pending().length + unwritten.size,

@@ -3,9 +3,11 @@ import type { Gate } from '../gate/index.ts'
 import type { Clock, Log } from '../kernel/index.ts'
 import { listLeases, renewLeases, saveProgress } from './claim-store.ts'
 import { takeOverJob } from './end-store.ts'
+import type { EndsReader } from './ends.ts'
 import { createLeaseWatch } from './lease-watch.ts'
 import type { LocalWork } from './local-work.ts'
 import type { RunningJob } from './running-job.ts'
+import type { EndRecord } from './types.ts'
 
 /** What a worker does every few seconds for its running jobs, and for those of workers that have gone. */
 export type Upkeep = {
@@ -25,6 +27,10 @@ export type UpkeepOptions = {
   clock: Clock
   log: Log
   takeoverSeconds: number
+  /** Ends that the workers of this machine have written down. */
+  ends?: EndsReader
+  /** Tells the main database of an end that another worker has written down. */
+  report(end: EndRecord): Promise<void>
 }
 
 export const RENEW_MS = 5_000
@@ -48,7 +54,15 @@ export function createUpkeep(
     async watch() {
       if (gate.current().mode !== 'serving') return leases.interrupt()
       const seen = await database.read(REPORTING, listLeases)
-      for (const still of leases.observe(seen, clock.monotonicMs())) {
+      const stand = leases.observe(seen, clock.monotonicMs())
+      const ends = stand.length === 0 ? undefined : await options.ends?.all()
+      for (const still of stand) {
+        const known = ends?.get(still.id)?.end
+        // It ended before its worker went, which wrote that down and told nobody: it is not run again.
+        if (known?.attempt === still.attempt) {
+          await options.report(known)
+          continue
+        }
         const status = await database.write(REPORTING, (sql) => takeOverJob(sql, still))
         if (status !== undefined)
           log.warn({ job: String(still.id), status }, 'job taken from a worker that has gone')

@@ -4,7 +4,7 @@ import { type Channel, type Clock, isRetryable, type Log, type Service } from '.
 import { createAccountTurns } from './account-turns.ts'
 import { anyJobDue, claimJobs } from './claim-store.ts'
 import { releaseJob } from './end-store.ts'
-import type { EndsJournal } from './ends.ts'
+import type { EndsJournal, EndsReader } from './ends.ts'
 import type { KillAnswer } from './kill.ts'
 import { createLocalWork } from './local-work.ts'
 import { isOpen, isShut } from './patience.ts'
@@ -23,6 +23,8 @@ export type WorkerOptions = {
   runners: readonly Runner[]
   /** The ends journal of this worker's own name; replayed when it starts. */
   journal: EndsJournal
+  /** Those of all workers of this machine: a job is not run again that one of them has ended before it went. */
+  ends?: EndsReader
   /** Unique among all workers and starts; shown to operators only. Fencing is by attempt. */
   worker: string
   /** Jobs this worker runs at once. */
@@ -37,6 +39,7 @@ export type WorkerOptions = {
 
 export type Worker = Service & { running(): number }
 
+const MOST_KILLS_REMEMBERED = 10_000
 const POLL_MS = 1_000
 const FLUSH_MS = 1_000
 const CLAIM_DEADLINE_MS = 2_000
@@ -68,12 +71,15 @@ export function createWorker(options: WorkerOptions): Worker {
     commits,
     onEnded: (id) => channel.notify('job-ended', { id: String(id) }, 'core'),
   })
-  const upkeep = createUpkeep(options, running, local)
+  const upkeep = createUpkeep({ ...options, report: reporter.reportFor }, running, local)
   let wake: () => void = () => undefined
   let isWoken = false
   /** The next claim need not look first whether there is something to claim. */
   let isSure = false
   const turns = createAccountTurns()
+  const killed = new Set<string>()
+  /** Resolves when what became of a run has been written down. */
+  const settling = new Map<RunningJob, Promise<void>>()
 
   const wakeUp = () => {
     isWoken = true
@@ -83,26 +89,44 @@ export function createWorker(options: WorkerOptions): Worker {
     isSure = true
     wakeUp()
   })
-  channel.on('kill', (body): KillAnswer => {
+  channel.on('kill', async (body): Promise<KillAnswer> => {
     const { id } = body as { id: string }
     const mine = [...running.values()].find((one) => String(one.job.id) === id)
-    if (mine === undefined) return 'not-mine'
-    return mine.stop('kill') ? 'taken' : 'late'
+    if (mine === undefined) {
+      remember(id)
+      return 'not-mine'
+    }
+    if (mine.stop('kill')) return 'taken'
+    // Whoever hears "late" looks into the journal for the end.
+    await settling.get(mine)
+    return 'late'
   })
+
+  /** Its claim may be under way: a job somebody wants dead never runs again, whoever brings it. */
+  const remember = (id: string) => {
+    killed.add(id)
+    for (const oldest of killed) {
+      if (killed.size <= MOST_KILLS_REMEMBERED) break
+      killed.delete(oldest)
+    }
+  }
 
   const start = (job: Job) => {
     const key = `${job.id}:${job.attempt}`
     const one = startJob(job, runnerOf.get(job.type)!, options)
     running.set(key, one)
+    if (killed.has(String(job.id))) one.stop('kill')
     log.info({ job: String(job.id), attempt: job.attempt, type: job.type }, 'job started')
-    void settle(one)
+    const settled = settle(one)
       .catch((error: unknown) =>
         log.error({ job: String(job.id), err: error }, 'the end of a job could not be kept'),
       )
       .finally(() => {
         running.delete(key)
+        settling.delete(one)
         wakeUp()
       })
+    settling.set(one, settled)
   }
 
   const settle = async (one: RunningJob) => {

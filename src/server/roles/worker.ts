@@ -4,7 +4,7 @@ import { announceFor } from '../../catalog/index.ts'
 import { openDatabase } from '../../database/index.ts'
 import { followDisk } from '../../disk/index.ts'
 import { createExportRunner, readExportSettings } from '../../export/index.ts'
-import { createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
+import { createEndsReader, createWorker, jobSettings, openEndsJournal } from '../../jobs/index.ts'
 import { ownDirectory, randomIds } from '../../kernel/index.ts'
 import {
   catalogFor,
@@ -92,6 +92,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     log,
     runners: [queries, bulkImports, exports],
     journal,
+    ends: createEndsReader(dataDir),
     worker: `${name}-${randomIds.hex128().slice(0, 8)}`,
     concurrency: settings.workerConcurrency,
     accountConcurrency: settings.accountConcurrency,
