@@ -255,11 +255,13 @@ export function createQueries(options: GatewayOptions): Queries {
     })
     const nextPath = pathOf(query, 'queued', phase === 'queued' ? token + 1 : 1)
     if (!(await isAdmitted(query, wish))) return only({ state: 'QUEUED', nextPath })
-    const job = query.failure === undefined ? await waitFor(query, wish.maxWaitMs) : undefined
+    const job =
+      query.failure === undefined ? (query.done ?? (await waitFor(query, wish.maxWaitMs))) : undefined
     const failure = failureOf(query, job)
     query.isOver = failure !== undefined || isFinished(job!.status)
     if (failure !== undefined) return only({ state: 'FAILED', failure }, job)
     if (!query.isOver) return only({ state: job!.status === 'queued' ? 'QUEUED' : 'RUNNING', nextPath }, job)
+    query.done = job
     const parts = partsAbout(query, baseUrl, job)
     return pageReply(options, { query, job: job!, index: phase === 'queued' ? 0 : token, parts })
   }

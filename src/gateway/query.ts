@@ -36,6 +36,8 @@ export type Query = {
   failure: QueryFailure | undefined
   /** It is known to have ended. */
   isOver: boolean
+  /** Its job once that has succeeded: it does not change any more, and need not be looked up for every page. */
+  done: Job | undefined
   reader: PageReader | undefined
   last: ({ phase: Place['phase']; token: number } & Reply) | undefined
   /** The question that is being answered: one after the other, also when a client asks the same twice. */
@@ -53,6 +55,7 @@ export function newQuery(given: Given): Query {
     transactionId: randomUUID().replaceAll('-', ''),
     failure: undefined,
     isOver: false,
+    done: undefined,
     reader: undefined,
     last: undefined,
     turn: Promise.resolve(),

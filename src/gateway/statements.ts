@@ -46,6 +46,7 @@ const UPDATE_TYPES: Partial<Record<Statement['kind'], string>> = {
   'add-column': 'ADD COLUMN',
   'drop-column': 'DROP COLUMN',
   'rename-column': 'RENAME COLUMN',
+  comment: 'COMMENT',
   'create-view': 'CREATE VIEW',
   'drop-view': 'DROP VIEW',
   'rename-view': 'RENAME VIEW',
