@@ -101,8 +101,8 @@ describe('millrace table:import', () => {
     rmSync(room, { recursive: true, force: true })
   })
 
-  const start = (args: string[], endpoint = server.url) => {
-    const child = spawn(command, ['table:import', 'shop', ...args], {
+  const start = (args: string[], endpoint = server.url, words = ['table:import', 'shop']) => {
+    const child = spawn(command, [...words, ...args], {
       env: {
         ...process.env,
         XDG_STATE_HOME: join(room, 'state'),
@@ -113,8 +113,15 @@ describe('millrace table:import', () => {
     })
     return { child, ended: ending(child) }
   }
-  const run = (args: string[], { input = '', endpoint = server.url } = {}): Promise<Ended> => {
-    const { child, ended } = start(args, endpoint)
+  const run = (
+    args: string[],
+    {
+      input = '',
+      endpoint = server.url,
+      words,
+    }: { input?: string; endpoint?: string; words?: string[] } = {},
+  ): Promise<Ended> => {
+    const { child, ended } = start(args, endpoint, words)
     child.stdin!.end(input)
     return ended
   }
@@ -250,6 +257,67 @@ describe('millrace table:import', () => {
     for (const _ of [1, 2]) assert.equal((await run([...args, '--import-name', 'x'], { input })).code, 0)
     await pause(1_000)
     assert.deepEqual(await rowsOf('piped', 3), [3, 1, 3])
+  })
+
+  test('in a bulk import session goes from files to the commit, also when it is killed on the way', async () => {
+    const random = randomFrom(SEED + 7)
+    const proxy = await startProxy(server.url, random)
+    const rows = 30_000
+    const path = file(
+      'session.csv',
+      `time,n,note\n${Array.from({ length: rows }, (_, n) => `${1_714_555_800 + n},${n},${'z'.repeat(400)}\n`).join('')}`,
+    )
+    const args = [
+      'night',
+      path,
+      '--auto-create',
+      'shop.night',
+      '--auto-commit',
+      '--auto-delete',
+      '-s',
+      '1024',
+    ]
+    const words = ['bulk_import:upload']
+    let kills = 0
+    let last: Ended
+    for (;;) {
+      const { child, ended } = start(args, proxy.url, words)
+      const timer = setTimeout(() => child.kill('SIGKILL'), kills < 3 ? 400 + random() * 800 : 240_000)
+      last = await ended
+      clearTimeout(timer)
+      if (last.code !== null) break
+      kills++
+    }
+    assert.equal(last.code, 0, last.stderr)
+    assert.ok(kills >= 2, `only ${kills} kills happened before the end`)
+    assert.match(last.stderr, /is committed\./)
+    assert.deepEqual(await rowsOf('night', rows), [rows, rows, (rows * (rows - 1)) / 2])
+    const { stdout } = await run(['--json'], { words: ['bulk_import:list'] })
+    assert.deepEqual(JSON.parse(stdout), [])
+    proxy.close()
+  })
+
+  test('in a bulk import session takes the steps one by one', async () => {
+    const path = file('steps.csv', 'time,n\n1714555800,1\nsoon,2\n1714555802,3\n')
+    const step = async (name: string, ...args: string[]) => {
+      const ended = await run(args, { words: [`bulk_import:${name}`] })
+      return { ...ended, said: ended.stdout + ended.stderr }
+    }
+    await client.ensure('/v3/table/create/shop/steps/log')
+    assert.equal((await step('create', 'steps', 'shop', 'steps')).code, 0)
+    assert.equal((await step('prepare_parts', path, '-o', join(room, 'parts'), '--save-rejected')).code, 5)
+    const raw = file('raw.csv', 'n,at\n9,x\n')
+    const parts = [join(room, 'parts', 'steps_0.msgpack.gz'), raw]
+    assert.equal((await step('upload_parts', 'steps', ...parts)).code, 0)
+    assert.match((await step('upload_parts', 'steps', ...parts)).said, /raw\.csv is there already, as 'raw'/)
+    assert.match((await step('show', 'steps')).said, /Uploading[\s\S]*raw\s+steps_0/)
+    assert.equal((await step('perform', 'steps', '--wait')).code, 0)
+    const [refused] = (await step('error_records', 'steps')).stdout.trim().split('\n')
+    assert.equal((JSON.parse(refused!) as { part: string }).part, 'raw')
+    assert.match((await step('commit', 'steps', '-w')).said, /is committed/)
+    assert.deepEqual(await rowsOf('steps', 2), [2, 2, 4])
+    assert.equal((await step('delete', 'steps')).code, 0)
+    assert.equal((await step('show', 'steps')).code, 1)
   })
 
   test('sends nothing when table, key or command line are wrong', async () => {

@@ -1,3 +1,4 @@
+import { bulkImportCommands } from '../bulk-import/index.ts'
 import type { Command } from '../command.ts'
 import { importCommands } from '../import/index.ts'
 import { accountCommands } from './account.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   ...tableDataCommands,
   ...schemaCommands,
   ...importCommands,
+  ...bulkImportCommands,
   ...jobCommands,
   ...scheduleCommands,
   ...resultCommands,

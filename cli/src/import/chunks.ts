@@ -7,7 +7,8 @@ import { Packer } from './packer.ts'
 export type Chunk = {
   /** Derived from where the rows came from, where they stand and what they are: the same rows have the same id again. */
   id: string
-  /** Number of the first row, from 0. */
+  /** Its own number, and that of its first row, from 0. */
+  index: number
   from: number
   rows: number
   packed: Buffer
@@ -37,9 +38,17 @@ export function createChunker({
   let from = 0
   let rows = 0
   let before = 0
+  let index = 0
   const take = (readBytes: number): Chunk => {
     const packed = packer.take()
-    const chunk = { id: idOf(name, from, packed), from, rows, packed, sourceBytes: readBytes - before }
+    const chunk = {
+      id: idOf(name, from, packed),
+      index: index++,
+      from,
+      rows,
+      packed,
+      sourceBytes: readBytes - before,
+    }
     from += rows
     rows = 0
     before = readBytes

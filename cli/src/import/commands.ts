@@ -9,11 +9,8 @@ import { CHUNK_LIMITS } from './chunks.ts'
 import { type FileReport, importFile } from './files.ts'
 import { createMeter } from './meter.ts'
 import { READING_OPTIONS, readingIn, readingOf } from './options.ts'
+import { patiently } from './patience.ts'
 import type { Wish } from './plan.ts'
-
-/** As long as a maintenance may last that announces no end, once the server has been seen. */
-const PATIENCE_MS = 60 * 60_000
-const PAUSE_MS = 2_000
 
 export const importCommands = [
   command({
@@ -116,7 +113,7 @@ export const importCommands = [
                 ? readingOf(options, file, nowSeconds)
                 : readingIn(format, options, nowSeconds),
             prepare,
-            store: (id, body) => storeChunk(context, at, id, body),
+            store: ({ id }, body) => storeChunk(context, at, id, body),
             onProgress: meter.show,
           },
         )
@@ -156,17 +153,29 @@ function lineOf(
   return parts.filter(Boolean).join(', ')
 }
 
-/** @throws failed (1) when there is no such table */
-async function prepareTable(
-  { api, print, newId, json }: Context,
-  at: Place,
-  autoCreate: boolean,
-): Promise<void> {
+/** @returns the number of the table, where this key may see it. @throws failed (1) when there is no such table */
+async function prepareTable(context: Context, at: Place, autoCreate: boolean): Promise<string | undefined> {
+  const { api, print, json } = context
   if (autoCreate) {
-    const made = await createMissing({ api, newId }, at)
+    const made = await createMissing(context, at)
     if (made !== undefined && !json) print.note(made)
   }
-  // Nothing, imported: answered 404 when the table is missing, also to keys that may only import (fluent-plugin-td asks like this).
+  try {
+    const { id } = await api().call.json<{ id?: number | string }>({
+      does: `look up the table '${at.database}.${at.table}'`,
+      path: urlPath`/v3/table/show/${at.database}/${at.table}`,
+      isPatient: true,
+    })
+    return id === undefined ? undefined : String(id)
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    if (error.status === 403) return askByImporting(context, at)
+    throw explainedMissing(error, at, autoCreate)
+  }
+}
+
+/** For keys that may only import: nothing, imported, is answered 404 when the table is missing (fluent-plugin-td asks like this). */
+async function askByImporting({ api }: Context, at: Place): Promise<undefined> {
   await api()
     .call.write({
       does: `look for the table '${at.database}.${at.table}'`,
@@ -178,14 +187,18 @@ async function prepareTable(
       isImport: true,
     })
     .catch((error: unknown) => {
-      if (!(error instanceof Refused) || error.status !== 404 || autoCreate) throw error
-      throw new CliError(error.message, {
-        code: error.code,
-        exitCode: error.exitCode,
-        help: `--auto-create-table makes it, or: millrace table:create ${at.database} ${at.table}`,
-        cause: error,
-      })
+      throw error instanceof Refused ? explainedMissing(error, at, false) : error
     })
+}
+
+function explainedMissing(error: Refused, { database, table }: Place, autoCreate: boolean): CliError {
+  if (error.status !== 404 || autoCreate) return error
+  return new CliError(error.message, {
+    code: error.code,
+    exitCode: error.exitCode,
+    help: `--auto-create-table makes it, or: millrace table:create ${database} ${table}`,
+    cause: error,
+  })
 }
 
 /** A key that may only import may not create; whether the table is there shows at the import. */
@@ -209,35 +222,20 @@ async function createMissing(
 }
 
 /** Until the server has it for good. The id makes any number of repeats one. */
-async function storeChunk(
-  { api, settings, now, sleep, signal }: Context,
-  at: Place,
-  id: string,
-  body: Buffer,
-): Promise<void> {
-  const startedMs = now().getTime()
-  for (;;) {
-    try {
-      await api().call.write({
-        does: `store rows in '${at.database}.${at.table}'`,
-        method: 'PUT',
-        path: urlPath`/v3/table/import_with_id/${at.database}/${at.table}/${id}/msgpack.gz`,
-        body,
-        repeat: 'same',
-        look: 'the same command again: what is stored already is not stored twice',
-        isImport: true,
-      })
-      return
-    } catch (error) {
-      if (error instanceof Refused && error.status === 413) throw tooLarge(error)
-      const isAway =
-        error instanceof CliError && (error.exitCode === EXIT.away || error.exitCode === EXIT.unknown)
-      // The server was there when the import began: one that does not listen now is one that is being restarted.
-      const mayWait = settings().waitMs === undefined && now().getTime() - startedMs < PATIENCE_MS
-      if (!isAway || !mayWait || signal.aborted) throw error
-      await sleep(PAUSE_MS)
-    }
-  }
+async function storeChunk(context: Context, at: Place, id: string, body: Buffer): Promise<void> {
+  const send = () =>
+    context.api().call.write({
+      does: `store rows in '${at.database}.${at.table}'`,
+      method: 'PUT',
+      path: urlPath`/v3/table/import_with_id/${at.database}/${at.table}/${id}/msgpack.gz`,
+      body,
+      repeat: 'same',
+      look: 'the same command again: what is stored already is not stored twice',
+      isImport: true,
+    })
+  await patiently(context, send).catch((error: unknown) => {
+    throw error instanceof Refused && error.status === 413 ? tooLarge(error) : error
+  })
 }
 
 function tooLarge(error: Refused): CliError {

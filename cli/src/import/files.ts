@@ -8,6 +8,7 @@ import { EXIT } from '../exit-codes.ts'
 import type { ChunkLimits } from './chunks.ts'
 import { type Format, formatOfContent, type Reading } from './formats.ts'
 import {
+  type Acknowledged,
   beginJournal,
   type Head,
   type Journal,
@@ -16,10 +17,11 @@ import {
   readJournal,
   stateDirectory,
   sweepJournals,
+  type Written,
 } from './journal.ts'
 import { type Plan, planImport, type Wish } from './plan.ts'
 import { createRejections } from './rejected.ts'
-import { runImport, type Tally } from './run.ts'
+import { type RunDeps, runImport, type Tally } from './run.ts'
 import { fileBlocks, fingerprintOf, openFile, readSource } from './source.ts'
 import { SourceError } from './types.ts'
 
@@ -48,10 +50,14 @@ type Deps = Pick<Context, 'signal' | 'now' | 'env' | 'progress' | 'terminal'> & 
   target: Target
   /** undefined: by the content. */
   reading(format: Format | undefined): Reading | undefined
-  store(id: string, body: Buffer): Promise<void>
+  store: RunDeps['store']
   onProgress(tally: Tally, file: { name: string; readBytes: number; totalBytes: number | undefined }): void
-  /** Before the first chunk is sent. */
-  prepare(): Promise<void>
+  /** Before anything is sent. @returns the identity of the target, where it can be asked */
+  prepare(): Promise<string | undefined>
+  /** Of what was acknowledged, whether the target still has it; without it: certainly. */
+  has?(chunk: Acknowledged): boolean
+  /** The source is sent from its beginning, and was sent before. */
+  startOver?(): Promise<void>
 }
 
 /**
@@ -107,10 +113,12 @@ async function importOpened(
       `what ${name} is cannot be told by its name or its first bytes`,
       'Say it: --format csv, tsv, json, msgpack, apache or syslog.',
     )
+  const identity = await deps.prepare()
   const source = wish.name ?? (path === '-' ? undefined : realpathSync(path))
   const fresh: Head = {
     version: 1,
     target: deps.target,
+    identity,
     source: source ?? '-',
     fingerprint: opened?.fingerprint,
     reading: JSON.stringify(reading),
@@ -123,7 +131,7 @@ async function importOpened(
 
   const directory = journalDirectory(deps.env)
   const journalFile = journalPath(directory, deps.target, source)
-  const before = readJournal(journalFile)
+  const before = withoutLost(readJournal(journalFile), deps.has)
   const plan = planImport(fresh, before, wish.wish)
   sayPlan(plan, name, deps, before?.lastMs)
   if (plan.kind === 'refuse')
@@ -140,7 +148,7 @@ async function importOpened(
       bytes: opened?.fingerprint.bytes ?? 0,
       already: true,
     }
-  await deps.prepare()
+  if (plan.kind === 'begin' && plan.isRepeat) await deps.startOver?.()
   if (plan.kind === 'begin' || before!.acknowledged.size === 0)
     writing(() =>
       beginJournal(journalFile, plan.head, plan.kind === 'begin' ? [] : before!.acknowledged.values()),
@@ -156,6 +164,14 @@ async function importOpened(
   }
 }
 
+/** What the target has lost is to be sent again. */
+function withoutLost(before: Written | undefined, has: Deps['has']): Written | undefined {
+  if (before === undefined || has === undefined) return before
+  const there = [...before.acknowledged].filter(([, chunk]) => has(chunk))
+  if (there.length === before.acknowledged.size) return before
+  return { ...before, acknowledged: new Map(there), finished: undefined }
+}
+
 type Going = { journal: Journal; plan: Extract<Plan, { kind: 'begin' | 'go on' }> }
 
 async function send(
@@ -168,7 +184,6 @@ async function send(
   deps: Deps,
   going?: Going,
 ): Promise<FileReport> {
-  await deps.prepare()
   let readBytes = 0
   const raw =
     opened === undefined ? (deps.terminal.stdin as AsyncIterable<Buffer>) : fileBlocks(opened.handle)

@@ -21,6 +21,8 @@ import type { Fingerprint } from './source.ts'
 export type Head = {
   version: 1
   target: { endpoint: string; database: string; table: string }
+  /** Of the table, where it can be asked: one that was deleted and made anew has nothing of what was sent before. */
+  identity?: string
   /** Real path, or the name given to it. */
   source: string
   fingerprint: Fingerprint | undefined
@@ -33,7 +35,7 @@ export type Head = {
   startedMs: number
 }
 
-export type Acknowledged = { id: string; from: number; rows: number }
+export type Acknowledged = { id: string; index: number; from: number; rows: number }
 export type Finished = { rows: number; rejected: number; atMs: number }
 export type Written = {
   head: Head
@@ -141,7 +143,7 @@ export async function openJournal(path: string): Promise<Journal> {
     return next
   }
   return {
-    acknowledge: ({ id, from, rows }) => append({ id, from, rows }),
+    acknowledge: ({ id, index, from, rows }) => append({ id, index, from, rows }),
     finish: (finished) => append({ finished }),
     async close() {
       await last.catch(() => undefined)

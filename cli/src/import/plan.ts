@@ -24,7 +24,10 @@ export type Plan =
 
 /** Decides what becomes of a source, by what its journal says. `fresh` is the head of an import that begins now. */
 export function planImport(fresh: Head, before: Written | undefined, wish: Wish): Plan {
-  if (before === undefined) return { kind: 'begin', head: fresh, known: [], isRepeat: false }
+  const { identity } = fresh
+  const isOtherTable =
+    identity !== undefined && before?.head.identity !== undefined && before.head.identity !== identity
+  if (before === undefined || isOtherTable) return { kind: 'begin', head: fresh, known: [], isRepeat: false }
   const changes = changesBetween(before.head, fresh)
   const state =
     `${before.finished === undefined ? 'unfinished' : 'finished'}${changes === undefined ? '' : ', changed'}` as Before

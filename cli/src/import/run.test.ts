@@ -54,7 +54,7 @@ function server(faults: (attempt: number) => Error | undefined = () => undefined
       return attempts
     },
     rows: () => [...stored.values()].flat(),
-    async store(id: string, body: Buffer) {
+    async store({ id }: { id: string }, body: Buffer) {
       await new Promise((resolve) => setImmediate(resolve))
       stored.set(id, [...decodeMulti(gunzipSync(body))] as Record<string, unknown>[])
       // The answer may be lost all the same.
@@ -132,13 +132,13 @@ describe('sending a source', () => {
   })
 
   test('refuses to go on with other rows than those that were sent', async () => {
-    const acknowledged = new Map([[0, { id: 'x'.repeat(32), from: 0, rows: 10 }]])
+    const acknowledged = new Map([[0, { id: 'x'.repeat(32), index: 0, from: 0, rows: 10 }]])
     await assert.rejects(run(text(20), { acknowledged }), /rows 1 to 10 are not those that were sent before/)
   })
 
   test('that has grown stores only what was added, when it is restarted', async () => {
     const one = server()
-    const known: { id: string; from: number; rows: number }[] = []
+    const known: { id: string; index: number; from: number; rows: number }[] = []
     const journal = { acknowledge: async (chunk: (typeof known)[0]) => void known.push(chunk) }
     await run(text(25), { store: one.store, journal })
     await run(text(48), { store: one.store, known })
@@ -215,11 +215,13 @@ describe('a journal', () => {
     const path = join(directory, 'torn.journal')
     beginJournal(path, HEAD)
     const first = await openJournal(path)
-    await Promise.all([0, 10].map((from) => first.acknowledge({ id: `${from}`, from, rows: 10 })))
+    await Promise.all(
+      [0, 10].map((from) => first.acknowledge({ id: `${from}`, index: from / 10, from, rows: 10 })),
+    )
     await first.close()
     writeFileSync(path, '{"id":"20","fro', { flag: 'a' })
     const second = await openJournal(path)
-    await second.acknowledge({ id: '30', from: 30, rows: 10 })
+    await second.acknowledge({ id: '30', index: 3, from: 30, rows: 10 })
     await second.close()
     writeFileSync(path, Buffer.alloc(100), { flag: 'a' })
     const read = readJournal(path)!
@@ -232,7 +234,7 @@ describe('a journal', () => {
 describe('an import of a source that was imported before', () => {
   const written = (isFinished: boolean) => ({
     head: { ...HEAD, salt: 'old' },
-    acknowledged: new Map([[0, { id: 'a', from: 0, rows: 10 }]]),
+    acknowledged: new Map([[0, { id: 'a', index: 0, from: 0, rows: 10 }]]),
     finished: isFinished ? { rows: 10, rejected: 0, atMs: 1 } : undefined,
     lastMs: 1,
   })
@@ -265,6 +267,13 @@ describe('an import of a source that was imported before', () => {
     })
     assert.equal(planImport(same, undefined, 'restart').kind, 'begin')
     assert.equal(Object.keys(STEPS).length, 5)
+  })
+
+  test('begins anew when the table was deleted and made anew', () => {
+    const before = { ...written(true), head: { ...HEAD, identity: '7' } }
+    assert.equal(planImport({ ...same, identity: '8' }, before, 'go on').kind, 'begin')
+    assert.equal(planImport({ ...same, identity: '7' }, before, 'go on').kind, 'nothing to do')
+    assert.equal(planImport(same, before, 'go on').kind, 'nothing to do')
   })
 
   test('says what has changed', () => {

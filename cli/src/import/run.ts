@@ -26,7 +26,7 @@ export type RunDeps = {
   /** Looked at before the last rows are sent. @throws SourceError when the file was written to meanwhile */
   checkUnchanged(): Promise<void>
   /** Resolves once the server has the chunk for good. */
-  store(id: string, body: Buffer): Promise<void>
+  store(chunk: Pick<Chunk, 'id' | 'index'>, body: Buffer): Promise<void>
   journal: Pick<Journal, 'acknowledge'>
   onReject(rejected: Rejected): void
   onHeader?(source: Buffer): void
@@ -81,7 +81,7 @@ export async function runImport(deps: RunDeps): Promise<Tally> {
       )
     if (known !== undefined) return told(chunk, true)
     await lanes.start(async () => {
-      await deps.store(chunk.id, await compressed(chunk.packed))
+      await deps.store(chunk, await compressed(chunk.packed))
       await journal.acknowledge(chunk)
       told(chunk, false)
     })

@@ -1,0 +1,2 @@
+/** Bulk import sessions: `bulk_import:…`. */
+export { bulkImportCommands } from './commands.ts'
