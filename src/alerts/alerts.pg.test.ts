@@ -1,183 +1,24 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import type { FastifyInstance } from 'fastify'
-import { openSecretBox } from '../catalog/secret-box.ts'
-import { startTestDatabase, type TestDatabase } from '../database/testing.ts'
+import { after, afterEach, beforeEach, describe, test } from 'node:test'
+import type { TestDatabase } from '../database/testing.ts'
 import { databaseAway } from '../gate/index.ts'
-import { claimJobs } from '../jobs/claim-store.ts'
-import { finishJob } from '../jobs/end-store.ts'
 import { insertJob } from '../jobs/store.ts'
 import { aJob } from '../jobs/testing.ts'
-import { createApp, httpErrors, type Principal } from '../kernel/http/index.ts'
-import { Registry, silentLog, systemClock } from '../kernel/index.ts'
-import { startDue } from '../schedules/scheduler.ts'
-import { readAlertSettings } from './config.ts'
-import { addAlertRoutes } from './routes.ts'
-import { createAlertService } from './service.ts'
-import { eventually, MEMBER, OWNER, startMailServer, startReceiver } from './testing-receivers.ts'
+import { systemClock } from '../kernel/index.ts'
+import { removeOldAlerts } from './retention.ts'
+import { eventually } from './testing-receivers.ts'
+import { openAlertRoom } from './testing-room.ts'
 
 const WRITE = { class: 'write', deadlineMs: 10_000 } as const
-const MINUTE_MS = 60_000
-describe('alerts', () => {
-  let db: TestDatabase
-  let dataDir: string
-  let app: FastifyInstance
-  let mail: Awaited<ReturnType<typeof startMailServer>>
-  let hook: Awaited<ReturnType<typeof startReceiver>>
-  let services: (() => Promise<void>)[] = []
-  let secrets: Awaited<ReturnType<typeof openSecretBox>>
-  const settings = () =>
-    readAlertSettings({
-      MILLRACE_ALERTS_SMTP_HOST: '127.0.0.1',
-      MILLRACE_ALERTS_SMTP_PORT: String(mail.port),
-      MILLRACE_ALERTS_SMTP_TLS: 'off',
-      MILLRACE_ALERTS_PRIVATE_ADDRESSES: 'true',
-      MILLRACE_ALERTS_GATHER_SECONDS: '0',
-      MILLRACE_ALERTS_QUIET_SECONDS: '0',
-    })
-  before(async () => {
-    db = await startTestDatabase({ maxConnections: 12 })
-    dataDir = await mkdtemp(join(tmpdir(), 'millrace-alerts-'))
-    secrets = await openSecretBox({ dataDir })
-    mail = await startMailServer()
-    hook = await startReceiver()
-    await db.database.write(WRITE, async (sql) => {
-      await sql`INSERT INTO accounts (id, name) VALUES (1, 'shop'), (2, 'other')`
-      await sql`INSERT INTO users (id, account_id, name, email, role) VALUES
-        (1, 1, 'Ann Example', 'ann@example.com', 'owner'), (2, 1, 'Bob', 'bob@example.com', 'member')`
-      await sql`INSERT INTO databases (id, account_id, name, owner_id) VALUES (7, 1, 'shop', 1)`
-    })
-    app = createApp({
-      log: silentLog,
-      authenticate: async ({ headers }) => (headers.authorization === 'TD1 member' ? MEMBER : OWNER),
-    })
-    addAlertRoutes(app, {
-      database: db.database,
-      gate: db.gate,
-      readDeadlineMs: 1_000,
-      heads: {
-        usable: true,
-        ageMs: 0,
-        listSchedules: () => [],
-        findSchedule: () => ({ kind: 'absent' }),
-        findUser: () => ({ kind: 'absent' }),
-      },
-      access: {
-        queryable: async () => new Set(),
-        requireAccountAdministrator({ role }: Principal) {
-          if (role === 'member') throw httpErrors.not_authorized('to administer this account')
-        },
-      } as never,
-      secrets,
-      settings: settings(),
-    })
-  })
-  after(async () => {
-    await app.close()
-    await mail.stop()
-    await hook.stop()
-    await rm(dataDir, { recursive: true })
-    await db.stop()
-  })
-  beforeEach(async () => {
-    mail.mails.length = 0
-    hook.calls.length = 0
-    hook.statuses.length = 0
-    await db.database.write(
-      WRITE,
-      (
-        sql,
-      ) => sql`TRUNCATE jobs, schedule_runs, schedules, alert_rules, alert_targets, alert_outbox, alert_messages
-                   CASCADE`,
-    )
-  })
-  afterEach(async () => {
-    db.gate.set({ mode: 'serving' })
-    const stops = services
-    services = []
-    await Promise.all(stops.map((stop) => stop()))
-  })
+const room = await openAlertRoom()
+const { db, mail, hook, call, hookUrl, start, minutesAgo, schedule, take, claim, endAll, owed, settings } =
+  room
 
-  const call = async (
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    url: string,
-    payload?: object,
-    as = 'owner',
-  ) => {
-    const answer = await app.inject({
-      method,
-      url: `/api/alerts${url}`,
-      ...(payload && { payload }),
-      headers: { authorization: `TD1 ${as}` },
-    })
-    return { status: answer.statusCode, body: answer.json(), headers: answer.headers }
-  }
-  const hookUrl = (path = '/hook') => `${hook.url}${path}`
-  const start = (change: Partial<Parameters<typeof createAlertService>[0]> = {}) => {
-    const service = createAlertService({
-      database: db.database,
-      secrets,
-      settings: settings(),
-      publicUrl: 'https://millrace.example',
-      version: '1',
-      clock: systemClock,
-      log: silentLog,
-      metrics: new Registry(),
-      random: () => 0.5,
-      // Longer than sending takes on a busy machine: else a message is sent twice.
-      retrySeconds: 60,
-      ...change,
-    })
-    const stopping = new AbortController()
-    const running = service.run(stopping.signal)
-    const stop = async () => {
-      stopping.abort()
-      await running
-    }
-    services.push(stop)
-    return stop
-  }
-  const minutesAgo = (minutes: number) => new Date(Math.floor(Date.now() / MINUTE_MS - minutes) * MINUTE_MS)
-  /** Schedules, all with a slot so many minutes ago. */
-  const schedule = async (count = 1, minutes = 0, userId = 1) => {
-    const rows = await db.database.write(
-      WRITE,
-      (sql) => sql<{ id: bigint }>`
-        INSERT INTO schedules (account_id, user_id, name, cron, type, database, query, next_time)
-        SELECT 1, ${userId}, 'report ' || n, '@hourly', 'presto', 'shop', 'SELECT 1', ${minutesAgo(minutes)}::timestamptz
-          FROM generate_series(1, ${count}::int) n RETURNING id`,
-    )
-    return rows.map(({ id }) => id)
-  }
-  const take = () => db.database.write(WRITE, (sql) => startDue(sql, { limit: 500, startInMs: () => 0 }))
-  const claim = () =>
-    db.database.write(WRITE, (sql) =>
-      claimJobs(sql, { worker: 'w', types: ['presto'], limit: 100, accountConcurrency: 1000 }),
-    )
-  /** Runs everything that is queued to an end. */
-  const endAll = async (kind: 'success' | 'error' = 'error') => {
-    for (const job of await claim())
-      await db.database.write(WRITE, (sql) =>
-        finishJob(sql, {
-          id: job.id,
-          attempt: job.attempt,
-          endAt: new Date(),
-          log: '',
-          end:
-            kind === 'success'
-              ? { kind, cpuMs: 1, result: null }
-              : { kind, cpuMs: 1, name: 'DIVISION_BY_ZERO', message: 'Division by zero', retryable: false },
-        }),
-      )
-  }
-  const owed = () =>
-    db.database.read(
-      WRITE,
-      (sql) => sql<{ event: string; message_id: bigint | null }>`SELECT * FROM alert_outbox ORDER BY id`,
-    )
+describe('alerts', () => {
+  after(() => room.close())
+  beforeEach(() => room.clear())
+  afterEach(() => room.settle())
+
   test('are owed by the end of a run, told over every channel of the rule, once', async () => {
     await schedule()
     const set = await call('PUT', '/account', {
@@ -256,7 +97,7 @@ describe('alerts', () => {
     assert.equal((await owed()).length, 40)
     start()
     await eventually('one message', () => mail.mails.length === 1)
-    await systemClock.sleep(1_200)
+    await systemClock.sleep(300)
     assert.equal(mail.mails.length, 1)
     assert.match(mail.mails[0]!.text.replaceAll('=\r\n', ''), /40 alerts: 40 late of 40 schedules/)
   })
@@ -274,7 +115,7 @@ describe('alerts', () => {
     start({ settings: { ...settings(), quietSeconds: 3600 } })
     await eventually('the first', () => hook.calls.length === 1)
     await fail(second!)
-    await systemClock.sleep(1_300)
+    await systemClock.sleep(300)
     assert.equal(hook.calls.length, 1)
     assert.deepEqual(
       (await owed()).map(({ message_id }) => message_id === null),
@@ -376,7 +217,7 @@ describe('alerts', () => {
     const dying = { ...db.database, write: withoutMarks(db.database.write) } as TestDatabase['database']
     const stop = start({ database: dying, retrySeconds: 0.5 })
     await eventually('sent once', () => hook.calls.length === 1)
-    await systemClock.sleep(1_500)
+    await systemClock.sleep(900)
     // The same process does not send it again: it knows that it was taken.
     assert.equal(hook.calls.length, 1)
     await stop()
@@ -450,6 +291,30 @@ describe('alerts', () => {
     assert.equal((await call('DELETE', '/account')).status, 404)
     const left = await db.database.read(WRITE, (sql) => sql`SELECT FROM alert_targets`)
     assert.equal(left.length, 0)
+  })
+
+  test('go with their schedule, and messages some time after they ended; open ones stay', async () => {
+    await schedule(2)
+    await call('PUT', '/schedules/report%201', { on: ['failed'], webhook_url: hookUrl('/one') })
+    await call('PUT', '/schedules/report%202', { on: ['failed'], webhook_url: hookUrl('/two') })
+    await take()
+    await endAll()
+    const stop = start()
+    await eventually('both', () => hook.calls.length === 2)
+    await stop()
+    await db.database.write(WRITE, async (sql) => {
+      await sql`UPDATE schedules SET removed_at = now() - interval '2 days' WHERE name = 'report 1'`
+      await sql`UPDATE alert_messages SET created_at = now() - interval '40 days'`
+      await sql`UPDATE alert_messages SET sent_at = CASE WHEN target_id = (SELECT min(id) FROM alert_targets) THEN now() END`
+    })
+    await removeOldAlerts(db.database)
+    const [left] = await db.database.read(
+      WRITE,
+      (sql) => sql<Record<string, number>>`
+        SELECT (SELECT count(*)::int FROM alert_rules) AS rules, (SELECT count(*)::int FROM alert_targets) AS targets,
+               (SELECT count(*)::int FROM alert_messages) AS messages, (SELECT count(*)::int FROM alert_outbox) AS alerts`,
+    )
+    assert.deepEqual(left, { rules: 1, targets: 1, messages: 1, alerts: 1 })
   })
 
   test('can be tried: a test goes to everybody the rule names', async () => {

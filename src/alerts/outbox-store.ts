@@ -4,10 +4,13 @@ import type { AlertChannel, AlertMessage, OwedAlert } from './types.ts'
 /** Alerts that a message names one by one; the others it counts. */
 const MOST_NAMED = 100
 
-/** Whether anything may have to be done: two looks into partial indexes. */
+/** Whether anything has to be done now: looks into partial indexes. */
 export async function isAnythingOpen(sql: Sql): Promise<boolean> {
   const [row] = await sql<{ open: boolean }>`
-    SELECT EXISTS (SELECT FROM alert_outbox WHERE message_id IS NULL)
+    SELECT EXISTS (SELECT FROM alert_outbox o JOIN alert_targets t ON t.id = o.target_id
+                    WHERE o.message_id IS NULL AND (t.quiet_until IS NULL OR t.quiet_until <= clock_timestamp())
+                      AND NOT EXISTS (SELECT FROM alert_messages m
+                                       WHERE m.target_id = t.id AND m.sent_at IS NULL AND m.given_up_at IS NULL))
         OR EXISTS (SELECT FROM alert_messages
                     WHERE sent_at IS NULL AND given_up_at IS NULL AND next_attempt_at <= clock_timestamp()) AS open`
   return row!.open

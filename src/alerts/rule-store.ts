@@ -105,6 +105,14 @@ export async function dropUnusedTargets(sql: Sql, accountId: bigint): Promise<vo
   await sql`DELETE FROM alert_outbox WHERE target_id = ANY (${ids}::bigint[]) AND message_id IS NULL`
 }
 
+/** Rules of schedules that were removed a day ago: their last runs have ended. Returns the accounts they were of. */
+export async function dropRulesOfRemoved(sql: Sql): Promise<bigint[]> {
+  const rows = await sql<{ account_id: bigint }>`
+    DELETE FROM alert_rules r USING schedules s
+     WHERE s.id = r.schedule_id AND s.removed_at < clock_timestamp() - interval '1 day' RETURNING r.account_id`
+  return [...new Set(rows.map((row) => row.account_id))]
+}
+
 /** Owes a test to every target of a rule; how many those are. */
 export async function oweTest(sql: Sql, rule: AlertRule): Promise<number> {
   const rows = await sql`

@@ -31,11 +31,13 @@ export type AlertServiceOptions = {
   random: () => number
   /** Wait after a first attempt of which nothing is heard; longer than an attempt may take. */
   retrySeconds?: number
+  pollMs?: number
 }
 
 const POLL_MS = 1_000
 const WAITING_RUNS_EVERY_MS = 30_000
-const AT_ONCE = 4
+/** As many receivers may hang for their time without keeping the others waiting. */
+const AT_ONCE = 16
 const ADMISSION = { class: 'background', deadlineMs: 10_000 } as const
 /** E-mail has three waits of its own, of at most 15 s each. */
 const RETRY_SECONDS = 80
@@ -45,7 +47,7 @@ const RETRY_SECONDS = 80
  * that stays. Any number of these may run. While the main database is away nothing is sent; what is owed by then is in it.
  */
 export function createAlertService(options: AlertServiceOptions): Service {
-  const { database, settings, clock, log, random, retrySeconds = RETRY_SECONDS } = options
+  const { database, settings, clock, log, random, retrySeconds = RETRY_SECONDS, pollMs = POLL_MS } = options
   const metrics = alertMetrics(options.metrics)
   const send = createSender(options)
   /** Taken by their receivers, while the main database could not be told: they are not sent again by this process. */
@@ -79,7 +81,7 @@ export function createAlertService(options: AlertServiceOptions): Service {
       log.error(fields, 'alerts were given up: nobody took them')
     }
   }
-  /** Half to one and a half of the wait: receivers that were away are not called by all at once. */
+  /** Three to five quarters of the wait: receivers that were away are not called by all at once. */
   const claim = () =>
     database.write(ADMISSION, (sql) =>
       claimMessages(sql, { limit: AT_ONCE, retrySeconds, jitter: 0.75 + random() / 2 }),
@@ -117,7 +119,7 @@ export function createAlertService(options: AlertServiceOptions): Service {
           if (!isRetryable(error)) throw error
           log.debug({ err: error }, 'alerts wait for the main database')
         }
-        await clock.sleep(POLL_MS, signal)
+        await clock.sleep(pollMs, signal)
       }
     },
   }
