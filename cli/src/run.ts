@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createApi } from './api/index.ts'
+import { hintFor } from './api/hints.ts'
+import { createApi, Refused } from './api/index.ts'
 import { ask } from './ask.ts'
 import type { Command, Given } from './command.ts'
 import type { Context } from './context.ts'
@@ -178,7 +179,7 @@ function createContext(
     newId: randomUUID,
     async confirm(question) {
       if (!isInteractive)
-        throw usageError(`${question} Nobody is there to answer`, 'Say --force when you are certain.')
+        throw usageError(`${question} (nobody is there to answer)`, 'Say --force when you are certain.')
       return /^y(es)?$/i.test((await ask(terminal, `${question} [y/N] `, { signal })).trim())
     },
     ask: (question, how) => ask(terminal, question, { ...how, signal }),
@@ -206,7 +207,8 @@ function lazy<T>(make: () => T): () => T {
 }
 
 function sayError(error: CliError, { stderr, colours }: Terminal, isJson: boolean): void {
-  const { code, message, help, details, exitCode } = error
+  const { code, message, details, exitCode } = error
+  const help = error.help ?? (error instanceof Refused ? hintFor(error) : undefined)
   if (isJson) {
     stderr.write(
       `${JSON.stringify({ error: { code, message, ...(help === undefined ? {} : { help }), ...details, exit_code: exitCode } })}\n`,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ export async function proveThatItWorks(command: string): Promise<void> {
       if (rows[0][0] === 42) break
       await pause(100)
     }
+    provesToBeACommandLine(command, { MILLRACE_ENDPOINT: server.url, MILLRACE_API_KEY: server.apiKey })
     const page = await fetch(`${server.url}/app/`)
     if (!page.ok) throw new Error(`the console page answers ${page.status}`)
     const code = await server.stop()
@@ -28,4 +30,16 @@ export async function proveThatItWorks(command: string): Promise<void> {
     await server.kill()
     server.remove()
   }
+}
+
+/** The same command as a client: a list, a query, and the table of its commands. */
+function provesToBeACommandLine(command: string, env: Record<string, string>): void {
+  const run = (...args: string[]) =>
+    execFileSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env } })
+  const databases = run('db:list', '-f', 'csv')
+  if (databases !== 'Name,Count\nrelease,1\n') throw new Error(`millrace db:list printed:\n${databases}`)
+  const answer = run('query', '-w', '-d', 'release', '-f', 'csv', 'SELECT answer FROM checked')
+  if (answer !== '42\n') throw new Error(`millrace query printed:\n${answer}`)
+  if (!run('completion', 'bash').includes('table:import'))
+    throw new Error('millrace completion knows no table:import')
 }

@@ -1,4 +1,3 @@
-import { Refused } from '../api/index.ts'
 import { command } from '../command.ts'
 import { failure } from '../errors.ts'
 import { DATABASE, force, formatOf, listFormat } from './common.ts'
@@ -105,17 +104,7 @@ export const databaseCommands = [
     options: {},
     examples: [['millrace db:undelete shop', 'as long as the server keeps what was deleted']],
     async run({ api, print }, { words: { DATABASE: name } }) {
-      try {
-        await api().databases.undelete(name)
-      } catch (error) {
-        if (error instanceof Refused && error.status === 404)
-          throw failure(
-            error.message,
-            `'millrace table:deleted' lists what can be brought back.`,
-            error.details,
-          )
-        throw error
-      }
+      await api().databases.undelete(name)
       await print.done(`Database '${name}' is back.`, { database: name, restored: true })
     },
   }),

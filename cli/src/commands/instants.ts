@@ -16,5 +16,5 @@ export function unixSeconds(text: string, now: Date): number {
       ? Number.NaN
       : Date.parse(`${day}T${clock.length === 5 ? `${clock}:00` : clock}${offset}`)
   if (Number.isFinite(ms)) return Math.floor(ms / 1000)
-  throw usageError(`'${text}' is no time; write 2024-05-01, '2024-05-01 09:30:00 UTC', unix seconds or now`)
+  throw usageError(`'${text}' is no time; write 2024-05-01, '2024-05-01 09:30 UTC', unix seconds or now`)
 }

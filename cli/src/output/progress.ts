@@ -60,9 +60,10 @@ export function createProgress({ stderr, colours }: Terminal, nowMs: () => numbe
   }
 }
 
-/** What is said while a request waits for the server. */
+/** What is said while a request waits for the server; the clocks first, where a narrow terminal does not cut them off. */
 export function waitingText(waiting: Waiting, startedMs: number, nowMs: number): string {
   const { does, reason, nextTryMs, untilMs } = waiting
   const next = nextTryMs > nowMs ? `next try in ${clockText(nextTryMs - nowMs)}` : 'trying'
-  return `waiting to ${does}: ${reason}; ${next}, waited ${clockText(nowMs - startedMs)} of ${clockText(untilMs - startedMs)}`
+  const clocks = `waited ${clockText(nowMs - startedMs)} of ${clockText(untilMs - startedMs)}, ${next}`
+  return `${clocks}, to ${does}: ${reason}`
 }
