@@ -150,6 +150,24 @@ describe('while the main database is away, unplanned', () => {
         heldWrite = page
       }
     })
+    test('all of it holds for a core that is started again meanwhile', async () => {
+      const unchecked = await gateway(`1/${'1'.repeat(40)}`).begin('SELECT 1', SCHEMA)
+      const core = async () => (await server.processes()).find(({ name }) => name === 'core-0')!
+      const { pid, restarts } = await core()
+      process.kill(pid!, 'SIGKILL')
+      const isBack = async () => {
+        const now = await core()
+        return now.restarts > restarts && now.ready
+      }
+      await until(isBack, 'core is started again', 120_000)
+      const { rows } = await gateway().run('SELECT count(*) FROM events', SCHEMA)
+      assert.deepEqual(rows, [[3]])
+      const { page, state } = await stateOf(heldWrite)
+      assert.equal(state, 'QUEUED')
+      heldWrite = page
+      const { error } = await follow(unchecked)
+      assert.deepEqual([error!.errorName, error!.errorType], ['SERVER_STARTING_UP', 'INTERNAL_ERROR'])
+    })
     test('a key that nobody can check stays queued, and is never called wrong', async () => {
       heldKey = await gateway(`1/${'0'.repeat(40)}`).begin('SELECT 1', SCHEMA)
       const { page, state } = await stateOf(heldKey)
