@@ -79,7 +79,7 @@ export async function prepareParts(
         journal: { acknowledge: async () => undefined },
         onReject: rejections.add,
         onHeader: rejections.header,
-        onProgress: (now) => meter.show(now, { name: path, readBytes, totalBytes: fingerprint.bytes }),
+        onProgress: (now) => meter.show(now, { name: path, readBytes, totalBytes: fingerprint?.bytes }),
         parallel: 2,
         signal: context.signal,
       })

@@ -28,10 +28,11 @@ const MOST_INT64 = 2n ** 63n - 1n
  * is empty or \N is null, one that reads as a number is that number, `007` and everything in quotes is text.
  */
 export function fieldConverter({ types, allString, emptyAsNullIfNumeric, nullTexts }: FieldOptions) {
-  const nulls = new Set(nullTexts)
-  const longestNull = Math.max(...nullTexts.map((text) => Buffer.byteLength(text)), 0)
+  const nulls = nullTexts.map((text) => Buffer.from(text))
+  const isNull = (bytes: Buffer) =>
+    nulls.some((text) => text.length === bytes.length && text[0] === bytes[0] && text.equals(bytes))
   return ({ bytes, quoted }: Field, column: number): Value => {
-    if (!quoted && bytes.length <= longestNull && nulls.has(bytes.toString('utf8'))) return null
+    if (!quoted && isNull(bytes)) return null
     const type = types[column]
     if (type !== undefined) return typed(bytes, type, emptyAsNullIfNumeric)
     if (bytes.length === 0 && !quoted) return null

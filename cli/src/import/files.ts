@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Context } from '../context.ts'
 import { CliError, failure, usageError } from '../errors.ts'
@@ -81,7 +80,7 @@ export async function importFile(path: string, wish: FileWish, deps: Deps): Prom
       name,
       path,
       rows: tally.last?.rows ?? 0,
-      isResumable: path !== '-' || wish.name !== undefined,
+      isResumable: !isPipe(opened) || wish.name !== undefined,
       deps,
     })
   } finally {
@@ -107,14 +106,14 @@ async function importOpened(
   wish: FileWish,
   deps: Deps,
 ): Promise<FileReport> {
-  const reading = deps.reading(undefined) ?? deps.reading(await contentFormat(opened?.handle))
+  const reading = deps.reading(undefined) ?? deps.reading(await contentFormat(opened))
   if (reading === undefined)
     throw usageError(
       `what ${name} is cannot be told by its name or its first bytes`,
       'Say it: --format csv, tsv, json, msgpack, apache or syslog.',
     )
   const identity = await deps.prepare()
-  const source = wish.name ?? (path === '-' ? undefined : realpathSync(path))
+  const source = wish.name ?? (isPipe(opened) ? undefined : realpathSync(path))
   const fresh: Head = {
     version: 1,
     target: deps.target,
@@ -145,7 +144,7 @@ async function importOpened(
       rows: plan.rows,
       rejected: plan.rejected,
       rows_before: plan.rows,
-      bytes: opened?.fingerprint.bytes ?? 0,
+      bytes: opened?.fingerprint?.bytes ?? 0,
       already: true,
     }
   if (plan.kind === 'begin' && plan.isRepeat) await deps.startOver?.()
@@ -212,7 +211,7 @@ async function send(
       onReject: rejections.add,
       onHeader: rejections.header,
       onProgress: (tally) =>
-        deps.onProgress(tally, { name, readBytes, totalBytes: opened?.fingerprint.bytes }),
+        deps.onProgress(tally, { name, readBytes, totalBytes: opened?.fingerprint?.bytes }),
       parallel: wish.parallel,
       signal: deps.signal,
     })
@@ -229,8 +228,15 @@ async function send(
   }
 }
 
-async function contentFormat(handle: FileHandle | undefined): Promise<Format | undefined> {
-  if (handle === undefined) return undefined
+/** Can be read once, and has no name to be known again by. */
+function isPipe(opened: Opened): boolean {
+  return opened?.fingerprint === undefined
+}
+
+/** Of a pipe it cannot be looked at: what was read is gone. */
+async function contentFormat(opened: Opened): Promise<Format | undefined> {
+  if (opened === undefined || isPipe(opened)) return undefined
+  const { handle } = opened
   const raw = (async function* () {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(65_536), 0, 65_536, 0)
     if (bytesRead > 0) yield buffer.subarray(0, bytesRead)
@@ -245,7 +251,7 @@ async function contentFormat(handle: FileHandle | undefined): Promise<Format | u
 }
 
 async function checkUnchanged(name: string, opened: Opened): Promise<void> {
-  if (opened === undefined) return
+  if (opened?.fingerprint === undefined) return
   const now = await fingerprintOf(opened.handle)
   if (now.bytes !== opened.fingerprint.bytes || now.modifiedMs !== opened.fingerprint.modifiedMs)
     throw new SourceError(`${name} was written to while it was read`)
@@ -309,6 +315,9 @@ function explained(error: unknown, { name, rows, isResumable, deps }: Place): un
       `${stored}, none of them twice. Once it is mended, --restart begins anew and stores only what is missing.`,
       { rows },
     )
+  // The disk of the file, or that of the journal.
+  if (error instanceof Error && 'syscall' in error)
+    return failure(`${name}: ${error.message}`, `${stored}. ${goOn}`, { rows })
   if (!(error instanceof CliError) || error.exitCode === EXIT.usage) return error
   const isAway = error.exitCode === EXIT.away || error.exitCode === EXIT.unknown
   return new CliError(`${name}: ${error.message}`, {

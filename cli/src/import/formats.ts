@@ -3,7 +3,7 @@ import { type ColumnType, fieldConverter } from './fields.ts'
 import { createJsonReader } from './json.ts'
 import { createLineReader, LINE_FORMATS } from './log-lines.ts'
 import { createMsgpackReader } from './msgpack.ts'
-import type { Key, Reader, Sink } from './types.ts'
+import { type Key, type Reader, type Sink, SourceError } from './types.ts'
 
 export const FORMATS = ['csv', 'tsv', 'json', 'msgpack', 'apache', 'syslog'] as const
 export type Format = (typeof FORMATS)[number]
@@ -48,6 +48,11 @@ function createDelimited(reading: Reading, sink: Sink): Reader {
   const { delimiter, quote, columns, hasHeader, types, allString, emptyAsNullIfNumeric, nullTexts } = reading
   const byPlace: (ColumnType | undefined)[] = []
   const onColumns = (keys: readonly Key[]) => {
+    const names = keys.map(({ name }) => name)
+    if (reading.timeValue === undefined && !names.includes(reading.timeKey))
+      throw new SourceError(
+        `there is no column '${reading.timeKey}' among ${names.join(', ')} (--time-key names the one with the time, --time-value sets one for all rows)`,
+      )
     keys.forEach(({ name }, i) => {
       byPlace[i] =
         types.find((one) => one.name === name)?.type ??

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { decodeMulti } from '@msgpack/msgpack'
 import { CHUNK_LIMITS, compressed } from './chunks.ts'
 import type { Reading } from './formats.ts'
@@ -187,6 +187,17 @@ describe('sending a source', () => {
     await run(Buffer.from(`\ufefftime,ort\n1714555800,Köln\n`, 'utf16le'), { store: two.store })
     assert.deepEqual(two.rows(), [{ ort: 'Köln', time: 1_714_555_800 }])
     await assert.rejects(run(Buffer.from('504b030414000000', 'hex')), /this is a zip file/)
+  })
+
+  test('reads zstd, and says when it is cut', async () => {
+    const one = server()
+    await run(zstdCompressSync(text(500)), { store: one.store })
+    assert.equal(one.rows().length, 500)
+    await assert.rejects(run(zstdCompressSync(text(500)).subarray(0, -20)), /zstd data is damaged or cut/)
+  })
+
+  test('refuses a table without the column that holds the time before anything is sent', async () => {
+    await assert.rejects(run('at,n\n1714555800,1\n'), /there is no column 'time' among at, n \(--time-key/)
   })
 
   test('keeps another column called time, and takes the moment of the beginning for now', async () => {

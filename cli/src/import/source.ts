@@ -17,12 +17,15 @@ export type SourceOptions = {
 
 type Raw = AsyncIterable<Buffer>
 
-/** An open file and what it was when it was opened. */
-export async function openFile(path: string): Promise<{ handle: FileHandle; fingerprint: Fingerprint }> {
+/** An open file and what it was when it was opened; undefined for a pipe (`<(zcat orders.gz)`), which can be read only once. */
+export async function openFile(
+  path: string,
+): Promise<{ handle: FileHandle; fingerprint: Fingerprint | undefined }> {
   const handle = await open(path, 'r')
   try {
     const stat = await handle.stat()
     if (stat.isDirectory()) throw new SourceError(`${path} is a directory`)
+    if (!stat.isFile()) return { handle, fingerprint: undefined }
     return { handle, fingerprint: { bytes: stat.size, modifiedMs: Math.round(stat.mtimeMs) } }
   } catch (error) {
     await handle.close()
@@ -35,13 +38,12 @@ export async function fingerprintOf(handle: FileHandle): Promise<Fingerprint> {
   return { bytes: size, modifiedMs: Math.round(mtimeMs) }
 }
 
-/** The bytes of a file from its beginning, block by block; each block is valid only until the next. */
+/** The bytes of a file that was not read yet, block by block. */
 export async function* fileBlocks(handle: FileHandle): Raw {
-  for (let position = 0; ; ) {
-    // A block of its own each time: what decompresses keeps the one before.
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK_BYTES), 0, BLOCK_BYTES, position)
+  for (;;) {
+    // A block of its own each time: what decompresses keeps the one before. No position: pipes have none.
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK_BYTES), 0, BLOCK_BYTES, null)
     if (bytesRead === 0) return
-    position += bytesRead
     yield buffer.subarray(0, bytesRead)
   }
 }

@@ -114,14 +114,14 @@ export function usualTimes(zone: TimeZone, nowSeconds: number): TimeReader {
     const iso = ISO.exec(text)
     if (iso !== null) {
       const [, year, month, day, hour, minute, second, offset] = iso
-      const parts = numbers({ year, month, day, hour, minute, second })
+      const parts = partsOf(year!, Number(month), day!, hour, minute, second)
       return withZone(parts, offset, zone, nowSeconds)
     }
     const worded = WORDED.exec(text)
     if (worded === null) return undefined
     const [, day, name, year, hour, minute, second, offset] = worded
     const month = MONTHS.indexOf(name!.slice(0, 3).toLowerCase()) + 1
-    return withZone({ ...numbers({ year, day, hour, minute, second }), month }, offset, zone, nowSeconds)
+    return withZone(partsOf(year!, month, day!, hour, minute, second), offset, zone, nowSeconds)
   }
 }
 
@@ -130,9 +130,24 @@ function fromNumber(value: number | bigint): number | undefined {
   return seconds >= 0 && seconds <= LATEST_TIME ? seconds : undefined
 }
 
-function numbers(texts: Record<string, string | undefined>): Parts {
-  const given = Object.entries(texts).filter(([, text]) => text !== undefined)
-  return Object.fromEntries(given.map(([name, text]) => [name, Number(text)]))
+/** Of the groups of a match; what is not there stays undefined. */
+function partsOf(
+  year: string,
+  month: number,
+  day: string,
+  hour?: string,
+  minute?: string,
+  second?: string,
+): Parts {
+  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text))
+  return {
+    year: Number(year),
+    month,
+    day: Number(day),
+    hour: number(hour),
+    minute: number(minute),
+    second: number(second),
+  }
 }
 
 function withZone(
@@ -143,7 +158,8 @@ function withZone(
 ): number | undefined {
   const seconds = offset === undefined ? undefined : zoneOffset(offset)
   if (offset !== undefined && seconds === undefined) return undefined
-  const result = secondsOf({ ...parts, offset: seconds }, zone, nowSeconds)
+  parts.offset = seconds
+  const result = secondsOf(parts, zone, nowSeconds)
   return result === undefined ? undefined : fromNumber(result)
 }
 
