@@ -11,13 +11,14 @@ import report from './test-reporter.ts'
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
 /**
- * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, kills at every step of what
+ * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, every route with everybody's key, kills at every step of what
  * writes, attacks on the sandbox) beside script/faults in .ci/run.
  */
 const ELSEWHERE = [
   'test/clients/',
   'test/faults/drills.proc.test.ts',
   'test/faults/random-writes.proc.test.ts',
+  'test/server/permissions.proc.test.ts',
   'test/server/sandbox.proc.test.ts',
   ...globSync('src/**/crash.proc.test.ts'),
 ]

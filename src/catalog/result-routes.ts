@@ -26,6 +26,7 @@ export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void
 
   addRoute(app, 'POST', '/v3/result/create/:name', async (request, _reply, { name }) => {
     const { accountId } = request.principal
+    deps.access.requireAccountAdministrator(request.principal)
     // The wording of treasure-data/td-client-ruby spec/td/client/result_api_spec.rb.
     if (name!.length < 3)
       throw catalogErrors.parameter_invalid('Validation failed: Name is too short (minimum is 3 characters)')
@@ -42,6 +43,7 @@ export function resultRoutes(app: FastifyInstance, deps: CatalogRouteDeps): void
   })
 
   addRoute(app, 'POST', '/v3/result/delete/:name', async (request, _reply, { name }) => {
+    deps.access.requireAccountAdministrator(request.principal)
     await deps.write(admissionOf(deps), async (sql) => {
       if (!(await removeConnection(sql, request.principal.accountId, name!))) {
         throw catalogErrors.connection_unknown(name!)

@@ -1,5 +1,5 @@
 import { httpErrors, type Principal } from '../kernel/http/index.ts'
-import type { Ids } from '../kernel/index.ts'
+import { AppError, type Ids } from '../kernel/index.ts'
 import type { SnapshotKeyHead, SnapshotUser } from '../snapshot/index.ts'
 import { type Actor, audit } from './audit-store.ts'
 import { principalOfUser } from './authenticate.ts'
@@ -20,7 +20,12 @@ import {
   setRole,
 } from './user-store.ts'
 
-export type UserDeps = ChangeDeps & { ids: Ids; logins: LoginThrottle }
+export type UserDeps = ChangeDeps & {
+  ids: Ids
+  logins: LoginThrottle
+  /** What of theirs is under way is ended; its failure changes nothing: what it leaves is refused later. */
+  onUserRemoved?(accountId: bigint, userId: bigint): Promise<void>
+}
 
 /** Who is meant by a name or an e-mail address in a path. @throws user_unknown (404), only when certain */
 export async function userCalled(
@@ -154,7 +159,7 @@ export async function addUser(
   })
 }
 
-/** Removes a user with keys and permissions; the owner stays, and nobody removes themself. */
+/** Removes a user with keys and permissions, and kills their jobs; the owner stays, and nobody removes themself. */
 export async function deleteUser(deps: UserDeps, actor: Actor, user: SnapshotUser): Promise<void> {
   deps.access.requireAccountAdministrator(actor.principal)
   if (user.role === 'owner') throw httpErrors.not_authorized('to remove the owner of the account')
@@ -164,6 +169,7 @@ export async function deleteUser(deps: UserDeps, actor: Actor, user: SnapshotUse
     const before = { name: user.name, role: user.role }
     await audit(sql, actor, { action: 'user.remove', target: user.email, before })
   })
+  await deps.onUserRemoved?.(user.accountId, user.id).catch(ifRefused)
 }
 
 /** Of somebody else (administrators), or one's own after giving the old one. */
@@ -216,6 +222,11 @@ export async function changeRole(
     const change = { before: { role: user.role }, after: { role } }
     await audit(sql, actor, { action: 'user.role', target: user.email, ...change })
   })
+}
+
+/** The user is gone whatever becomes of their jobs. */
+function ifRefused(error: unknown): void {
+  if (!(error instanceof AppError)) throw error
 }
 
 export function requireSelfOrAdministrator(deps: ChangeDeps, principal: Principal, user: SnapshotUser): void {

@@ -50,6 +50,7 @@ export function adminView({
       const texts = await Promise.all(children.views().map(({ name }) => metricsOf(children, name)))
       return mergeMetrics([await registry.metrics(), ...texts])
     },
+    routes: () => children.ask('core-0', 'routes', undefined, ANSWER_WITHIN_MS),
     createKey: (kind, name) => children.ask('core-0', 'create-key', { kind, name }, 20_000),
     startBackup: (place, keep) => children.ask('core-0', 'start-backup', { place, keep }, 20_000),
     notes() {

@@ -23,6 +23,8 @@ export type AdminView = {
   notes(): string[]
   /** The tables whose last commit waited longest, from acceptance to commit; the worst first. */
   lag(most: number): Promise<{ table: string; delaySeconds: number; committedAtMs: number }[]>
+  /** Every route of the REST API, as core has them. */
+  routes?(): Promise<unknown>
   /** Mints a key for the account's owner; only over the Unix socket, whose mode is the permission. */
   createKey?(kind: string, name: string): Promise<unknown>
   /** Begins a backup into a directory of this machine; only over the Unix socket. */
@@ -41,7 +43,7 @@ export type AdminView = {
 
 /**
  * `/healthz` liveness, `/readyz` readiness of what users face (503 with the reasons; in both cases with notes on disk and database), `/processes`, `/metrics`, `/lag?limit=…` the import delay of tables; the Unix socket also takes
- * `POST /keys?kind=master&name=…`, `POST /backup?place=…&keep=…`, `GET /backup`, `POST /restart?process=…&database=true`, `GET /restart`,
+ * `GET /routes`, `POST /keys?kind=master&name=…`, `POST /backup?place=…&keep=…`, `GET /backup`, `POST /restart?process=…&database=true`, `GET /restart`,
  * `POST /fsck?deep=true&mend=true&forgetMissing=true` and `GET /fsck`. Listens on loopback only.
  */
 export function createAdminServer(view: AdminView, { local }: { local: boolean }): Server {
@@ -81,6 +83,7 @@ async function answer(
       notes: view.notes(),
     })
   }
+  if (route === 'GET /routes' && local && view.routes) return sendJson(response, 200, await view.routes())
   if (route === 'POST /keys' && local && view.createKey) {
     const kind = url.searchParams.get('kind') ?? 'master'
     return sendJson(

@@ -18,6 +18,8 @@ export type TestServer = {
   /** Everything the server has logged so far, one JSON object per line. */
   log(): string
   processes(): Promise<{ name: string; pid?: number; state: string; ready: boolean; restarts: number }[]>
+  /** Every route of the REST API. */
+  routes(): Promise<{ method: string; url: string; isPublic: boolean; writeOnlyKeys: boolean }[]>
   makeKey(kind: string): Promise<string>
   /** SIGTERM and wait; resolves with the exit code. */
   stop(): Promise<number | null>
@@ -78,6 +80,7 @@ export async function startServer({
     firstAccount: first === undefined ? undefined : JSON.parse(first).firstAccount,
     log: () => log,
     processes: async () => ((await ask('GET', '/processes')) as { processes: [] }).processes,
+    routes: async () => (await ask('GET', '/routes')) as [],
     makeKey,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode

@@ -31,12 +31,18 @@ export type Principal = {
  */
 export type Authenticate = (request: FastifyRequest) => Promise<Principal>
 
+export type ListedRoute = { method: string; url: string; isPublic: boolean; writeOnlyKeys: boolean }
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set unless the route is `public`. */
     principal: Principal
     /** Path, then body, then query (the first that has a name wins): rule 1 of the REST reference. */
     parameters: Parameters
+  }
+  interface FastifyInstance {
+    /** Every route that was added, for those who prove something of all of them. */
+    routeList: ListedRoute[]
   }
   interface FastifyContextConfig {
     /** No key needed. The body may have 64 KiB, unless the route says otherwise. */
@@ -79,12 +85,16 @@ export function createApp({
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.decorate('routeList', [])
   app.decorateRequest('principal')
   app.decorateRequest('parameters')
 
   // Before the route's own options are read: nobody has said who they are when they sign in.
   app.addHook('onRoute', (route) => {
     if (route.config?.public) route.bodyLimit ??= PUBLIC_BODY_BYTES
+    const { public: isPublic = false, writeOnlyKeys = false } = route.config ?? {}
+    for (const method of [route.method].flat())
+      app.routeList.push({ method, url: route.url, isPublic, writeOnlyKeys })
   })
   // Before a byte of the body is read: who is not known here must not make us hold one.
   app.addHook('onRequest', async (request) => {
