@@ -200,6 +200,27 @@ describe('a statement of the gateway', () => {
     assert.equal(jobs.size, 0)
   })
 
+  test('that is cancelled while it is being issued does not go on', async () => {
+    const begun = Promise.withResolvers<void>()
+    const issuing = Promise.withResolvers<void>()
+    let isKnown = false
+    const { queries, submit, ask, jobs, killed } = startGateway()
+    const identify = async () => {
+      if (!isKnown) throw AWAY
+      begun.resolve()
+      await issuing.promise
+      return PRINCIPAL
+    }
+    const first = await submit('DELETE FROM t', { identify })
+    isKnown = true
+    const asked = ask(first)
+    await begun.promise
+    await queries.cancel(first.id, { slug: placeOf(first.nextUri!).slug })
+    issuing.resolve()
+    assert.equal((await asked).error!.errorName, 'USER_CANCELED')
+    assert.deepEqual([jobs.size, killed], [1, [1n]])
+  })
+
   test('whose key turns out to be wrong is refused, and never runs', async () => {
     const { submit, ask, jobs } = startGateway()
     let error = AWAY
@@ -245,6 +266,13 @@ describe('a statement of the gateway', () => {
     const three = [await submit(), await submit(), await submit()]
     const { error } = await ask(await submit())
     assert.deepEqual([error!.errorName, error!.errorType], ['QUERY_QUEUE_FULL', 'INSUFFICIENT_RESOURCES'])
+    const atOnce = await Promise.all(
+      Array.from({ length: 9 }, () =>
+        submit('SELECT 2', { identify: async () => ({ ...PRINCIPAL, userId: 9n }) }),
+      ),
+    )
+    const ends = await Promise.all(atOnce.map((first) => ask(first)))
+    assert.equal(ends.filter((end) => end.error === undefined).length, 3)
     const bob = { ...PRINCIPAL, userId: 8n }
     assert.equal((await ask(await submit('SELECT 1', { identify: async () => bob }))).error, undefined)
     succeed(1n)

@@ -104,38 +104,52 @@ export function createQueries(options: GatewayOptions): Queries {
     const seen = { startedAtMs: nowMs(), seenAtMs: nowMs() }
     const query = newQuery({ id, slug, accountId: 0n, form, facts, ...seen })
     const admit = async () => {
-      const { accountId, userId, ...principal } = await identify()
-      if (isFull(userId)) {
-        Object.assign(query, { accountId, userId, admit: undefined })
-        tell(query, tooManyOpen(mostOpen))
-        return undefined
-      }
-      const job = await issued(query, { accountId, userId, ...principal }, session, script.text)
+      const principal = await identify()
+      const { accountId, userId } = principal
+      const isOneTooMany = isFull(userId, query)
+      Object.assign(query, { accountId, userId })
+      if (isOneTooMany) return end(query, tooManyOpen(mostOpen))
+      const job = await issued(query, principal, session, script.text)
       if (job === undefined) return undefined
-      Object.assign(query, { jobId: job.id, accountId, userId, admit: undefined })
+      Object.assign(query, { jobId: job.id, admit: undefined })
+      // It was cancelled while it was being issued: what its client was told failed must not take effect.
+      if (query.isOver) await jobs.kill(accountId, job.id)
       return job
     }
+    // Known from here on, so that those of one user that come at once are counted.
+    queries.set(id, query)
     try {
       const job = await admit()
       if (job !== undefined) {
+        queries.delete(id)
         query.id = queryIdOf(job.id, job.createdAt)
         query.slug = slugOf(query.id, { accountId: query.accountId, form }, secret)
+        queries.set(query.id, query)
         note(query)
       }
     } catch (error) {
       // Nobody can say whether the key is good: the client waits in the queue, as for a busy server.
-      if (!isRetryable(error)) throw error
-      if (
-        [...queries.values()].filter((one) => one.admit !== undefined && !one.isOver).length >=
-        MOST_UNADMITTED
-      )
-        throw refusals.crowded()
+      if (!isRetryable(error) || countUnadmitted() >= MOST_UNADMITTED) {
+        queries.delete(id)
+        throw isRetryable(error) ? refusals.crowded() : error
+      }
       query.admit = async () => {
         if ((await admit()) !== undefined) note(query)
       }
     }
-    queries.set(query.id, query)
     return firstReply(query, baseUrl)
+  }
+
+  function countUnadmitted(): number {
+    let count = 0
+    for (const query of queries.values()) if (query.admit !== undefined && !query.isOver) count++
+    return count
+  }
+
+  /** It is not, and will not be, a job. */
+  function end(query: Query, failure: QueryFailure): undefined {
+    query.admit = undefined
+    tell(query, failure)
   }
 
   /** undefined when there is no room for it: then the query says so. */
@@ -149,16 +163,14 @@ export function createQueries(options: GatewayOptions): Queries {
       })
     } catch (error) {
       if (!(error instanceof AppError && error.status === 429)) throw error
-      const { accountId, userId } = principal
-      Object.assign(query, { accountId, userId, admit: undefined })
-      tell(query, { name: 'QUERY_QUEUE_FULL', message: error.message, linesBefore: 0 })
-      return undefined
+      return end(query, { name: 'QUERY_QUEUE_FULL', message: error.message, linesBefore: 0 })
     }
   }
 
-  function isFull(userId: bigint): boolean {
+  function isFull(userId: bigint, besides: Query): boolean {
     let count = 0
-    for (const query of queries.values()) if (query.userId === userId && !query.isOver) count++
+    for (const query of queries.values())
+      if (query.userId === userId && query !== besides && !query.isOver) count++
     return count >= mostOpen
   }
 
@@ -321,8 +333,7 @@ export function createQueries(options: GatewayOptions): Queries {
     const accountId = typeof account === 'bigint' ? account : (query?.accountId ?? before?.accountId ?? given)
     if (query !== undefined && query.accountId !== accountId) throw refusals.unknownQuery()
     if (query?.admit !== undefined) {
-      query.admit = undefined
-      tell(query, CANCELED)
+      end(query, CANCELED)
       return
     }
     // It was never a job.
@@ -367,14 +378,15 @@ export function createQueries(options: GatewayOptions): Queries {
 
   async function sweep(): Promise<void> {
     await segments.sweep()
+    // While nobody can look one up, nobody can look up the others.
     for (const [queryId, { slug, seenAtMs }] of [...left])
-      if (nowMs() - seenAtMs >= abandonedMs) await unlessItFails(queryId, () => findLeft(queryId, slug))
+      if (nowMs() - seenAtMs >= abandonedMs && !(await isDone(queryId, () => findLeft(queryId, slug)))) break
     for (const query of [...queries.values()]) {
       const idleMs = nowMs() - query.seenAtMs
       if (idleMs < KEPT_MS) continue
       // Pages can be read again from the stored result; an open one costs memory.
       closeReader(query)
-      if (idleMs >= abandonedMs) await unlessItFails(query.id, () => abandon(query))
+      if (idleMs >= abandonedMs && !(await isDone(query.id, () => abandon(query)))) break
     }
     await open.tidy((id) => left.has(id) || queries.get(id)?.isOver === false)
   }
@@ -409,17 +421,20 @@ export function createQueries(options: GatewayOptions): Queries {
     queries.delete(query.id)
   }
 
-  async function unlessItFails(queryId: string, act: () => Promise<void>): Promise<void> {
+  async function isDone(queryId: string, act: () => Promise<void>): Promise<boolean> {
     try {
       await act()
     } catch (error) {
-      if (isUnknown(error)) queries.delete(queryId)
-      else
+      if (!isUnknown(error)) {
         log.warn(
           { query: queryId, err: error },
           'a query that was abandoned could not be ended; trying again',
         )
+        return false
+      }
+      queries.delete(queryId)
     }
+    return true
   }
 
   return {

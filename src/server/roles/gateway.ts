@@ -21,7 +21,7 @@ import {
   visibleDatabases,
 } from '../../jobs/index.ts'
 import type { Principal } from '../../kernel/http/index.ts'
-import { AppError, type Clock, isRetryable, type Service } from '../../kernel/index.ts'
+import { AppError, type Clock, type Service } from '../../kernel/index.ts'
 import { jobIdOf, queryIdOf } from '../../query/index.ts'
 import { version } from '../version.ts'
 import { gatewaySocketPath } from './paths.ts'
@@ -175,7 +175,8 @@ async function createdAtOf(
   try {
     return (await lookUpJob(jobs, accountId, id)).value.createdAt
   } catch (error) {
-    if (isRetryable(error)) return clock.now()
+    // The job was taken: whatever cannot be read of it, its client has to be told so.
+    if (error instanceof AppError) return clock.now()
     throw error
   }
 }
