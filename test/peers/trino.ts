@@ -19,8 +19,9 @@ export type Trino = {
 
 /**
  * A Trino engine of Maven Central's jars in a process of its own, with one catalog in memory, called as ours is. `home` keeps what was compiled; its class path is looked up once.
+ * `kind`: an engine that starts fast and runs in one thread, or a whole server, with generated tables in the catalog `tpch`.
  */
-export async function startTrino(home: string): Promise<Trino> {
+export async function startTrino(home: string, kind: 'engine' | 'server' = 'engine'): Promise<Trino> {
   mkdirSync(home, { recursive: true })
   const classPathFile = join(home, 'classpath')
   if (!existsSync(classPathFile)) {
@@ -38,8 +39,8 @@ export async function startTrino(home: string): Promise<Trino> {
     ['-nowarn', '-d', home, '-cp', classPath, `${project}/src/main/java/millrace/Answer.java`],
     { stdio: 'pipe' },
   )
-  const flags = ['-Xmx3g', '--add-opens=java.base/java.nio=ALL-UNNAMED']
-  const server = spawn('java', [...flags, '-cp', classPath, 'millrace.Answer'], {
+  const flags = [kind === 'server' ? '-Xmx6g' : '-Xmx3g', '--add-opens=java.base/java.nio=ALL-UNNAMED']
+  const server = spawn('java', [...flags, '-cp', classPath, 'millrace.Answer', kind], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const port = await portOf(server.stdout!)

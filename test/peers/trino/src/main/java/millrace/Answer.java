@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.trino.Session;
 import io.trino.plugin.memory.MemoryPlugin;
+import io.trino.plugin.tpch.TpchPlugin;
 import io.trino.spi.TrinoException;
 import io.trino.spi.connector.CatalogSchemaName;
 import io.trino.spi.security.PrincipalType;
@@ -16,6 +17,8 @@ import io.trino.sql.parser.ParsingException;
 import io.trino.testing.LocalQueryRunner;
 import io.trino.testing.MaterializedResult;
 import io.trino.testing.MaterializedRow;
+import io.trino.testing.QueryRunner;
+import io.trino.testing.StandaloneQueryRunner;
 import io.trino.testing.TestingSession;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -34,23 +37,43 @@ import java.util.concurrent.Executors;
 /**
  * A Trino engine in one process, asked over a socket on the loopback address. A question is a line of JSON, {"sql": …, "zone": …, "schema": …};
  * the answer is one: {"types": […], "rows": [[…], …]} or {"error": NAME, "message": …}. Prints the port once it listens.
+ *
+ * Without arguments the engine is a test's, which runs one task in one thread and starts fast. With `server` it is a whole Trino server, asked
+ * by Trino's own client, with the catalog `tpch` of generated tables beside the one in memory.
  */
 public final class Answer {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  public static void main(String[] arguments) throws IOException {
-    LocalQueryRunner runner = LocalQueryRunner.create(session("UTC", "db"));
-    runner.installPlugin(new MemoryPlugin());
-    runner.createCatalog("td-presto", "memory", Map.of("memory.max-data-per-node", "2GB"));
-    for (String schema : List.of("db", "tpch", "tpcds")) createSchema(runner, schema);
+  public static void main(String[] arguments) throws Exception {
+    // A server takes the standard output for its log.
+    PrintStream output = System.out;
+    QueryRunner runner = List.of(arguments).contains("server") ? server() : local();
     ExecutorService pool = Executors.newCachedThreadPool();
     try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-      System.out.println(server.getLocalPort());
+      output.println(server.getLocalPort());
       while (true) {
         Socket socket = server.accept();
         pool.submit(() -> serve(runner, socket));
       }
     }
+  }
+
+  private static QueryRunner local() {
+    LocalQueryRunner runner = LocalQueryRunner.create(session("UTC", "db"));
+    runner.installPlugin(new MemoryPlugin());
+    runner.createCatalog("td-presto", "memory", Map.of("memory.max-data-per-node", "2GB"));
+    for (String schema : List.of("db", "tpch", "tpcds")) createSchema(runner, schema);
+    return runner;
+  }
+
+  private static QueryRunner server() throws Exception {
+    StandaloneQueryRunner runner = new StandaloneQueryRunner(session("UTC", "tpch"));
+    runner.installPlugin(new MemoryPlugin());
+    runner.createCatalog("td-presto", "memory", Map.of("memory.max-data-per-node", "4GB"));
+    runner.installPlugin(new TpchPlugin());
+    runner.createCatalog("tpch", "tpch", Map.of("tpch.column-naming", "STANDARD", "tpch.double-type-mapping", "DECIMAL"));
+    runner.execute("CREATE SCHEMA \"td-presto\".tpch");
+    return runner;
   }
 
   /** This kind of runner executes queries, INSERT and CREATE TABLE AS, and no other statement. */
@@ -70,7 +93,7 @@ public final class Answer {
         .build();
   }
 
-  private static void serve(LocalQueryRunner runner, Socket socket) {
+  private static void serve(QueryRunner runner, Socket socket) {
     try (socket;
         BufferedReader in = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
         PrintStream out = new PrintStream(socket.getOutputStream(), false, StandardCharsets.UTF_8)) {
