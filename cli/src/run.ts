@@ -126,7 +126,10 @@ function createContext(
 ): Context & { sayAge(): void } {
   const { env, version, now = () => new Date() } = world
   const print = createPrinter(terminal, globals.json)
-  const progress = createProgress(terminal, () => now().getTime())
+  // Runs on evenly from the time of the start: a clock that is set meanwhile must not end a wait, nor make it endless.
+  const [startedAtMs, startedMs] = [now().getTime(), performance.now()]
+  const nowMs = () => startedAtMs + performance.now() - startedMs
+  const progress = createProgress(terminal, nowMs)
   let ageSeconds: number | undefined
   const sleep = async (ms: number) => {
     // Ctrl-C ends the pause; whoever waits looks at the signal.
@@ -139,7 +142,7 @@ function createContext(
       apiKey,
       version,
       signal,
-      nowMs: () => now().getTime(),
+      nowMs,
       sleep,
       progress,
       onSnapshot: (seconds) => {

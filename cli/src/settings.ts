@@ -86,9 +86,9 @@ export function originOf(text: string, from: string): URL {
   return url
 }
 
-/** Where our own configuration lies: named by an option or a variable, otherwise in the place the desktop standard gives. */
+/** Where our own configuration lies, the only one that is ever written: named by an option or a variable, otherwise in the place the desktop standard gives. */
 function configPathOf(globals: Globals, env: Environment): string {
-  const named = globals.config ?? (env.MILLRACE_CONFIG_PATH || env.TD_CONFIG_PATH)
+  const named = globals.config ?? env.MILLRACE_CONFIG_PATH
   return named || join(env.XDG_CONFIG_HOME || join(env.HOME ?? '.', '.config'), 'millrace', 'millrace.conf')
 }
 
@@ -98,7 +98,7 @@ function readAccount(globals: Globals, env: Environment): { account: Account; pa
   if (ownText === undefined && globals.config !== undefined && globals.apikey === undefined)
     throw usageError(`${own}: there is no such file`)
   if (ownText !== undefined) return { account: parseAccount(ownText), path: own, isTd: false }
-  const td = join(env.HOME ?? '.', '.td', 'td.conf')
+  const td = env.TD_CONFIG_PATH || join(env.HOME ?? '.', '.td', 'td.conf')
   return { account: parseAccount(textOf(td) ?? ''), path: td, isTd: true }
 }
 

@@ -142,6 +142,20 @@ describe('a write', () => {
     await assert.rejects(wrong.call.write(write('never')), { code: 'away' })
     assert.equal(wrong.elapsedMs(), 0)
   })
+  test('waits for a server that has answered and is being started again', async () => {
+    const { call } = against([
+      held(1),
+      ...Array.from({ length: 20 }, () => refused),
+      answer(200, { ok: true }),
+    ])
+    assert.deepEqual((await call.write(write('never'))).body, { ok: true })
+  })
+  test('answered by something that is no Millrace is not taken for done', async () => {
+    const page = { kind: 'answered' as const, status: 200, headers: {} }
+    const { call } = against([() => ({ ...page, body: Readable.from([Buffer.from('<html>')]) })])
+    await assert.rejects(call.write(write('same')), { code: 'outcome_unknown' })
+    await assert.rejects(call.json(read), { code: 'failed', message: /is no JSON/ })
+  })
 })
 
 describe('Ctrl-C', () => {

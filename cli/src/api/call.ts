@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import type { CliError } from '../errors.ts'
+import { type CliError, failure } from '../errors.ts'
 import { away, interrupted, outcomeUnknown, type Refused } from './errors.ts'
 import type { Message, Sent, Transport } from './transport.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
@@ -86,11 +86,21 @@ const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 15_000]
  * server's own Retry-After. A write whose answer was lost is sent again only where that cannot double it.
  */
 export function createCall(deps: CallDeps) {
+  /** It has answered: when nothing listens there now, it is being started again. */
+  let hasAnswered = false
+
   return {
     /** @throws Refused · away (3) · interrupted (130) */
     async json<T>(read: Read): Promise<T> {
       const text = await readText(read)
-      return JSON.parse(text === '' ? '{}' : text) as T
+      try {
+        return JSON.parse(text === '' ? '{}' : text) as T
+      } catch (error) {
+        throw failure(
+          `could not ${read.does}: the answer of ${deps.endpoint.origin} is no JSON (${(error as Error).message})`,
+          'Is it a Millrace, or something before it?',
+        )
+      }
     },
     text: readText,
     /** The body as it comes; an error of the stream is a cut connection. */
@@ -101,8 +111,12 @@ export function createCall(deps: CallDeps) {
      */
     async write<T = Record<string, unknown>>(write: Write): Promise<Answer & { body: T | undefined }> {
       const { answer, content } = await sendWrite(write)
-      const isJson = content !== undefined && content.length > 0
-      return { ...answer, body: isJson ? (JSON.parse(content.toString('utf8')) as T) : undefined }
+      if (content === undefined || content.length === 0) return { ...answer, body: undefined }
+      try {
+        return { ...answer, body: JSON.parse(content.toString('utf8')) as T }
+      } catch {
+        throw outcomeUnknown(write.does, `the answer of ${deps.endpoint.origin} is no JSON`, write.look)
+      }
     },
   }
 
@@ -116,7 +130,11 @@ export function createCall(deps: CallDeps) {
     read: Read,
     take: (sent: Answered) => Promise<T | undefined>,
   ): Promise<{ status: number; headers: Record<string, string>; body: T }> {
-    const patience = createPatience(deps, { does: read.does, isWrite: read.isPatient === true })
+    const patience = createPatience(deps, {
+      does: read.does,
+      isWrite: read.isPatient === true,
+      hasAnswered: () => hasAnswered,
+    })
     for (;;) {
       const sent = await send(messageOf(deps, { ...read, method: 'GET' }), read.does)
       if (sent.kind === 'answered' && sent.status >= 200 && sent.status < 300) {
@@ -136,7 +154,7 @@ export function createCall(deps: CallDeps) {
   }
 
   async function sendWrite(write: Write): Promise<{ answer: Answer; content: Buffer | undefined }> {
-    const patience = createPatience(deps, { does: write.does, isWrite: true })
+    const patience = createPatience(deps, { does: write.does, isWrite: true, hasAnswered: () => hasAnswered })
     /** Why it is not known whether an earlier attempt took effect. */
     let doubt: string | undefined
     const givenUp = (reason: string) =>
@@ -183,9 +201,10 @@ export function createCall(deps: CallDeps) {
   async function send(message: Message, does: string): Promise<Sent> {
     const startedMs = deps.nowMs()
     const sent = await deps.transport(message, deps.signal)
+    if (sent.kind !== 'unsent') hasAnswered = true
     const came = sent.kind === 'answered' ? sent.status : `${sent.kind}: ${sent.reason}`
     deps.trace(
-      `${message.method} ${message.origin.origin}${message.target} → ${came} in ${deps.nowMs() - startedMs} ms (${does})`,
+      `${message.method} ${message.origin.origin}${message.target} → ${came} in ${Math.round(deps.nowMs() - startedMs)} ms (${does})`,
     )
     return sent
   }
@@ -219,14 +238,17 @@ function faultOf(sent: Exclude<Sent, { kind: 'answered' }>): Fault {
 }
 
 /** How long one request has waited and may wait on. */
-function createPatience(deps: CallDeps, { does, isWrite }: { does: string; isWrite: boolean }) {
+function createPatience(
+  deps: CallDeps,
+  { does, isWrite, hasAnswered }: { does: string; isWrite: boolean; hasAnswered: () => boolean },
+) {
   const startedMs = deps.nowMs()
   let tries = 0
   let isWaiting = false
   const limitMs = (fault: Fault): number => {
     if (fault.isPermanent) return startedMs
     if (deps.waitMs !== undefined) return startedMs + deps.waitMs
-    if (fault.isUnreachable) return startedMs + UNREACHABLE_WAIT_MS
+    if (fault.isUnreachable && !hasAnswered()) return startedMs + UNREACHABLE_WAIT_MS
     if (!isWrite) return startedMs + READ_WAIT_MS
     return fault.untilMs === undefined
       ? startedMs + WRITE_WAIT_MS

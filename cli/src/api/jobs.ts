@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { failure } from '../errors.ts'
 import { type Call, jobNumber, path, type Query } from './call.ts'
 import type { Job } from './types.ts'
 
@@ -90,7 +91,7 @@ export function jobCalls(call: Call) {
           }
           return
         } catch (error) {
-          if (cuts >= MOST_CUTS) throw error
+          if (cuts >= MOST_CUTS) throw brokenOff(id, error)
         } finally {
           body.destroy()
         }
@@ -103,6 +104,13 @@ export function jobCalls(call: Call) {
       else yield* unzipped(stored)
     },
   }
+}
+
+function brokenOff(id: string, error: unknown): Error {
+  return failure(
+    `the download of the result of job ${id} broke off again and again: ${(error as Error).message}`,
+    `It is kept: millrace job:show ${id}`,
+  )
 }
 
 async function* storedBytes(call: Call, id: string): AsyncGenerator<Buffer> {
@@ -130,7 +138,7 @@ async function* storedBytes(call: Call, id: string): AsyncGenerator<Buffer> {
       }
       return
     } catch (error) {
-      if (cuts >= MOST_CUTS) throw error
+      if (cuts >= MOST_CUTS) throw brokenOff(id, error)
     } finally {
       body.destroy()
     }

@@ -72,7 +72,7 @@ export function createTransport({
         body: decoded(response),
       }),
     )
-    request.once('error', (error: NodeJS.ErrnoException) => {
+    request.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(late)
       const reason = isConnected ? error.message : explained(error, origin)
       const permanent = PERMANENT.has(error.code ?? '') || /certificate|self-signed/i.test(error.message)

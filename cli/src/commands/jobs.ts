@@ -146,7 +146,7 @@ export const jobCommands = [
         const isData = options.format !== undefined && options.output === undefined
         if (!isData) await print.block(jobPairs(job), job)
         if (options.verbose) await print.write(logText(job))
-        if (job.status === 'success' && hasRows(job)) await showResult(context, job, options)
+        if (job.status === 'success') await showResult(context, job, options)
       }
       if (isWaited) requireSuccess(job)
     },
@@ -183,10 +183,6 @@ export const jobCommands = [
     },
   }),
 ]
-
-/** Statements that change something end without rows of their own. */
-const hasRows = ({ result_size, hive_result_schema }: Job) =>
-  result_size !== null && hive_result_schema !== null
 
 function jobPairs(job: Job): Pair[] {
   return [

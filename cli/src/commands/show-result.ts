@@ -49,10 +49,14 @@ export function checkResultOptions(given: ResultGiven): void {
   if (vertical && output !== undefined) throw usageError('--vertical is for the terminal; leave --output out')
 }
 
+/** Statements that change something may end without rows of their own. */
+const hasRows = ({ result_size, hive_result_schema }: Job) =>
+  result_size !== null && hive_result_schema !== null
+
 /** The result of a job that succeeded, to the terminal, a pipe or a file. */
 export async function showResult(context: Context, job: Job, given: ResultGiven): Promise<void> {
   const { print, progress, now } = context
-  if (given.exclude && given.output === undefined) return
+  if (!hasRows(job) || (given.exclude && given.output === undefined)) return
   const format = (given.format ?? (given.output === undefined ? 'table' : 'tsv')) as ResultFormat
   let rows = 0
   const startedMs = now().getTime()
@@ -108,7 +112,7 @@ function downloadText({ job_id, num_records }: Job, rows: number, ms: number): s
 /** All of a job as one JSON value, rows as they were written. */
 export async function printJobJson({ api, print }: Context, job: Job, given: ResultGiven): Promise<void> {
   const { debug, ...head } = job
-  const isShown = job.status === 'success' && !given.exclude
+  const isShown = job.status === 'success' && hasRows(job) && !given.exclude
   if (!isShown) return print.json(job)
   // Streamed: a result need not fit into memory, and its numbers keep their digits.
   await print.write(

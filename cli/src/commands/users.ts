@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { User } from '../api/index.ts'
 import { command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { failure, usageError } from '../errors.ts'
+import { CliError, failure, usageError } from '../errors.ts'
 import { localTime } from '../output/times.ts'
 import { force, formatOf, listFormat } from './common.ts'
 
@@ -98,7 +98,13 @@ export const userCommands = [
         print.note(`User '${name}' is created.`)
         if (made !== undefined) await print.write(`Password: ${made}\n`)
       }
-      const apikey = await api().users.addKey(options.email, { name: 'user:create' })
+      const apikey = await api()
+        .users.addKey(options.email, { name: 'user:create' })
+        .catch((error: unknown) => {
+          if (error instanceof CliError && print.isJson)
+            Object.assign(error.details, { created: true, password: made })
+          throw error
+        })
       await print.line(`API key: ${apikey}`, {
         name,
         email: options.email,
