@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { clockText } from '../duration.ts'
 import type { Tally } from './run.ts'
 
-const BAR = 24
+const BAR = 16
 /** Where nobody looks, what is over soon needs no line. */
 const QUIET_MS = 10_000
 
@@ -38,13 +38,14 @@ export function meterText(
   const perSecond = elapsedMs > 0 ? ((bytes - since) * 1000) / elapsedMs : 0
   const share = totalBytes === undefined || totalBytes === 0 ? undefined : Math.min(1, bytes / totalBytes)
   const left = share === undefined || perSecond <= 0 ? undefined : (totalBytes! - bytes) / perSecond
+  // What is cut off on a narrow terminal is what matters least.
   const parts = [
     share === undefined ? name : `${name} ${bar(share)} ${Math.floor(share * 100)} %`,
-    `${rows.toLocaleString('en')} rows`,
-    `${megabytes(bytes)}${totalBytes === undefined ? '' : ` of ${megabytes(totalBytes)}`}`,
-    perSecond > 0 ? `${megabytes(perSecond)}/s` : '',
     left === undefined ? '' : `${clockText(left * 1000)} left`,
+    `${rows.toLocaleString('en')} rows`,
     rejected > 0 ? `${rejected.toLocaleString('en')} refused` : '',
+    perSecond > 0 ? `${megabytes(perSecond)}/s` : '',
+    totalBytes === undefined ? megabytes(bytes) : `of ${megabytes(totalBytes)}`,
   ]
   return parts.filter(Boolean).join('  ')
 }
