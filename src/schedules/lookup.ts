@@ -1,9 +1,9 @@
 import type { Database } from '../database/index.ts'
 import { type GateView, patientUpTo } from '../jobs/index.ts'
-import { isRetryable } from '../kernel/index.ts'
+import { isRetryable, type Sql } from '../kernel/index.ts'
 import type { SnapshotSchedule } from '../snapshot/index.ts'
 import { scheduleErrors } from './errors.ts'
-import { findSchedule, listSchedules } from './store.ts'
+import { findSchedule, findScheduleById, listSchedules } from './store.ts'
 import type { Schedule, ScheduleHeads } from './types.ts'
 
 export type ScheduleSources = {
@@ -16,22 +16,51 @@ export type ScheduleSources = {
 type Answer<T> = { value: T; asOfMs?: number }
 
 /** @throws schedule_unknown (404, final) only when the main database said so · schedule_away (503, retry) */
-export async function lookUpSchedule(
-  { database, gate, heads, readDeadlineMs }: ScheduleSources,
+export function lookUpSchedule(
+  sources: ScheduleSources,
   accountId: bigint,
   name: string,
+): Promise<Answer<Schedule>> {
+  return lookUp(sources, name, {
+    stored: (sql) => findSchedule(sql, accountId, name),
+    remembered: ({ findSchedule: find }) => {
+      const head = find(accountId, name)
+      return head.kind === 'found' ? head.value : undefined
+    },
+  })
+}
+
+/** Likewise, by its number. */
+export function lookUpScheduleById(
+  sources: ScheduleSources,
+  accountId: bigint,
+  id: bigint,
+): Promise<Answer<Schedule>> {
+  return lookUp(sources, String(id), {
+    stored: (sql) => findScheduleById(sql, accountId, id),
+    remembered: ({ listSchedules: list }) => list(accountId).find((schedule) => schedule.id === id),
+  })
+}
+
+async function lookUp(
+  { database, gate, heads, readDeadlineMs }: ScheduleSources,
+  what: string,
+  find: {
+    stored(sql: Sql): Promise<Schedule | undefined>
+    remembered(heads: ScheduleHeads): SnapshotSchedule | undefined
+  },
 ): Promise<Answer<Schedule>> {
   let found: Schedule | undefined
   try {
     const admission = patientUpTo(gate, 'read', readDeadlineMs)
-    found = await database.read(admission, (sql) => findSchedule(sql, accountId, name))
+    found = await database.read(admission, find.stored)
   } catch (error) {
     if (!isRetryable(error)) throw error
-    const head = heads.findSchedule(accountId, name)
-    if (head.kind !== 'found') throw scheduleErrors.schedule_away(name, error)
-    return { value: fromSnapshot(heads, head.value), asOfMs: heads.ageMs }
+    const head = find.remembered(heads)
+    if (head === undefined) throw scheduleErrors.schedule_away(what, error)
+    return { value: fromSnapshot(heads, head), asOfMs: heads.ageMs }
   }
-  if (found === undefined) throw scheduleErrors.schedule_unknown(name)
+  if (found === undefined) throw scheduleErrors.schedule_unknown(what)
   return { value: found }
 }
 

@@ -49,14 +49,23 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
 )
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('wait' as const), minutes }),
-  fc.record({ kind: fc.constant('set clock back' as const), minutes: fc.integer({ min: 1, max: 90 }) }),
+  fc.record({ kind: fc.constant('set clock back' as const), minutes }),
   fc.record({ kind: fc.constant('absence' as const), minutes }),
   fc.record({
     kind: fc.constant('schedulers' as const),
     dieAt: fc.array(death, { minLength: 1, maxLength: 2 }),
     limit: fc.constantFrom(1, 500),
   }),
-  fc.record({ kind: fc.constant('edit' as const), which: fc.nat({ max: 1 }), edit, dieAt: death }),
+  // Often enough that a cron changes after the clock was set back: slots that have had their runs come once more.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('edit' as const),
+      which: fc.nat({ max: 1 }),
+      edit,
+      dieAt: death,
+    }),
+  },
 )
 
 /** What is promised of a schedule, without a database: the slots that have had their runs, in order, and the next. */

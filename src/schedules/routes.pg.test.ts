@@ -337,6 +337,25 @@ describe('/v3/schedule', () => {
     assert.equal((await get('/v3/schedule/history/daily%20total')).json().history.length, 3)
   })
 
+  test('runs it once by its number, as digdag does', async () => {
+    const { id } = await create()
+    const url = `/v4/queries/${id}/jobs`
+    const payload = { scheduled_time: '2024-04-30T15:00:00Z', domain_key: 'uuid' }
+    const json = (body: object) => app.inject({ method: 'POST', url, payload: body })
+    const first = await json(payload)
+    assert.match(first.json().id, /^\d+$/)
+    const again = await json(payload)
+    assert.deepEqual([again.statusCode, again.json().details], [409, { conflicts_with: first.json().id }])
+    await json({})
+    const { history } = (await get('/v3/schedule/history/daily%20total')).json()
+    assert.deepEqual(
+      history.map((run: { scheduled_at: string }) => run.scheduled_at),
+      ['2024-05-01 09:30:00 UTC', '2024-04-30 15:00:00 UTC'],
+    )
+    for (const unknown of ['999999', 'daily', '9'.repeat(30)])
+      assert.equal((await post(`/v4/queries/${unknown}/jobs`)).statusCode, 404)
+  })
+
   test('shows its runs newest first, the end of the range left out', async () => {
     await create()
     await post('/v3/schedule/run/daily%20total/1714489200', { num: '3' })

@@ -17,7 +17,7 @@ import { scheduleErrors } from './errors.ts'
 import { lookUpSchedule, lookUpSchedules, type ScheduleSources } from './lookup.ts'
 import { executingUser, firstSlot, scheduleText } from './parameters.ts'
 import { requireChange, requireSight } from './permission.ts'
-import { runSchedule } from './run.ts'
+import { runQuery, runSchedule } from './run.ts'
 import { holdUser, insertSchedule, lockSchedule, removeSchedule, updateSchedule } from './store.ts'
 import type { Schedule, ScheduleHeads } from './types.ts'
 
@@ -47,6 +47,7 @@ export function addScheduleRoutes(app: FastifyInstance, deps: ScheduleRoutesDeps
   app.post('/v3/schedule/run/:schedule/:time', ({ principal, parameters }) =>
     runSchedule(deps, principal, parameters),
   )
+  app.post('/v4/queries/:query/jobs', ({ principal, parameters }) => runQuery(deps, principal, parameters))
 }
 
 const writing = ({ gate }: ScheduleRoutesDeps) => patientUpTo(gate, 'write', WRITE_DEADLINE_MS)

@@ -1,5 +1,6 @@
 import {
   type IssueDeps,
+  instantOf,
   issueJob,
   type JobAccess,
   type JobSources,
@@ -14,9 +15,9 @@ import {
   textOf,
   timeT,
 } from '../kernel/http/index.ts'
-import { AppError, isRetryable } from '../kernel/index.ts'
+import { AppError, type Clock, isRetryable } from '../kernel/index.ts'
 import { scheduleErrors } from './errors.ts'
-import { lookUpSchedule, type ScheduleSources } from './lookup.ts'
+import { lookUpSchedule, lookUpScheduleById, type ScheduleSources } from './lookup.ts'
 import { slotAfter } from './next-slot.ts'
 import { requireSight } from './permission.ts'
 import type { Schedule } from './types.ts'
@@ -37,16 +38,45 @@ const LAST_SECOND = 253_402_300_799
 export async function runSchedule(deps: RunDeps, principal: Principal, parameters: Parameters) {
   const name = textOf(parameters, 'schedule') ?? ''
   const { value: schedule } = await lookUpSchedule(deps, principal.accountId, name)
-  await requireSight(deps.access, principal, schedule)
-  const databaseId = await deps.access.requireQuery(principal, schedule.database)
   const first = integerOf(parameters, 'time', { least: 0, most: LAST_SECOND })
   if (first === undefined) throw httpErrors.bad_request('the path must end in a time in unix seconds')
   const count = integerOf(parameters, 'num', { least: 1, most: MOST_RUNS }) ?? 1
   const domainKey = textOf(parameters, 'domain_key') ?? null
+  const slots = slotsFrom(schedule, new Date(first * 1000), count)
+  return { jobs: await issueRuns(deps, principal, schedule, { slots, domainKey }) }
+}
 
-  const jobs: { job_id: number; type: string; scheduled_at: string }[] = []
+/**
+ * `POST /v4/queries/:id/jobs`, as td-client-java (TDClient.java `startSavedQuery`) and digdag's `td_run` call it: one run of the
+ * schedule of that number, for `scheduled_time` or now.
+ */
+export async function runQuery(
+  deps: RunDeps & { clock: Clock },
+  principal: Principal,
+  parameters: Parameters,
+) {
+  const text = textOf(parameters, 'query') ?? ''
+  if (!/^\d{1,18}$/.test(text)) throw scheduleErrors.schedule_unknown(text)
+  const { value: schedule } = await lookUpScheduleById(deps, principal.accountId, BigInt(text))
+  const slots = [instantOf(parameters, 'scheduled_time') ?? deps.clock.now()]
+  const domainKey = textOf(parameters, 'domain_key') ?? null
+  const [job] = await issueRuns(deps, principal, schedule, { slots, domainKey })
+  return { id: String(job!.job_id) }
+}
+
+type IssuedRun = { job_id: number; type: string; scheduled_at: string }
+
+async function issueRuns(
+  deps: RunDeps,
+  principal: Principal,
+  schedule: Schedule,
+  { slots, domainKey }: { slots: Date[]; domainKey: string | null },
+): Promise<IssuedRun[]> {
+  await requireSight(deps.access, principal, schedule)
+  const databaseId = await deps.access.requireQuery(principal, schedule.database)
+  const jobs: IssuedRun[] = []
   let conflict: AppError | undefined
-  for (const [i, slot] of slotsFrom(schedule, new Date(first * 1000), count).entries()) {
+  for (const [i, slot] of slots.entries()) {
     // One key starts one job; the further ones of a request get keys derived from it.
     const key = domainKey === null || i === 0 ? domainKey : `${domainKey}#${i}`
     const asked = { ...jobOf(schedule, { slot, databaseId, domainKey: key }), ...asker(principal) }
@@ -55,14 +85,15 @@ export async function runSchedule(deps: RunDeps, principal: Principal, parameter
       jobs.push({ job_id: Number(id), type: schedule.type, scheduled_at: timeT(slot) })
     } catch (error) {
       if (isConflict(error) && i > 0) continue
-      if (isConflict(error) && (await isRunOf(deps, schedule, slot, error))) conflict = error
+      const mayBeHalf = isConflict(error) && slots.length > 1
+      if (mayBeHalf && (await isRunOf(deps, schedule, slot, error))) conflict = error
       else if (isRetryable(error) && jobs.length > 0)
         throw scheduleErrors.run_incomplete(`jobs ${jobs.map((job) => job.job_id).join(', ')} were`, error)
       else throw error
     }
   }
   if (conflict !== undefined) throw conflict
-  return { jobs }
+  return jobs
 }
 
 function slotsFrom(schedule: Schedule, first: Date, count: number): Date[] {

@@ -29,6 +29,17 @@ export async function findSchedule(sql: Sql, accountId: bigint, name: string): P
   return row && scheduleOf(row)
 }
 
+export async function findScheduleById(
+  sql: Sql,
+  accountId: bigint,
+  id: bigint,
+): Promise<Schedule | undefined> {
+  const [row] = await sql<ScheduleRow>`
+    SELECT s.*, u.name AS user_name FROM schedules s JOIN users u ON u.id = s.user_id
+     WHERE s.account_id = ${accountId} AND s.id = ${id} AND s.removed_at IS NULL`
+  return row && scheduleOf(row)
+}
+
 /** As `findSchedule`; nobody else changes or runs it until the transaction ends. */
 export async function lockSchedule(sql: Sql, accountId: bigint, name: string): Promise<Schedule | undefined> {
   const [row] = await sql<ScheduleRow>`

@@ -6,7 +6,6 @@ const NOT_YET: Record<string, string> = {
   '/v3/bulk_loads': 'data connectors',
   '/v3/connections': 'connections',
   '/v3/job/result_export': 'result output',
-  '/v4/queries': 'running saved queries by number',
 }
 
 export function notOfferedRoutes(app: FastifyInstance): void {
