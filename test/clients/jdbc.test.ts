@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -11,7 +11,7 @@ import { missingJava, withRetries } from './java-support.ts'
 
 /** Drivers as people have them: today's, the last for Java 8 without surprises, and those from before the project had its name. */
 const DRIVERS = [
-  { artifact: 'io.trino:trino-jdbc:476', scheme: 'trino' },
+  { artifact: 'io.trino:trino-jdbc:476', scheme: 'trino', fetchesSegments: true },
   { artifact: 'io.trino:trino-jdbc:351', scheme: 'trino' },
   { artifact: 'io.prestosql:presto-jdbc:350', scheme: 'presto' },
   { artifact: 'com.facebook.presto:presto-jdbc:0.289', scheme: 'presto' },
@@ -60,8 +60,8 @@ describe('JDBC drivers of Presto and Trino over TLS', { skip: missingJava() }, (
     rmSync(work, { recursive: true, force: true })
   })
 
-  for (const { artifact, scheme } of DRIVERS)
-    test(`${artifact}: metadata, types, prepared statements, writes, errors, cancel, a million rows`, async () => {
+  for (const { artifact, scheme, fetchesSegments = false } of DRIVERS)
+    test(`${artifact}: metadata, types, session, prepared statements, writes, errors, limits, cancel, a million rows`, async () => {
       const [, name, version] = artifact.split(':')
       withRetries(() =>
         execFileSync(
@@ -74,14 +74,37 @@ describe('JDBC drivers of Presto and Trino over TLS', { skip: missingJava() }, (
         ),
       )
       const { port } = new URL(server.gatewayUrl)
+      const segments = watchSegments(server.dataDir)
       const { stdout } = await promisify(execFile)(
         'java',
         [
           ...['-cp', `${work}:${join(work, `${name}-${version}.jar`)}`, 'millrace.Jdbc'],
           ...[`jdbc:${scheme}://localhost:${port}/td-presto`, server.apiKey, trustStore, PASSWORD],
         ],
-        { timeout: 180_000 },
+        { timeout: 400_000 },
       )
       assert.match(stdout, /walked/)
+      const { seen, left } = segments.end()
+      assert.equal(seen > 0, fetchesSegments, `${seen} segments were made`)
+      // The last acknowledgement may be on its way when the driver's process ends.
+      assert.ok(left <= 1, `${left} of them were not acknowledged`)
     })
 })
+
+/** Counts the segments that stand in the data directory meanwhile. */
+function watchSegments(dataDir: string): { end(): { seen: number; left: number } } {
+  const directory = join(dataDir, 'gateway', 'segments')
+  const names = new Set<string>()
+  const watcher = watch(directory, { recursive: true }, (_event, name) => {
+    if (name !== null && /\/\d+$/.test(name)) names.add(name)
+  })
+  return {
+    end() {
+      watcher.close()
+      const left = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((file) =>
+        file.isFile(),
+      )
+      return { seen: names.size, left: left.length }
+    },
+  }
+}
