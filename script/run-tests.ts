@@ -17,6 +17,7 @@ const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
 const ELSEWHERE = [
   'test/clients/',
   'test/faults/drills.proc.test.ts',
+  'test/faults/old-worker.proc.test.ts',
   'test/faults/random-writes.proc.test.ts',
   'test/server/permissions.proc.test.ts',
   'test/server/sandbox.proc.test.ts',

@@ -7,6 +7,7 @@ import { isFinished } from './life.ts'
 import { type GateView, patientUpTo } from './patience.ts'
 import type { LocalQueue, WaitingJob } from './queue.ts'
 import { jobFromRow } from './row.ts'
+import type { ShownEnds } from './shown-ends.ts'
 import { findDomainKey, findJob, type JobFilter, listJobs, listJobsOfSchedule } from './store.ts'
 import type { Job, JobHeads } from './types.ts'
 import { endOfWaiting, withEnd } from './with-end.ts'
@@ -19,6 +20,8 @@ export type JobSources = {
   heads: JobHeads
   ends: EndsReader
   readDeadlineMs: number
+  /** What was told before is not taken back; nothing is remembered when absent. */
+  shown?: ShownEnds
 }
 
 /** `asOfMs` is set when the answer comes from the snapshot: how old that was, in milliseconds. */
@@ -38,6 +41,7 @@ export async function lookUpJob(sources: JobSources, accountId: bigint, id: bigi
     if (job === undefined && waiting !== undefined) return { value: waiting }
     if (job === undefined) throw jobErrors.job_unknown(String(id))
     const [value] = await settled(sources, [job])
+    sources.shown?.note(value!)
     return { value: value! }
   } catch (error) {
     if (!isRetryable(error)) throw error
@@ -75,7 +79,7 @@ export async function rememberedJob(
   const known = (await sources.ends.all()).get(id)
   const job = head.kind === 'found' ? jobFromRow(head.value.row) : known?.job
   if (job === undefined || job.accountId !== accountId) throw jobErrors.job_away(String(id), cause)
-  return { value: withEnd(job, known), asOfMs: sources.heads.ageMs }
+  return { value: withEnd(sources.shown?.with(job) ?? job, known), asOfMs: sources.heads.ageMs }
 }
 
 /**

@@ -256,6 +256,112 @@ describe('drills: what has gone wrong elsewhere', () => {
     assert.deepEqual(await restarts(), before)
   })
 
+  test('97qwgk3d40mh: when the database comes back every client asks at once; no job that ended is shown unfinished or killed', async () => {
+    await client.query(DATABASE, 'CREATE TABLE herded (n bigint)')
+    /** By job the end that was seen first, and when. */
+    const seen = new Map<string, { status: string; atMs: number }>()
+    const wrong: string[] = []
+    const statuses = new Set<number>()
+    /** One of a herd: it asks again at once, whatever it is told. */
+    const ask = async (node: number, path: string, body?: URLSearchParams) => {
+      const reply = await fetch(`${cluster.nodes[node as 0 | 1].url}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { authorization: `TD1 ${cluster.masterKey}` },
+        body,
+      }).catch(() => undefined)
+      if (reply === undefined) return undefined
+      statuses.add(reply.status)
+      return {
+        status: reply.status,
+        body: (await reply.json()) as { [name: string]: string } & { details?: { conflicts_with: string } },
+      }
+    }
+    const keyed = async (n: number) => {
+      const body = new URLSearchParams({
+        query: `INSERT INTO herded (n) VALUES (${n})`,
+        domain_key: `herd-${n}`,
+      })
+      for (;;) {
+        const reply = await ask(n % 2, `/v3/job/issue/presto/${DATABASE}`, body)
+        if (reply?.status === 200) return reply.body.job_id!
+        if (reply?.status === 409) return reply.body.details!.conflicts_with
+        await pause(20)
+      }
+    }
+    const note = (job: string, status: string, askedAtMs: number) => {
+      const before = seen.get(job)
+      // Answers overtake each other; what was asked after the end was told may not deny it.
+      if (before !== undefined && before.atMs < askedAtMs && before.status !== status)
+        wrong.push(`job ${job} is ${status} after ${before.status}`)
+      if (before === undefined && ['success', 'error', 'killed'].includes(status))
+        seen.set(job, { status, atMs: performance.now() })
+    }
+    const jobs = await Promise.all(Array.from({ length: 8 }, (_, n) => keyed(n)))
+    let isOver = false
+    const herd = Array.from({ length: 60 }, async (_, one) => {
+      for (let n = one; !isOver; n++) {
+        const at = n % jobs.length
+        const job = jobs[at]!
+        const askedAtMs = performance.now()
+        // Of the node that took it: what waits in the queue of one, the other does not know.
+        const reply = await ask(at % 2, `/v3/job/status/${job}`)
+        if (reply?.status === 200) note(job, reply.body.status!, askedAtMs)
+        if (n % 10 === 0) await ask(one % 2, '/v3/job/list?from=0&to=99')
+        await pause(5)
+      }
+    })
+    await cluster.killDatabase()
+    const later = Promise.all(Array.from({ length: 12 }, (_, n) => keyed(100 + n)))
+    await pause(3_000)
+    await cluster.startDatabase()
+    jobs.push(...(await later))
+    const ends = await Promise.all(jobs.map(endOf))
+    await pause(500)
+    isOver = true
+    await Promise.all(herd)
+    assert.deepEqual([...new Set(ends)], ['success'])
+    assert.deepEqual(wrong, [])
+    assert.deepEqual(
+      [...statuses].filter((status) => ![200, 409, 503].includes(status)),
+      [],
+    )
+    assert.equal(new Set(jobs).size, 20, 'a key is a job')
+    assert.deepEqual(await numbers('SELECT count(*), count(DISTINCT n) FROM herded'), [20, 20])
+  })
+
+  test('zs55rsqkg189: numbers of jobs pass 2^31 behind a long history; nothing slows, nothing is refused, and the head-room is told', async () => {
+    const edge = 2 ** 31
+    // As housekeeping would have made it, long before.
+    await cluster.ask(`SET search_path TO ${await schemaOfJobs(cluster)};
+      SELECT create_job_partition(2147, 2147000000, 2148000000)`)
+    await cluster.ask(`INSERT INTO jobs (id, account_id, user_id, user_name, type, database, query, status, attempt, start_at, end_at)
+      SELECT 2147300000 + n, 1, 1, 'Ann Example', 'presto', '${DATABASE}', 'SELECT 1', 'success', 1, now(), now()
+        FROM generate_series(1, 100000) AS n`)
+    await cluster.ask(`SELECT setval('job_ids', ${edge - 4})`)
+    const jobs: string[] = []
+    for (let n = 0; n < 8; n++) jobs.push(await issue(`SELECT ${n}`))
+    const ids = jobs.map(Number)
+    assert.ok(ids[0]! < edge && ids.at(-1)! > edge, `${ids[0]} … ${ids.at(-1)}`)
+    assert.deepEqual([...new Set(await Promise.all(jobs.map(endOf)))], ['success'])
+    const { jobs: listed } = await client.json<{ jobs: { job_id: string }[] }>(
+      'GET',
+      '/v3/job/list?from=0&to=7',
+    )
+    assert.deepEqual(
+      listed.map(({ job_id }) => job_id),
+      jobs.toReversed(),
+    )
+    assert.deepEqual(await (await client.text('GET', `/v3/job/result/${jobs[7]}?format=json`)).trim(), '[7]')
+    const deep = await client.json<{ jobs: { job_id: string }[] }>(
+      'GET',
+      '/v3/job/list?from=50000&to=50019&status=success',
+    )
+    assert.equal(deep.jobs.length, 20)
+    const metrics = await (await fetch(`${cluster.nodes[0].server!.adminUrl}/metrics`)).text()
+    assert.match(metrics, /millrace_head_room_ratio\{of="ids"[^}]*\} (1|0\.9\d+)\n/)
+    assert.match(metrics, /millrace_head_room_ratio\{of="job-partitions"[^}]*\} /)
+  })
+
   test('p6pnz0tst8sh: the main database moves to another place under streaming import into many tables', async () => {
     const tables = Array.from({ length: 12 }, (_, n) => `many_${n}`)
     const keys = new Map(tables.map((table) => [table, [] as string[]]))
@@ -290,6 +396,14 @@ describe('drills: what has gone wrong elsewhere', () => {
       )
   })
 })
+
+/** The schema that the nodes put their tables into. */
+async function schemaOfJobs(cluster: Cluster): Promise<string> {
+  const [row] = await cluster.ask<{ nspname: string }>(
+    `SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = 'jobs'`,
+  )
+  return row!.nspname
+}
 
 /** Every connection the server has to give, those of Millrace included, which it must make anew afterwards. */
 async function takeAllConnections(cluster: Cluster): Promise<Connection[]> {

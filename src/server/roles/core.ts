@@ -23,6 +23,7 @@ import {
   createEndsReader,
   createQueueRoom,
   createQueueService,
+  createShownEnds,
   jobMetrics,
   jobSettings,
   killJob,
@@ -121,6 +122,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     store: objects,
     render: renderResult,
     room: createQueueRoom({
+    shown: createShownEnds(),
       most: settings.accountQueue,
       count: (accountId, most) =>
         database.read({ class: 'read', deadlineMs: settings.readDeadlineMs }, (sql) =>
