@@ -28,7 +28,7 @@ export async function prepareParts(
     const reading = readingOf(options, path, Math.floor(startedMs / 1000))
     if (reading === undefined)
       throw usageError(
-        `what ${path} is cannot be told by its name`,
+        `the name of ${path} does not tell what it is`,
         'Say it: --format csv, tsv, json, msgpack, apache or syslog.',
       )
     const base = partBase(path)

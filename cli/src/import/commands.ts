@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { CliError, usageError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { CHUNK_LIMITS } from './chunks.ts'
-import { type FileReport, importFile } from './files.ts'
+import { type FileReport, importFile, rowsText } from './files.ts'
 import { createMeter } from './meter.ts'
 import { READING_OPTIONS, readingIn, readingOf } from './options.ts'
 import { patiently } from './patience.ts'
@@ -136,7 +136,7 @@ async function conclude({ print, json }: Context, at: Place, files: FileReport[]
   if (json) await print.json({ ...at, rows, rejected, files })
   else if (files.length > 1)
     print.note(
-      `${count(rows)} rows of ${files.length} files are in ${at.database}.${at.table}${rejected === 0 ? '' : `; ${count(rejected)} could not be read`}`,
+      `${rowsText(rows)} of ${files.length} files are in ${at.database}.${at.table}${rejected === 0 ? '' : `; ${count(rejected)} could not be read`}`,
     )
   return rejected > 0 ? EXIT.rejected : EXIT.done
 }
@@ -146,7 +146,7 @@ function lineOf(
   { database, table }: Place,
 ): string {
   const parts = [
-    `${file}: ${count(rows)} rows stored in ${database}.${table}`,
+    `${file}: ${rowsText(rows)} stored in ${database}.${table}`,
     before > 0 ? `${count(before)} of them by an earlier run` : '',
     rejected > 0 ? `${count(rejected)} could not be read` : '',
   ]

@@ -109,7 +109,7 @@ async function importOpened(
   const reading = deps.reading(undefined) ?? deps.reading(await contentFormat(opened))
   if (reading === undefined)
     throw usageError(
-      `what ${name} is cannot be told by its name or its first bytes`,
+      `neither the name nor the first bytes of ${name} tell what it is`,
       'Say it: --format csv, tsv, json, msgpack, apache or syslog.',
     )
   const identity = await deps.prepare()
@@ -283,11 +283,11 @@ const IDS_KEPT_MS = 7 * 86_400_000
 function sayPlan(plan: Plan, name: string, { progress, now }: Deps, lastMs: number | undefined): void {
   if (plan.kind === 'nothing to do')
     progress.note(
-      `${name}: all ${count(plan.rows)} rows were stored on ${new Date(plan.atMs).toISOString()}; nothing to do (--again stores them once more)`,
+      `${name}: all ${rowsText(plan.rows)} were stored on ${new Date(plan.atMs).toISOString()}; nothing to do (--again stores them once more)`,
     )
   if (plan.kind !== 'go on') return
   const rows = [...plan.acknowledged.values()].reduce((sum, one) => sum + one.rows, 0)
-  if (rows > 0) progress.note(`${name}: going on; ${count(rows)} rows are stored already`)
+  if (rows > 0) progress.note(`${name}: going on; ${rowsText(rows)} stored already`)
   if (lastMs !== undefined && now().getTime() - lastMs > IDS_KEPT_MS)
     progress.note(
       `${name}: the last run was more than 7 days ago; what was under way when it ended may be stored a second time, because servers forget ids after that time`,
@@ -298,7 +298,7 @@ type Place = { name: string; path: string; rows: number; isResumable: boolean; d
 
 /** What happened, how far it came, and what to do next. */
 function explained(error: unknown, { name, rows, isResumable, deps }: Place): unknown {
-  const stored = `${count(rows)} rows of ${name} are stored`
+  const stored = `${rowsText(rows)} of ${name} ${rows === 1 ? 'is' : 'are'} stored`
   const goOn = isResumable
     ? 'The same command goes on from there.'
     : 'What comes through a pipe cannot be gone on with, unless it was given a name (--import-name).'
@@ -324,7 +324,7 @@ function explained(error: unknown, { name, rows, isResumable, deps }: Place): un
     code: isAway ? 'away' : error.code,
     // Not knowing about a chunk is no harm: it comes again under the same id.
     exitCode: isAway ? EXIT.away : error.exitCode,
-    help: [isAway ? undefined : error.help, rows > 0 || isAway ? `${stored}. ${goOn}` : undefined]
+    help: [isAway ? undefined : error.help, rows > 0 ? `${stored}. ${goOn}` : isAway ? goOn : undefined]
       .filter(Boolean)
       .join('\n'),
     details: { ...error.details, rows },
@@ -334,4 +334,8 @@ function explained(error: unknown, { name, rows, isResumable, deps }: Place): un
 
 function count(n: number): string {
   return n.toLocaleString('en')
+}
+
+export function rowsText(n: number): string {
+  return `${count(n)} row${n === 1 ? '' : 's'}`
 }
