@@ -149,7 +149,7 @@ export function createCall(deps: CallDeps) {
       const verdict = judge(sent, sent.kind === 'answered' ? await bodyOf(sent) : undefined)
       if (verdict.kind === 'refused') throw verdict.error
       const fault = verdict.kind === 'done' ? cut : verdict
-      await patience.wait(fault, (reason) => awayFor(read.does, reason, deps))
+      await patience.wait(fault, (fault) => awayFor(read.does, fault, deps))
     }
   }
 
@@ -157,8 +157,8 @@ export function createCall(deps: CallDeps) {
     const patience = createPatience(deps, { does: write.does, isWrite: true, hasAnswered: () => hasAnswered })
     /** Why it is not known whether an earlier attempt took effect. */
     let doubt: string | undefined
-    const givenUp = (reason: string) =>
-      doubt === undefined ? awayFor(write.does, reason, deps) : outcomeUnknown(write.does, doubt, write.look)
+    const givenUp = (fault: Fault) =>
+      doubt === undefined ? awayFor(write.does, fault, deps) : outcomeUnknown(write.does, doubt, write.look)
     for (;;) {
       const sent = await send(messageOf(deps, { method: 'POST', ...write }), write.does)
       const content = sent.kind === 'answered' ? await bodyOf(sent) : undefined
@@ -263,7 +263,7 @@ function createPatience(
     /** Waits for the next try. @throws what `givenUp` makes when there is none, what `cancelled` makes on Ctrl-C */
     async wait(
       fault: Fault,
-      givenUp: (reason: string) => CliError,
+      givenUp: (fault: Fault) => CliError,
       cancelled: () => CliError = () => interrupted(does, 'not done'),
     ): Promise<void> {
       const nowMs = deps.nowMs()
@@ -273,7 +273,7 @@ function createPatience(
       const pauseMs = fault.retryAfterMs ?? step / 2 + Math.random() * (step / 2)
       if (nowMs >= untilMs) {
         over()
-        throw givenUp(fault.reason)
+        throw givenUp(fault)
       }
       // One try more at the very end, even when the server asked for a longer pause.
       const nextTryMs = Math.min(nowMs + pauseMs, untilMs)
@@ -288,10 +288,13 @@ function createPatience(
   }
 }
 
-function awayFor(does: string, reason: string, { endpoint }: CallDeps): CliError {
+function awayFor(does: string, { reason, isPermanent }: Fault, { endpoint }: CallDeps): CliError {
+  const next = isPermanent
+    ? "--endpoint URL names another; 'millrace help --options' says where it is read."
+    : "'millrace server:status' asks it; --wait DURATION waits longer."
   return away(
     `could not ${does}: ${reason}`,
-    `Nothing was changed. The server is ${endpoint.origin}; 'millrace server:status' asks it. --wait DURATION waits longer.`,
+    `Nothing was changed. The server is ${endpoint.origin}: ${next}`,
     {
       outcome: 'not done',
     },
