@@ -125,6 +125,7 @@ async function importOpened(
     salt: source === undefined || wish.wish === 'again' ? randomBytes(16).toString('hex') : '',
     limits: wish.limits,
     startedMs: deps.now().getTime(),
+    isItsOwnTime: reading.timeValue === 'now',
   }
   if (source === undefined) return send(name, path, opened, fresh, reading, wish, deps)
 

@@ -33,6 +33,8 @@ export type Head = {
   limits: ChunkLimits
   /** Times without a year, and `--time-value now`, are of this moment however often it is gone on with. */
   startedMs: number
+  /** The moment it began is the time of its rows: begun anew, they keep it, or they would be other rows. */
+  isItsOwnTime?: boolean
 }
 
 export type Acknowledged = { id: string; index: number; from: number; rows: number }

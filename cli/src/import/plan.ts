@@ -34,6 +34,7 @@ export function planImport(fresh: Head, before: Written | undefined, wish: Wish)
   const { salt } = before.head
   // Cut otherwise than before, rows that are stored already would come in other chunks, with other ids.
   const limits = before.acknowledged.size > 0 ? before.head.limits : fresh.limits
+  const startedMs = before.head.isItsOwnTime && fresh.isItsOwnTime ? before.head.startedMs : fresh.startedMs
   switch (STEPS[state][wish]) {
     case 'begin':
     case 'store again':
@@ -42,7 +43,7 @@ export function planImport(fresh: Head, before: Written | undefined, wish: Wish)
       // The same ids: chunks that are as they were are not stored twice.
       return {
         kind: 'begin',
-        head: { ...fresh, salt, limits },
+        head: { ...fresh, salt, limits, startedMs },
         known: [...before.acknowledged.values()],
         isRepeat: true,
       }

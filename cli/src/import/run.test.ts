@@ -280,6 +280,16 @@ describe('an import of a source that was imported before', () => {
     assert.equal(Object.keys(STEPS).length, 5)
   })
 
+  test('keeps the time of its rows where that is the moment it began', () => {
+    const startedMs = (isItsOwnTime: boolean) => {
+      const before = { ...written(false), head: { ...HEAD, isItsOwnTime } }
+      const plan = planImport({ ...changed, isItsOwnTime, startedMs: 7 }, before, 'restart')
+      return plan.kind === 'begin' ? plan.head.startedMs : undefined
+    }
+    assert.equal(startedMs(true), HEAD.startedMs)
+    assert.equal(startedMs(false), 7)
+  })
+
   test('begins anew when the table was deleted and made anew', () => {
     const before = { ...written(true), head: { ...HEAD, identity: '7' } }
     assert.equal(planImport({ ...same, identity: '8' }, before, 'go on').kind, 'begin')
