@@ -320,6 +320,76 @@ describe('the query gateway', () => {
     })
   })
 
+  /** Statements of Metabase, SQLAlchemy, PyHive and Superset, dbt, DBeaver and the drivers' own metadata, with a column of each answer. */
+  const METADATA: [text: string, column: string][] = [
+    ['SELECT current_timezone() as "time-zone"', 'time-zone'],
+    ['SELECT version()', '_col0'],
+    ['SHOW CATALOGS', 'Catalog'],
+    ['SHOW SCHEMAS FROM "td-presto"', 'Schema'],
+    ['SHOW TABLES FROM "td-presto"."shop"', 'Table'],
+    [`SHOW TABLES FROM "shop" LIKE 'orders'`, 'Table'],
+    ['DESCRIBE "td-presto"."shop"."orders"', 'Column'],
+    ['SHOW COLUMNS FROM "shop"."orders"', 'Column'],
+    ['SHOW FUNCTIONS', 'Function'],
+    ['SHOW CREATE TABLE shop.orders', 'Create Table'],
+    ['SHOW STATS FOR shop.orders', 'column_name'],
+    ['EXPLAIN (TYPE VALIDATE) SELECT 1', 'Valid'],
+    ['EXPLAIN (TYPE IO) SELECT * FROM shop.orders', 'Query Plan'],
+    ['SELECT * FROM (SELECT 1 AS one) T LIMIT 0', 'one'],
+    ['SELECT "schema_name" FROM "information_schema"."schemata"', 'schema_name'],
+    [
+      `SELECT "column_name", "data_type", "column_default", UPPER("is_nullable") AS "is_nullable" FROM "information_schema"."columns"
+        WHERE "table_schema" = 'shop' AND "table_name" = 'orders' ORDER BY "ordinal_position" ASC`,
+      'column_name',
+    ],
+    [
+      `SELECT "table_name" FROM "information_schema"."tables" WHERE "table_schema" = 'shop' AND "table_type" = 'BASE TABLE'`,
+      'table_name',
+    ],
+    [
+      `SELECT "view_definition" FROM "information_schema"."views" WHERE "table_schema" = 'shop' AND "table_name" = 'v'`,
+      'view_definition',
+    ],
+    ['SELECT "table_cat" FROM "system"."jdbc"."catalogs"', 'table_cat'],
+    [
+      `SELECT "comment" FROM "system"."metadata"."table_comments" WHERE "catalog_name" = 'td-presto' AND "schema_name" = 'shop' AND "table_name" = 'orders'`,
+      'comment',
+    ],
+    [
+      `SELECT name FROM system.metadata.materialized_views WHERE catalog_name = 'td-presto' AND schema_name = 'shop'`,
+      'name',
+    ],
+    ['SELECT * FROM system.metadata.table_properties', 'property_name'],
+    ['SELECT * FROM system.runtime.nodes', 'node_version'],
+    [`SELECT query_id, "user", "end" FROM system.runtime.queries WHERE state = 'RUNNING'`, 'query_id'],
+    ['SELECT * FROM system.runtime.tasks', 'task_id'],
+    [
+      `SELECT TABLE_SCHEM, TABLE_CATALOG FROM system.jdbc.schemas WHERE TABLE_SCHEM LIKE 'sh\\_p' ESCAPE '\\' ORDER BY TABLE_CATALOG, TABLE_SCHEM`,
+      'TABLE_SCHEM',
+    ],
+  ]
+  test('metadata is answered to every tool in its own words', async () => {
+    const answers = await Promise.all(METADATA.map(([text]) => client.run(text, SHOP)))
+    for (const [i, [text, column]] of METADATA.entries()) {
+      const { error, columns } = answers[i]!
+      assert.equal(error, undefined, text)
+      assert.ok(
+        columns!.some(({ name }) => name.toLowerCase() === column.toLowerCase()),
+        `${text}: ${columns!.map(({ name }) => name)}`,
+      )
+    }
+    const partitions = await client.run('SELECT * FROM "shop"."orders$partitions"', SHOP)
+    assert.equal(partitions.error!.errorName, 'TABLE_NOT_FOUND')
+  })
+
+  test('a statement is found among those of system.runtime.queries by the id its client has', async () => {
+    const { last } = await client.run('SELECT 1/0', SHOP)
+    const { rows } = await client.run(
+      `SELECT state, error_type, error_code, query FROM system.runtime.queries WHERE query_id = '${last.id}'`,
+    )
+    assert.deepEqual(rows, [['FAILED', 'USER_ERROR', 'DIVISION_BY_ZERO', 'SELECT 1/0']])
+  })
+
   test('every statement is a job of the list', async () => {
     const text = `SELECT 'a statement of the gateway'`
     await client.run(text, SHOP)
