@@ -5,6 +5,8 @@ const ENTRY_BYTES = 16
 const INLINE_BYTES = 12
 /** Memory that holds one readable byte may be read to the ends of its page. */
 const PAGE_BYTES = 4096
+/** Fetched at a time: giant strings must not stand in memory twice. */
+const RUN_PAGES = 256
 
 /** The bytes of all strings of one vector: that of a row that is not NULL begins at `starts[row]`. */
 export type StringVector = { bytes: Buffer; starts: Int32Array; lengths: Int32Array }
@@ -60,23 +62,24 @@ class PageSet {
   /** The bytes of all pages behind those given, and where in them an address is. */
   fetchBehind(before: Buffer): { bytes: Buffer; offsetOf(address: number): number } {
     const offsets = new Map<number, number>()
-    const parts: Uint8Array[] = [before]
-    let at = before.length
     const numbers = Float64Array.from(this.pages).sort()
+    const bytes = Buffer.allocUnsafeSlow(before.length + numbers.length * PAGE_BYTES)
+    bytes.set(before)
     for (let i = 0; i < numbers.length; ) {
-      let end = i
-      while (end < numbers.length && numbers[end]! - numbers[i]! === end - i) {
-        offsets.set(numbers[end]!, at + (end - i) * PAGE_BYTES)
-        end++
+      const at = before.length + i * PAGE_BYTES
+      const first = numbers[i]!
+      let count = 0
+      while (count < RUN_PAGES && numbers[i + count] === first + count) {
+        offsets.set(first + count, at + count * PAGE_BYTES)
+        count++
       }
-      parts.push(fetchAt(numbers[i]! * PAGE_BYTES, (end - i) * PAGE_BYTES))
-      at += (end - i) * PAGE_BYTES
-      i = end
+      bytes.set(fetchAt(first * PAGE_BYTES, count * PAGE_BYTES), at)
+      i += count
     }
     let page = -1
     let offset = 0
     return {
-      bytes: Buffer.concat(parts, at),
+      bytes,
       offsetOf(address) {
         const on = Math.floor(address / PAGE_BYTES)
         if (on !== page) {
