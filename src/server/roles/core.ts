@@ -27,6 +27,7 @@ import {
   jobMetrics,
   jobSettings,
   killJob,
+  killJobsOf,
   openLocalQueue,
 } from '../../jobs/index.ts'
 import { createApp } from '../../kernel/http/index.ts'
@@ -121,8 +122,8 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     queueService,
     store: objects,
     render: renderResult,
-    room: createQueueRoom({
     shown: createShownEnds(),
+    room: createQueueRoom({
       most: settings.accountQueue,
       count: (accountId, most) =>
         database.read({ class: 'read', deadlineMs: settings.readDeadlineMs }, (sql) =>
@@ -159,7 +160,9 @@ export async function start(context: RoleContext): Promise<RunningRole> {
     liveChunks({ database, gate, snapshot }, tables)
   const drafts = await ownDirectory(draftsIn(dataDir))
   const tail = createTail({ engines, objects, drafts, chunksOf, clock, ids })
-  catalogRoutes(app, { ...catalog.routeDeps, tail })
+  const onUserRemoved = async (accountId: bigint, userId: bigint) =>
+    void (await killJobsOf(jobDeps, accountId, userId))
+  catalogRoutes(app, { ...catalog.routeDeps, tail, onUserRemoved })
   addJobRoutes(app, jobDeps)
   partialDeleteRoutes(app, { access: catalog.access, reader: catalog.reader, jobs: jobDeps })
   exportRoutes(app, {
@@ -206,6 +209,7 @@ export async function start(context: RoleContext): Promise<RunningRole> {
   })
   channel.on('start-check', (body) => checks.start(body as CheckOptions))
   channel.on('check-state', () => checks.state())
+  channel.on('routes', () => app.routeList)
   channel.on('create-key', (body) => createLocalKey(catalog, body as { kind: string; name: string }))
 
   const socketPath = coreSocketPath(runDir)
