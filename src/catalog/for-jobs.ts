@@ -2,6 +2,7 @@ import type { Sql } from '../kernel/index.ts'
 import { holdDatabase, insertDatabase, lockDatabase, removeDatabase } from './database-store.ts'
 import {
   declareColumns,
+  describeColumn,
   hideColumn,
   holdTableById,
   insertTableAs,
@@ -10,6 +11,7 @@ import {
   moveTable,
   removeTable,
   touchTable,
+  updateTable,
 } from './table-store.ts'
 
 /**
@@ -18,8 +20,8 @@ import {
  */
 
 /** SQL names are names and keys at once: what senders call so goes there. */
-export type SqlColumn = { name: string; type: string }
-const declared = ({ name, type }: SqlColumn) => ({ key: name, type, name })
+export type SqlColumn = { name: string; type: string; description?: string }
+const declared = (column: SqlColumn) => ({ key: column.name, ...column })
 
 export async function createTableAs(
   sql: Sql,
@@ -29,11 +31,20 @@ export async function createTableAs(
     database,
     name,
     columns,
-  }: { accountId: bigint; id: bigint; database: string; name: string; columns: SqlColumn[] },
+    description,
+  }: {
+    accountId: bigint
+    id: bigint
+    database: string
+    name: string
+    columns: SqlColumn[]
+    description?: string
+  },
 ): Promise<boolean> {
   const databaseId = await holdDatabase(sql, accountId, database)
   if (databaseId === undefined || !(await insertTableAs(sql, { id, databaseId, name, type: 'log' })))
     return false
+  if (description !== undefined) await updateTable(sql, id, { description })
   if (columns.length > 0) await declareColumns(sql, id, columns.map(declared), { replace: false })
   return true
 }
@@ -72,10 +83,23 @@ export async function renameTableAs(
 export async function putColumnAs(
   sql: Sql,
   id: bigint,
-  { key, name, type }: SqlColumn & { key: string },
+  column: SqlColumn & { key: string },
 ): Promise<boolean> {
   if (!(await lockTableById(sql, id))) return false
-  await declareColumns(sql, id, [{ key, type, name }], { replace: false })
+  await declareColumns(sql, id, [column], { replace: false })
+  await touchTable(sql, id)
+  return true
+}
+
+/** What is said of a table, or of its column of that key. False when the table or the column is gone. */
+export async function describeAs(
+  sql: Sql,
+  id: bigint,
+  { key, text }: { key: string | null; text: string | null },
+): Promise<boolean> {
+  if (!(await lockTableById(sql, id))) return false
+  if (key === null) await updateTable(sql, id, { description: text })
+  else if (!(await describeColumn(sql, id, key, text))) return false
   await touchTable(sql, id)
   return true
 }

@@ -217,6 +217,19 @@ async function putColumn(
            description = coalesce(EXCLUDED.description, table_columns.description)`
 }
 
+/** False when there is no such column. */
+export async function describeColumn(
+  sql: Sql,
+  tableId: bigint,
+  key: string,
+  description: string | null,
+): Promise<boolean> {
+  const rows = await sql`
+    UPDATE table_columns SET description = ${description}
+     WHERE table_id = ${tableId} AND key = ${key} AND removed_at IS NULL RETURNING 1`
+  return rows.length === 1
+}
+
 async function removeColumnsBut(sql: Sql, tableId: bigint, keys: string[]): Promise<void> {
   await sql`
     UPDATE table_columns SET removed_at = now()

@@ -78,7 +78,9 @@ export function snapshotListing(
         .listDatabases(accountId)
         .filter(({ name }) => wanted.has(name))
         .flatMap(({ id, name: database }) =>
-          snapshot.listTables(id).map((table) => ({ id: table.id, database, name: table.name })),
+          snapshot
+            .listTables(id)
+            .map(({ id: table, name, description }) => ({ id: table, database, name, description })),
         )
         .filter(({ name }) => names === undefined || names.includes(name))
     },

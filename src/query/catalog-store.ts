@@ -2,7 +2,9 @@ import type { Sql } from '../kernel/index.ts'
 import type { ChunkColumns, SnapshotChunk, TimeRange } from '../snapshot/index.ts'
 import type { TableColumn } from './analyze/lookup.ts'
 
-export type FoundTable = { id: bigint; columns: TableColumn[] }
+export type FoundTable = { id: bigint; columns: TableColumn[]; description?: string }
+
+type ColumnRow = { [K in keyof Required<TableColumn>]: string | null } & { about: string | null }
 
 /** The table with its columns as they are now; undefined when there is none of that name. */
 export async function findTable(
@@ -10,13 +12,13 @@ export async function findTable(
   databaseId: bigint,
   table: string,
 ): Promise<FoundTable | undefined> {
-  const rows = await sql<{ id: bigint; name: string | null; key: string | null; type: string | null }>`
-    SELECT t.id, c.name, c.key, c.type
+  const rows = await sql<ColumnRow & { id: bigint }>`
+    SELECT t.id, t.description AS about, c.name, c.key, c.type, c.description
       FROM tables t LEFT JOIN table_columns c ON c.table_id = t.id AND c.removed_at IS NULL
      WHERE t.database_id = ${databaseId} AND t.name = ${table} AND t.removed_at IS NULL
      ORDER BY c.ordinal`
   if (rows.length === 0) return undefined
-  return { id: rows[0].id, columns: columnsOf(rows) }
+  return foundTable(rows[0].id, rows)
 }
 
 /**
@@ -32,15 +34,8 @@ export async function findTableByName(
     table,
   }: { accountId: bigint; userId: bigint; database: string; table: string },
 ): Promise<{ databaseId: bigint; mayQuery: boolean; table: FoundTable | undefined } | undefined> {
-  const rows = await sql<{
-    database_id: bigint
-    may_query: boolean | null
-    id: bigint | null
-    name: string | null
-    key: string | null
-    type: string | null
-  }>`
-    SELECT d.id AS database_id, t.id, c.name, c.key, c.type,
+  const rows = await sql<ColumnRow & { database_id: bigint; may_query: boolean | null; id: bigint | null }>`
+    SELECT d.id AS database_id, t.id, t.description AS about, c.name, c.key, c.type, c.description,
            u.role <> 'member' OR d.owner_id = u.id OR EXISTS (
              SELECT FROM database_permissions p
               WHERE p.database_id = d.id AND p.user_id = u.id AND p.permission <> 'import_only') AS may_query
@@ -55,15 +50,19 @@ export async function findTableByName(
   return {
     databaseId: first.database_id,
     mayQuery: first.may_query === true,
-    table: first.id === null ? undefined : { id: first.id, columns: columnsOf(rows) },
+    table: first.id === null ? undefined : foundTable(first.id, rows),
   }
 }
 
-function columnsOf(rows: { name: string | null; key: string | null; type: string | null }[]): TableColumn[] {
-  return rows.flatMap(({ name, key, type }) =>
-    name === null || key === null || type === null ? [] : [{ name, key, type }],
+/** Rows of one table, one for each column, or one without a column. Only what has a description says so. */
+function foundTable(id: bigint, rows: ColumnRow[]): FoundTable {
+  const columns = rows.flatMap(({ name, key, type, description }) =>
+    name === null || key === null || type === null ? [] : [{ name, key, type, ...described(description) }],
   )
+  return { id, columns, ...described(rows[0]!.about) }
 }
+
+const described = (text: string | null) => (text === null ? {} : { description: text })
 
 /** undefined when the account has no database of that name. */
 export async function findDatabaseId(

@@ -10,7 +10,7 @@ export type TargetName = { database: string; name: string; at: Position }
  * A column as a statement declares it, or as the source gives it (in the order of its output columns). One of the name `time` is the
  * one that every table has. Tables keep values of `keptType(type)` (stored-type.ts): `source` answers those.
  */
-export type NewColumn = { name: string; type: PrestoType }
+export type NewColumn = { name: string; type: PrestoType; comment?: string }
 
 /**
  * A column of the target as the catalog has it, in the order of the source's output columns; `time` has TIME_KEY. Rows whose time
@@ -23,11 +23,18 @@ export type WrittenColumn = { name: string; key: string; type: PrestoType }
  * types); carrying it out is the part of the runner, which gathers the changes of a whole script and stores them with the job's end.
  */
 export type Change =
-  | { kind: 'create-table'; target: TargetName; ifNotExists: boolean; columns: NewColumn[] }
+  | {
+      kind: 'create-table'
+      target: TargetName
+      ifNotExists: boolean
+      comment?: string
+      columns: NewColumn[]
+    }
   | {
       kind: 'create-table-as'
       target: TargetName
       ifNotExists: boolean
+      comment?: string
       /** false: WITH NO DATA. */
       withData: boolean
       columns: NewColumn[]
@@ -53,6 +60,8 @@ export type Change =
       from: string
       to: string
     }
+  /** Of a column, or of the table where there is none; null takes it away. */
+  | { kind: 'comment'; target: TargetName; column: string | null; text: string | null }
   | { kind: 'create-view'; target: TargetName; orReplace: boolean; view: StoredView }
   | { kind: 'rename-view'; from: TargetName; to: TargetName }
   | { kind: 'drop-view'; target: TargetName; ifExists: boolean }

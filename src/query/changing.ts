@@ -13,6 +13,7 @@ const CHANGING: ReadonlySet<string> = new Set([
   'add-column',
   'drop-column',
   'rename-column',
+  'comment',
   'create-view',
   'drop-view',
   'rename-view',

@@ -2,7 +2,7 @@ import type { Sql } from '../kernel/index.ts'
 import type { TableColumn } from './analyze/lookup.ts'
 
 export type Sight = { everything: boolean; databases: string[] }
-export type ListedTable = { id: bigint; database: string; name: string }
+export type ListedTable = { id: bigint; database: string; name: string; description: string | null }
 /** A chunk without what it holds. */
 export type ChunkHead = {
   id: bigint
@@ -35,7 +35,7 @@ export async function listTablesOf(
   { accountId, databases, names }: { accountId: bigint; databases: string[]; names: string[] | null },
 ): Promise<ListedTable[]> {
   return sql<ListedTable>`
-    SELECT t.id, d.name AS database, t.name
+    SELECT t.id, d.name AS database, t.name, t.description
       FROM databases d JOIN tables t ON t.database_id = d.id AND t.removed_at IS NULL
      WHERE d.account_id = ${accountId} AND d.removed_at IS NULL AND d.name = ANY(${databases})
        AND (${names}::text[] IS NULL OR t.name = ANY(${names}))
@@ -45,7 +45,7 @@ export async function listTablesOf(
 /** Declared columns in their order, by table. */
 export async function listColumnsOf(sql: Sql, tableIds: bigint[]): Promise<Map<bigint, TableColumn[]>> {
   const rows = await sql<TableColumn & { tableId: bigint }>`
-    SELECT table_id AS "tableId", name, key, type FROM table_columns
+    SELECT table_id AS "tableId", name, key, type, description FROM table_columns
      WHERE table_id = ANY(${tableIds.map(String)}::bigint[]) AND removed_at IS NULL ORDER BY table_id, ordinal`
   return Map.groupBy(rows, ({ tableId }) => tableId)
 }

@@ -59,6 +59,12 @@ const OWN: readonly SessionProperty[] = [
     // A job that runs has been given its turn.
     matters: false,
   },
+  own(
+    'max_recursion_depth',
+    'integer',
+    '10',
+    'How often the step of a WITH RECURSIVE query is added at most',
+  ),
   own('time_zone_id', 'zone', '', 'Time zone of the session'),
 ]
 

@@ -43,7 +43,7 @@ export const NOTED_PROPERTIES = {
     concurrent_lifespans_per_node=0 concurrent_lifespans_per_task=0 fault_tolerant_execution_max_partition_count=50
     fault_tolerant_execution_min_partition_count=4 fault_tolerant_execution_partition_count=50
     filter_and_project_min_output_page_row_count=256 hash_partition_count=100 initial_splits_per_node=4 max_drivers_per_task
-    max_hash_partition_count=100 max_prefetched_information_schema_prefixes=100 max_recursion_depth=10 max_reordered_joins=9
+    max_hash_partition_count=100 max_prefetched_information_schema_prefixes=100 max_reordered_joins=9
     max_tasks_waiting_for_execution_per_query=10 max_tasks_waiting_for_node_per_stage=5 max_unacknowledged_splits_per_task=2000
     max_writer_task_count=100 max_writer_tasks_count=100 min_hash_partition_count=4 min_hash_partition_count_for_write=50
     page_partitioning_buffer_pool_size=8 query_max_stage_count query_retry_attempts=4 remote_task_guaranteed_splits_per_request=3

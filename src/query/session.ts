@@ -34,13 +34,11 @@ export function afterEffect(session: Session, effect: SessionEffect): Session {
   switch (effect.kind) {
     case 'set-property': {
       const properties = new Map(session.properties).set(effect.name, effect.value)
-      return effect.name === ZONE
-        ? inZone({ ...session, properties }, effect.value)
-        : { ...session, properties }
+      return withProperty({ ...session, properties }, effect.name, effect.value)
     }
     case 'reset-property': {
       const properties = without(session.properties, effect.name)
-      return effect.name === ZONE ? inZone({ ...session, properties }, 'UTC') : { ...session, properties }
+      return withProperty({ ...session, properties }, effect.name, undefined)
     }
     case 'use':
       return { ...session, defaultDatabase: effect.database }
@@ -55,8 +53,20 @@ export function afterEffect(session: Session, effect: SessionEffect): Session {
   }
 }
 
-/** The property that is the zone, as SET TIME ZONE sets it. */
-const ZONE = 'time_zone_id'
+/** What a property does to the statements after it; undefined is its standard value. */
+function withProperty(session: Session, name: string, value: string | undefined): Session {
+  switch (name) {
+    case 'time_zone_id':
+      return inZone(session, value ?? 'UTC')
+    case 'max_recursion_depth': {
+      const { maxRecursionDepth: _, ...context } = session.context
+      const depth = value === undefined ? {} : { maxRecursionDepth: Number(value) }
+      return { ...session, context: { ...context, ...depth } }
+    }
+    default:
+      return session
+  }
+}
 
 const inZone = (session: Session, zone: string): Session => ({
   ...session,

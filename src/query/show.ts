@@ -96,7 +96,7 @@ async function showColumns(
   const matches = likeTest(statement.like, statement.at)
   const rows = tableColumns(found)
     .filter((column) => matches(column.name))
-    .map(({ name, type }) => [name, typeText(type), '', ''])
+    .map(({ name, type, comment = '' }) => [name, typeText(type), '', comment])
   const titles = ['Column', 'Type', 'Extra', 'Comment']
   return constantQuery(
     titles.map((title) => ({ name: title, type: VARCHAR })),

@@ -2,6 +2,7 @@ import {
   audit,
   createDatabaseAs,
   createTableAs,
+  describeAs,
   dropColumnAs,
   dropDatabaseAs,
   dropTableAs,
@@ -113,8 +114,8 @@ async function carryOutStep(
   const unless = (isDone: boolean, refusal: CommitRefusal) => (isDone ? undefined : refusal)
   switch (step.do) {
     case 'create-table': {
-      const { id, at, columns } = step
-      const wanted = { accountId, id: BigInt(id), ...at, columns }
+      const { id, at, columns, description } = step
+      const wanted = { accountId, id: BigInt(id), ...at, columns, ...(description && { description }) }
       return unless(await createTableAs(sql, wanted), conflict(at))
     }
     case 'drop-table': {
@@ -134,6 +135,8 @@ async function carryOutStep(
     }
     case 'drop-column':
       return unless(await dropColumnAs(sql, BigInt(step.id), step.key), gone(step.at))
+    case 'comment':
+      return unless(await describeAs(sql, BigInt(step.id), step), gone(step.at))
     case 'create-view':
     case 'rename-view':
     case 'drop-view':
@@ -194,6 +197,7 @@ const ACTIONS: Record<CatalogStep['do'], string> = {
   'add-column': 'table.append_schema',
   'drop-column': 'table.update_schema',
   'rename-column': 'table.update_schema',
+  comment: 'table.update',
   'create-view': 'view.create',
   'rename-view': 'view.rename',
   'drop-view': 'view.delete',

@@ -37,10 +37,8 @@ export type Effect =
   | { kind: 'done' }
   | { kind: 'table'; id: bigint; at: TableAt; columns: TableColumn[] }
 
-type Known =
-  | { kind: 'table'; id: bigint; columns: TableColumn[] }
-  | { kind: 'view'; view: StoredView }
-  | { kind: 'gone' }
+type OverlaidTable = { id: bigint; columns: TableColumn[]; description?: string | null }
+type Known = (OverlaidTable & { kind: 'table' }) | { kind: 'view'; view: StoredView } | { kind: 'gone' }
 type State = {
   names: Map<string, Known>
   schemas: Map<string, 'created' | 'dropped'>
@@ -168,6 +166,7 @@ async function apply(applying: Applying, change: Change): Promise<Effect> {
     case 'add-column':
     case 'drop-column':
     case 'rename-column':
+    case 'comment':
       return changeColumns(applying, change)
     case 'create-view': {
       const there = await find(applying, change.target)
@@ -214,31 +213,42 @@ async function createTable(
   const id = next.table()
   state.created.push(id)
   const columns = columnsOf(change.columns)
-  name(state, target, { kind: 'table', id, columns })
-  const stored = columns.map((column) => ({ name: column.name, type: column.type }))
-  state.steps.push({ do: 'create-table', id: String(id), at: placeOf(target), columns: stored })
+  const described = change.comment === undefined ? {} : { description: change.comment }
+  name(state, target, { kind: 'table', id, columns, ...described })
+  const stored = columns.map(({ key: _, ...column }) => column)
+  state.steps.push({ do: 'create-table', id: String(id), at: placeOf(target), ...described, columns: stored })
   return { kind: 'table', id, at: placeOf(target), columns }
 }
 
 /** `time` is every table's own. */
-function columnsOf(columns: readonly NewColumn[]): TableColumn[] {
+function columnsOf(columns: readonly NewColumn[]): (TableColumn & { description?: string })[] {
   return columns
     .filter((column) => column.name.toLowerCase() !== 'time')
-    .map((column) => ({ name: column.name, key: column.name, type: catalogType(column.type) }))
+    .map((column) => ({ key: column.name, ...storedColumn(column) }))
 }
+
+const storedColumn = ({
+  name,
+  type,
+  comment,
+}: NewColumn): Omit<TableColumn, 'key'> & { description?: string } => ({
+  name,
+  type: catalogType(type),
+  ...(comment !== undefined && { description: comment }),
+})
 
 async function changeColumns(
   applying: Applying,
-  change: Extract<Change, { kind: 'add-column' | 'drop-column' | 'rename-column' }>,
+  change: Extract<Change, { kind: 'add-column' | 'drop-column' | 'rename-column' | 'comment' }>,
 ): Promise<Effect> {
   const { state } = applying
   const { target } = change
-  const table = await tableAt(applying, target, change.ifExists)
+  const table = await tableAt(applying, target, change.kind !== 'comment' && change.ifExists)
   if (table === undefined) return { kind: 'none' }
-  const { id, columns } = table
+  const { id, columns, description = null } = table
   const at = placeOf(target)
-  const changed = (next: TableColumn[], step: CatalogStep): Effect => {
-    name(state, target, { kind: 'table', id, columns: next })
+  const changed = (next: TableColumn[], step: CatalogStep, about = description): Effect => {
+    name(state, target, { kind: 'table', id, columns: next, description: about })
     state.steps.push(step)
     return { kind: 'done' }
   }
@@ -249,8 +259,7 @@ async function changeColumns(
     new QueryError('COLUMN_ALREADY_EXISTS', `Column '${wanted}' already exists`, target.at)
   switch (change.kind) {
     case 'add-column': {
-      const { name: given, type } = change.column
-      const column = { name: given, key: freeKey(given, columns), type: catalogType(type) }
+      const column = { key: freeKey(change.column.name, columns), ...storedColumn(change.column) }
       if (isTaken(column.name)) {
         if (change.ifNotExists) return { kind: 'none' }
         throw taken(column.name)
@@ -271,6 +280,15 @@ async function changeColumns(
       const { key, type } = column
       const step: CatalogStep = { do: 'rename-column', id: String(id), at, key, type, to: change.to }
       return changed(columns.toSpliced(columns.indexOf(column), 1, { ...column, name: change.to }), step)
+    }
+    case 'comment': {
+      const { text } = change
+      const column = change.column === null ? undefined : named(change.column)
+      if (change.column !== null && column === undefined)
+        throw new QueryError('COLUMN_NOT_FOUND', `Column '${change.column}' does not exist`, target.at)
+      const step: CatalogStep = { do: 'comment', id: String(id), at, key: column?.key ?? null, text }
+      if (column === undefined) return changed(columns, step, text)
+      return changed(columns.toSpliced(columns.indexOf(column), 1, { ...column, description: text }), step)
     }
   }
 }
@@ -350,7 +368,7 @@ async function tableAt(
   applying: Applying,
   target: TargetName,
   ifExists: boolean,
-): Promise<{ id: bigint; columns: TableColumn[] } | undefined> {
+): Promise<OverlaidTable | undefined> {
   const found = await find(applying, target)
   if (found.kind === 'found') return found.table
   if (ifExists && found.kind === 'no-table') return undefined

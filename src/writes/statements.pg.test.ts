@@ -57,6 +57,44 @@ describe('statements that are no plain queries, as jobs', () => {
     assert.equal((await room.job('SELECT count(*) FROM every')).error, 'TABLE_NOT_FOUND')
   })
 
+  test('comments of a table and its columns are kept, changed and shown', async () => {
+    await room.sql(
+      `CREATE TABLE noted (path varchar COMMENT 'where it''s seen', size bigint) COMMENT 'of the site'; COMMENT ON COLUMN noted.size IS 'bytes'`,
+    )
+    const shown = () => room.sql('SHOW CREATE TABLE noted')
+    const path = 'CREATE TABLE "td-presto".harbour.noted'
+    assert.deepEqual(await shown(), [
+      [
+        `${path} (\n   path varchar COMMENT 'where it''s seen',\n   size bigint COMMENT 'bytes',\n   time bigint\n)\nCOMMENT 'of the site'`,
+      ],
+    ])
+    assert.deepEqual((await room.sql('DESCRIBE noted'))[1], ['size', 'bigint', '', 'bytes'])
+    assert.deepEqual(
+      await room.sql(
+        `SELECT column_name, remarks FROM system.jdbc.columns WHERE table_name = 'noted' ORDER BY ordinal_position`,
+      ),
+      [
+        ['path', "where it's seen"],
+        ['size', 'bytes'],
+        ['time', null],
+      ],
+    )
+    assert.deepEqual(
+      await room.sql(`SELECT comment FROM system.metadata.table_comments WHERE table_name = 'noted'`),
+      [['of the site']],
+    )
+    await room.sql(
+      `ALTER TABLE noted RENAME COLUMN size TO bytes; ALTER TABLE noted ADD COLUMN code bigint COMMENT 'status'; COMMENT ON COLUMN noted.path IS NULL; COMMENT ON TABLE noted IS NULL`,
+    )
+    assert.deepEqual(await shown(), [
+      [
+        `${path} (\n   path varchar,\n   bytes bigint COMMENT 'bytes',\n   code bigint COMMENT 'status',\n   time bigint\n)`,
+      ],
+    ])
+    await room.sql(`CREATE TABLE copied COMMENT 'by a query' AS SELECT path FROM noted`)
+    assert.match(String((await room.sql('SHOW CREATE TABLE copied'))[0]![0]), /COMMENT 'by a query'$/)
+  })
+
   test('a script sees its own view, and one that fails leaves none', async () => {
     assert.deepEqual(
       await room.sql(

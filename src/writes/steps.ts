@@ -33,6 +33,8 @@ function nameOfChange(change: Change): string {
     case 'drop-column':
     case 'rename-column':
       return `ALTER TABLE ${at(change.target)} ${change.kind.split('-')[0]!.toUpperCase()} COLUMN`
+    case 'comment':
+      return `COMMENT ON ${at(change.target)}`
     case 'create-view':
       return `CREATE VIEW ${at(change.target)}`
     case 'rename-view':

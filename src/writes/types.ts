@@ -7,18 +7,21 @@ import type { ObjectStore } from '../storage/index.ts'
 
 /** One change of the catalog, as it is carried out with the job's end. Ids as text: the list survives JSON. */
 export type CatalogStep =
-  | { do: 'create-table'; id: string; at: TableAt; columns: { name: string; type: string }[] }
+  | { do: 'create-table'; id: string; at: TableAt; description?: string; columns: StepColumn[] }
   | { do: 'drop-table'; id: string; at: TableAt }
   | { do: 'rename-table'; id: string; at: TableAt; to: TableAt }
-  | { do: 'add-column'; id: string; at: TableAt; column: { key: string; name: string; type: string } }
+  | { do: 'add-column'; id: string; at: TableAt; column: StepColumn & { key: string } }
   | { do: 'drop-column'; id: string; at: TableAt; key: string }
   | { do: 'rename-column'; id: string; at: TableAt; key: string; type: string; to: string }
+  /** Of the column with that key, or of the table; null takes it away. */
+  | { do: 'comment'; id: string; at: TableAt; key: string | null; text: string | null }
   | { do: 'create-view'; at: TableAt; orReplace: boolean; view: StoredView }
   | { do: 'rename-view'; at: TableAt; to: TableAt }
   | { do: 'drop-view'; at: TableAt }
   | { do: 'create-schema'; id: string; database: string }
   /** Without `cascade` it must be empty by then: a table that came meanwhile stays. */
   | { do: 'drop-schema'; database: string; cascade: boolean }
+type StepColumn = { name: string; type: string; description?: string }
 export type TableAt = { database: string; name: string }
 
 /** What becomes of one table's chunks. */

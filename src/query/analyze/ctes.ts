@@ -1,4 +1,4 @@
-import { type Position, QueryError } from '../errors.ts'
+import { type Position, QueryError, type QueryErrorName } from '../errors.ts'
 import { canCoerce } from '../functions/coercion.ts'
 import type { NamedQuery, Query, QueryBody, Relation } from '../parse/ast.ts'
 import { typeText } from '../presto-type.ts'
@@ -108,17 +108,39 @@ function recursiveParts(
   if (mentionsInFrom(step, name).length === 0) {
     invalid('recursive reference outside of FROM clause of the step relation of recursion', found)
   }
+  const outer = outerMention(step, name)
+  if (outer !== undefined) invalid(`recursive reference in ${outer.where}`, outer.at)
   return { anchor, step, all: body.all }
 }
 
+/** Where a step mentions its query on a side of an outer join from which rows without a match come as NULLs. */
+function outerMention(node: unknown, name: string): { where: string; at: Position } | undefined {
+  if (node === null || typeof node !== 'object') return undefined
+  const { kind, type, left, right } = node as Partial<Extract<Relation, { kind: 'join' }>>
+  if (kind === 'join') {
+    for (const [side, types, relation] of [
+      ['left', ['right', 'full'], left],
+      ['right', ['left', 'full'], right],
+    ] as const) {
+      const [at] = types.some((one) => one === type) ? mentions(relation, name) : []
+      if (at !== undefined) return { where: `${side} source of ${type!.toUpperCase()} join`, at }
+    }
+  }
+  for (const value of Object.values(node)) {
+    const found = outerMention(value, name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 function refuseClauses(query: Query): void {
-  const refuse = (clause: string, at: Position): never => {
-    throw new QueryError('NOT_SUPPORTED', `immediate ${clause} clause in recursive query`, at)
+  const refuse = (clause: string, at: Position, error: QueryErrorName = 'NOT_SUPPORTED'): never => {
+    throw new QueryError(error, `immediate ${clause} clause in recursive query`, at)
   }
   if (query.with !== undefined) refuse('WITH', query.at)
   if (query.orderBy.length > 0) refuse('ORDER BY', query.orderAt ?? query.at)
   if (query.offset !== undefined) refuse('OFFSET', query.offset.at)
-  if (query.limit !== undefined) refuse(query.limit.withTies ? 'FETCH FIRST' : 'LIMIT', query.limit.at)
+  if (query.limit !== undefined) refuse('FETCH FIRST / LIMIT', query.limit.at, 'INVALID_LIMIT_CLAUSE')
 }
 
 function asQuery(body: QueryBody): Query {

@@ -14,7 +14,7 @@ import { arithmetic, comparable, comparedType, comparison, sign } from './operat
 import type { Typed } from './plan.ts'
 import { jsonArray, jsonObject, jsonPath } from './sql-json.ts'
 import { grouping, inQuery, quantified, subquery } from './subqueries.ts'
-import { resolveType } from './types.ts'
+import { castType, resolveType } from './types.ts'
 
 /** The typed form of an expression. Throws QueryError with the place for names and types that do not fit. */
 export function expression(env: Environment, node: Expression): Typed {
@@ -58,7 +58,7 @@ export function expression(env: Environment, node: Expression): Typed {
     case 'lambda':
       throw mismatch('Lambda expression should always be used inside a function', node.at)
     case 'cast':
-      return explicitCast(env, of(node.value), resolveType(node.type), node.safe, node.at)
+      return explicitCast(env, of(node.value), castType(node.type, node.at), node.safe, node.at)
     case 'current':
       return currentValue(env, node)
     case 'extract':

@@ -7,7 +7,7 @@ import type { PrestoType } from '../presto-type.ts'
  * `catalog_unknown` (retry) instead of answering TABLE_NOT_FOUND.
  */
 export type TableLookup =
-  | { kind: 'found'; table: { id: bigint; columns: TableColumn[] } }
+  | { kind: 'found'; table: { id: bigint; columns: TableColumn[]; description?: string | null } }
   /** Its rows come from the catalog, not from chunks. */
   | { kind: 'system'; table: SystemTable }
   | { kind: 'view'; view: StoredView }
@@ -19,9 +19,10 @@ export type TableLookup =
 
 /**
  * `type` as the REST API names it: int long float double string array<…> map<…>. `key` is what senders call the column
- * and files know it by: the name may be changed, the key never. The column `time` is not listed.
+ * and files know it by: the name may be changed, the key never. The column `time` is not listed. What SQL calls the comment of a table
+ * or column is its description.
  */
-export type TableColumn = { name: string; key: string; type: string }
+export type TableColumn = { name: string; key: string; type: string; description?: string | null }
 
 /** A view with its query parsed and what that names looked up, or why that failed. */
 export type ExpandedView = {

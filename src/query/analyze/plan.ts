@@ -133,6 +133,6 @@ export type TableReference = {
   tableId: bigint | null
   database: string
   table: string
-  columns: { name: string; key: string; type: PrestoType }[]
+  columns: { name: string; key: string; type: PrestoType; comment?: string }[]
   used: Set<number>
 }

@@ -87,7 +87,12 @@ export function tableColumns(found: Columned): TableReference['columns'] {
   if (found.kind === 'system') return found.table.columns.map(({ name, type }) => ({ name, key: name, type }))
   const declared = found.table.columns
     .filter(({ name }) => name.toLowerCase() !== 'time')
-    .map(({ name, key, type }) => ({ name, key, type: columnType(type) }))
+    .map(({ name, key, type, description }) => ({
+      name,
+      key,
+      type: columnType(type),
+      ...(description && { comment: description }),
+    }))
   return [...declared, { name: 'time', key: TIME_KEY, type: BIGINT }]
 }
 

@@ -46,6 +46,16 @@ export function resolveType(name: TypeName): PrestoType {
   }
 }
 
+/** The type of a CAST: one that does not exist is the fault of the cast. */
+export function castType(name: TypeName, at: Position): PrestoType {
+  try {
+    return resolveType(name)
+  } catch (error) {
+    if (!(error instanceof QueryError) || error.errorName !== 'TYPE_MISMATCH') throw error
+    throw new QueryError('TYPE_MISMATCH', error.message.replace(/^line \d+:\d+: /, ''), at, error)
+  }
+}
+
 export function intervalType(from: string): PrestoType {
   return { kind: from === 'year' || from === 'month' ? 'interval year to month' : 'interval day to second' }
 }
@@ -53,10 +63,9 @@ export function intervalType(from: string): PrestoType {
 function dateTimeType(base: string, given: number | undefined, zoned: boolean, at: Position): PrestoType {
   const precision = given ?? 3
   if (precision > MAX_TIME_PRECISION) {
-    const name = `${base.toUpperCase()}${zoned ? ' WITH TIME ZONE' : ''}`
     throw new QueryError(
-      'NUMERIC_VALUE_OUT_OF_RANGE',
-      `${name} precision must be in range [0, ${MAX_TIME_PRECISION}]: ${precision}`,
+      'TYPE_MISMATCH',
+      `Unknown type: ${base}(${precision})${zoned ? ' with time zone' : ''}`,
       at,
     )
   }

@@ -38,6 +38,8 @@ export function failureOf(error: unknown): EngineFailure {
   if (named && named[1]! in QUERY_ERRORS)
     return { kind: 'query', name: named[1] as QueryErrorName, message: withoutCaller(named[2]!) }
   const name = RULES.find(({ when }) => when.test(message))?.name ?? 'GENERIC_INTERNAL_ERROR'
+  if (name === 'SUBQUERY_MULTIPLE_ROWS')
+    return { kind: 'query', name, message: 'Scalar sub-query has returned multiple rows' }
   return { kind: 'query', name, message: name === 'GENERIC_INTERNAL_ERROR' ? message : firstLine(message) }
 }
 

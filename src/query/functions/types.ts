@@ -12,6 +12,8 @@ export type CallContext = {
   /** Milliseconds since 1970 when the query started: now(), current_date. */
   startedAtMs: number
   user: string
+  /** How often the step of a recursive query is added at most; 10 by default. */
+  maxRecursionDepth?: number
   /** Files of the operator's that functions look things up in. */
   files?: ReferenceFiles
   /** Told what the owner of the query should know, possibly more than once. */

@@ -1,5 +1,5 @@
 import type { BodyInput, BodyPlan, CtePlan, OrderKey, QueryPlan, SelectPlan, Typed } from '../analyze/plan.ts'
-import { duckType } from '../functions/index.ts'
+import { duckType, raise } from '../functions/index.ts'
 import type { PrestoType } from '../presto-type.ts'
 import { castSql } from './casts.ts'
 import { directionSql } from './expression.ts'
@@ -16,6 +16,9 @@ export function querySql(g: Generator, plan: QueryPlan): string {
   return head + orderedSql(g, plan) + limitSql(plan)
 }
 
+/** As in the original. */
+const MAX_RECURSION_DEPTH = 10
+
 function cteSql(g: Generator, cte: CtePlan): string {
   const columns = cte.columns.map((_, i) => `c${i + 1}`).join(', ')
   const anchor = g.query(g, cte.plan)
@@ -26,8 +29,21 @@ function cteSql(g: Generator, cte: CtePlan): string {
     cte.step.plan.columns.map(({ type }) => type),
     cte.columns.map(({ type }) => type),
   )
-  return `q${cte.id}(${columns}) AS (SELECT * FROM (${anchor}) AS a UNION ${cte.step.all ? 'ALL ' : ''}${step})`
+  const name = `q${cte.id}`
+  // What only adds what is new ends by itself; a step may mean another query of the same name.
+  if (!cte.step.all || !new RegExp(`\\b${name}\\b`).test(step))
+    return `${name}(${columns}) AS (SELECT * FROM (${anchor}) AS a UNION ${cte.step.all ? 'ALL ' : ''}${step})`
+  const depth = `(SELECT any_value(depth) FROM ${name})`
+  const counted = `CASE WHEN ${depth} >= ${g.context.maxRecursionDepth ?? MAX_RECURSION_DEPTH} THEN ${tooDeep(g)} ELSE ${depth} + 1 END`
+  return `${name}(${columns}, depth) AS (SELECT a.*, 0 FROM (${anchor}) AS a UNION ALL SELECT s.*, ${counted} FROM (${step}) AS s)`
 }
+
+const tooDeep = ({ context }: Generator): string =>
+  raise(
+    'NOT_SUPPORTED',
+    `Recursion depth limit exceeded (${context.maxRecursionDepth ?? MAX_RECURSION_DEPTH}). Use 'max_recursion_depth' session property to modify the limit.`,
+    { kind: 'integer' },
+  )
 
 function limitSql({ limit, offset }: QueryPlan): string {
   if (limit?.withTies === true) return ''

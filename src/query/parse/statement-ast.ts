@@ -57,6 +57,7 @@ type TableStatement =
       table: QualifiedName
       orReplace: boolean
       ifNotExists: boolean
+      comment?: string
       elements: TableElement[]
       properties: Property[]
     }
@@ -65,12 +66,15 @@ type TableStatement =
       table: QualifiedName
       orReplace: boolean
       ifNotExists: boolean
+      comment?: string
       columns?: Identifier[]
       properties: Property[]
       query: Query
       withData: boolean
     }
   | { kind: 'drop-table'; table: QualifiedName; ifExists: boolean }
+  /** `text` null takes the comment away. */
+  | { kind: 'comment'; table: QualifiedName; column?: Identifier; text: string | null }
   | { kind: 'rename-table'; table: QualifiedName; ifExists: boolean; to: QualifiedName }
   | {
       kind: 'add-column'

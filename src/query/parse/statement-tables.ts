@@ -1,4 +1,5 @@
-import type { ColumnDefinition, Property, QualifiedName, Statement, TableElement } from './ast.ts'
+import { QueryError } from '../errors.ts'
+import type { ColumnDefinition, QualifiedName, Statement, TableElement } from './ast.ts'
 import { stringValue } from './literal.ts'
 import {
   at,
@@ -89,16 +90,14 @@ function createTable(p: Parser, position: At, orReplace: boolean): Statement {
   const head = { table, orReplace, ifNotExists: missing, at: position }
   if (at(p, '(') && !areAliases(p)) {
     const elements = parenthesised(p, () => list(p, () => tableElement(p)))
-    comment(p)
-    return { kind: 'create-table', ...head, elements, properties: properties(p) }
+    return { kind: 'create-table', ...head, elements, ...comment(p), properties: properties(p) }
   }
   const columns = at(p, '(') ? { columns: columnAliases(p) } : {}
   if (columns.columns === undefined) could(p, "'('")
-  comment(p)
-  const given: Property[] = properties(p)
+  const described = { ...columns, ...comment(p), properties: properties(p) }
   expect(p, 'AS')
   const query = asQuery(p)
-  return { kind: 'create-table-as', ...head, ...columns, properties: given, query, withData: withData(p) }
+  return { kind: 'create-table-as', ...head, ...described, query, withData: withData(p) }
 }
 
 /** `(a, b)` names the columns of a query, `(a bigint, …)` declares them. */
@@ -124,8 +123,26 @@ function withData(p: Parser): boolean {
   return !without
 }
 
-function comment(p: Parser): string | undefined {
-  return option(p, 'COMMENT') ? stringValue(p) : undefined
+const comment = (p: Parser): { comment?: string } => (option(p, 'COMMENT') ? { comment: stringValue(p) } : {})
+
+export function commentOn(p: Parser): Statement {
+  const position = expect(p, 'COMMENT', 'ON')
+  return oneOf<Statement>(p, {
+    COLUMN: () => {
+      const { parts, ...name } = qualifiedName(p)
+      if (parts.length < 2)
+        throw new QueryError('MISSING_TABLE', 'Must specify table and column names', position)
+      const table = { ...name, parts: parts.slice(0, -1) }
+      return { kind: 'comment', table, column: parts.at(-1)!, text: commentText(p), at: position }
+    },
+    TABLE: () => ({ kind: 'comment', table: qualifiedName(p), text: commentText(p), at: position }),
+    VIEW: () => unsupported('COMMENT ON VIEW is', position),
+  })
+}
+
+function commentText(p: Parser): string | null {
+  expect(p, 'IS')
+  return option(p, 'NULL') ? null : stringValue(p)
 }
 
 function tableElement(p: Parser): TableElement {
@@ -149,7 +166,7 @@ function columnDefinition(p: Parser): ColumnDefinition {
   const type = p.typeName(p)
   const notNull = take(p, 'NOT')
   if (notNull) expect(p, 'NULL')
-  const text = take(p, 'COMMENT') ? { comment: stringValue(p) } : {}
+  const text = comment(p)
   const given = at(p, 'WITH') ? properties(p) : []
   return { name, type, notNull, ...text, properties: given, at: name.at }
 }

@@ -19,7 +19,7 @@ import {
 import { deallocate, describe, execute, prepare, transaction, use } from './statement-session.ts'
 import { reset, set } from './statement-set.ts'
 import { show } from './statement-show.ts'
-import { alter, create, deleteFrom, drop, insert, truncate } from './statement-tables.ts'
+import { alter, commentOn, create, deleteFrom, drop, insert, truncate } from './statement-tables.ts'
 
 const QUERY_WORDS = ['SELECT', 'WITH', 'VALUES', 'TABLE']
 
@@ -30,7 +30,7 @@ const RULES: Record<string, Rule> = {
   ALTER: alter,
   ANALYZE: refused('ANALYZE'),
   CALL: refused('CALL'),
-  COMMENT: refused('COMMENT ON'),
+  COMMENT: commentOn,
   COMMIT: transaction,
   CREATE: create,
   DEALLOCATE: deallocate,

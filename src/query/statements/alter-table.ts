@@ -6,7 +6,9 @@ import type { Identifier, QualifiedName, StatementOf } from '../parse/ast.ts'
 import { keptColumn } from './create-table.ts'
 import { findTarget, fullName, noSchema, noTable, notSupported, type Target } from './targets.ts'
 
-type Alter = StatementOf<'drop-table' | 'rename-table' | 'add-column' | 'drop-column' | 'rename-column'>
+type Alter = StatementOf<
+  'drop-table' | 'rename-table' | 'add-column' | 'drop-column' | 'rename-column' | 'comment'
+>
 type TableTarget = Extract<Target, { kind: 'table' }>
 
 const DEEDS: Record<Alter['kind'], string> = {
@@ -15,11 +17,13 @@ const DEEDS: Record<Alter['kind'], string> = {
   'add-column': 'add a column to table',
   'drop-column': 'drop a column from table',
   'rename-column': 'rename a column in table',
+  comment: 'comment table',
 }
 
 /** Statements that change a table as such. With IF EXISTS a missing one is no error, and nothing happens. */
 export async function alterTable(statement: Alter, request: StatementRequest): Promise<CompiledStatement> {
-  const { at, ifExists } = statement
+  const { at } = statement
+  const ifExists = statement.kind !== 'comment' && statement.ifExists
   const target = await findTarget(statement.table, at, DEEDS[statement.kind], request)
   if (target.kind === 'view') throw isView(statement, target)
   if (target.kind === 'system') throw notSupported('System tables cannot be changed', at)
@@ -50,6 +54,8 @@ export async function alterTable(statement: Alter, request: StatementRequest): P
           throw new QueryError('COLUMN_ALREADY_EXISTS', `Column '${to}' already exists`, at)
         return { kind: 'rename-column', target: name, ifExists, ifColumnExists, from, to }
       }
+      case 'comment':
+        return { kind: 'comment', target: name, ...commented(statement, target) }
     }
   }
   return { kind: 'change', change: await change() }
@@ -88,11 +94,24 @@ export async function newName(
   throw new QueryError('TABLE_ALREADY_EXISTS', `Target table '${fullName(target.name)}' already exists`, at)
 }
 
+function commented(
+  { column, text, at }: StatementOf<'comment'>,
+  target: Target,
+): { column: string | null; text: string | null } {
+  const name = column?.text.toLowerCase() ?? null
+  if (name === 'time') throw notSupported('Cannot comment the column time: every table has it', at)
+  if (name !== null && !has(target, name))
+    throw new QueryError('COLUMN_NOT_FOUND', `Column does not exist: ${name}`, at)
+  return { column: name, text }
+}
+
 function newColumn({ column, ifNotExists, at }: StatementOf<'add-column'>, target: Target) {
   const name = column.name.text.toLowerCase()
   if (column.notNull)
     throw notSupported(`Catalog 'td-presto' does not support NOT NULL for column '${name}'`, at)
-  const kept = keptColumn({ name, type: resolveType(column.type) }, column.at)
+  const { comment } = column
+  const declared = { name, type: resolveType(column.type), ...(comment && { comment }) }
+  const kept = keptColumn(declared, column.at)
   if (has(target, name) && !ifNotExists)
     throw new QueryError('COLUMN_ALREADY_EXISTS', `Column '${name}' already exists`, at)
   return kept

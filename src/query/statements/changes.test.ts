@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { SchemaLookup, StoredView } from '../analyze/index.ts'
 import { caseTables } from '../case-tables.ts'
 import { columnsOf } from '../cases.ts'
-import type { Change } from '../changes.ts'
+import type { Change, NewColumn } from '../changes.ts'
 import { type CompiledStatement, compileQuery } from '../compile.ts'
 import { QueryError } from '../errors.ts'
 import { typeText } from '../presto-type.ts'
@@ -50,8 +50,8 @@ async function compile(text: string): Promise<CompiledStatement> {
   return statements.at(-1)!
 }
 
-const columnText = ({ name, type }: { name: string; type: Parameters<typeof typeText>[0] }) =>
-  `${name} ${typeText(type)}`
+const columnText = ({ name, type, comment }: NewColumn) =>
+  `${name} ${typeText(type)}${comment === undefined ? '' : ` COMMENT ${comment}`}`
 const place = ({ database, name }: { database: string; name: string }) => `${database}.${name}`
 
 /** The change without its queries' texts: names as `database.name`, columns as `name type`. */
@@ -64,8 +64,9 @@ function summary(change: Change): Expected {
       (key === 'to' && typeof value === 'object')
     )
       short[key] = place(value as never)
-    else if (key === 'columns') short[key] = (value as { name: string; type: never }[]).map(columnText)
-    else if (key === 'column' && typeof value === 'object') short[key] = columnText(value as never)
+    else if (key === 'columns') short[key] = (value as NewColumn[]).map(columnText)
+    else if (key === 'column' && typeof value === 'object' && value !== null)
+      short[key] = columnText(value as never)
     else if (key === 'source')
       short[key] = (value as { columns: { type: never }[] }).columns.map(({ type }) => typeText(type))
     else if (key === 'predicate' && value !== null) {

@@ -38,6 +38,7 @@ export async function compileOther(
     case 'add-column':
     case 'drop-column':
     case 'rename-column':
+    case 'comment':
       return alterTable(statement, request)
     case 'create-view':
       return createView(statement, request)

@@ -34,14 +34,20 @@ export async function createTable(
   checkProperties(statement.properties, statement.at, request)
   const columns: NewColumn[] = []
   for (const element of statement.elements) {
-    for (const { name, type, at } of await declared(element, statement.at, request)) {
-      if (columns.some((one) => one.name === name)) throw twice(name, at)
-      columns.push(keptColumn({ name, type }, at))
+    for (const { at, ...column } of await declared(element, statement.at, request)) {
+      if (columns.some(({ name }) => name === column.name)) throw twice(column.name, at)
+      columns.push(keptColumn(column, at))
     }
   }
   return {
     kind: 'change',
-    change: { kind: 'create-table', target, ifNotExists: statement.ifNotExists, columns },
+    change: {
+      kind: 'create-table',
+      target,
+      ifNotExists: statement.ifNotExists,
+      ...(statement.comment && { comment: statement.comment }),
+      columns,
+    },
   }
 }
 
@@ -75,6 +81,7 @@ export async function createTableAs(
       kind: 'create-table-as',
       target,
       ifNotExists,
+      ...(statement.comment && { comment: statement.comment }),
       withData,
       columns,
       source: compilePlan(assigned(found, kept, at), request.context),
@@ -100,7 +107,7 @@ async function freeTarget(
   return { target: target.name, isTaken: true }
 }
 
-type Declared = { name: string; type: PrestoType; at: Position }
+type Declared = NewColumn & { at: Position }
 
 async function declared(element: TableElement, at: Position, request: StatementRequest): Promise<Declared[]> {
   if (element.kind === 'column') {
@@ -111,7 +118,8 @@ async function declared(element: TableElement, at: Position, request: StatementR
         element.at,
       )
     checkProperties(element.properties, element.at, request, 'column')
-    return [{ name, type: columnType(element, name), at: element.at }]
+    const { comment, at } = element
+    return [{ name, type: columnType(element, name), at, ...(comment && { comment }) }]
   }
   const like = await findTarget(element.table, at, 'select from table', request)
   if (like.kind === 'table') {
@@ -146,7 +154,8 @@ function resolveNamed(element: Extract<TableElement, { kind: 'column' }>, name: 
 }
 
 /** @throws NOT_SUPPORTED for types that tables cannot keep */
-export function keptColumn({ name, type }: NewColumn, at: Position): NewColumn {
+export function keptColumn(column: NewColumn, at: Position): NewColumn {
+  const { name, type } = column
   if (name === 'time' && !canCoerce(type, BIGINT)) {
     throw new QueryError(
       'TYPE_MISMATCH',
@@ -154,7 +163,7 @@ export function keptColumn({ name, type }: NewColumn, at: Position): NewColumn {
       at,
     )
   }
-  if (isKeepable(type)) return { name, type }
+  if (isKeepable(type)) return column
   throw notSupported(
     `Column '${name}' is of type ${typeText(type)}, which tables cannot keep: cast it to varchar, as JSON for instance`,
     at,

@@ -35,7 +35,7 @@ export async function showCreate(
   const { security, comment, text } = found.view
   const lines = [
     `CREATE VIEW ${path}`,
-    ...(comment === null ? [] : [`COMMENT '${comment.replaceAll("'", "''")}'`]),
+    ...(comment === null ? [] : [commentText(comment)]),
     `SECURITY ${security.toUpperCase()} AS`,
     text,
   ]
@@ -47,9 +47,22 @@ function answer(what: string, text: string): CompiledQuery {
 }
 
 function createTable(path: string, found: Extract<KnownTable, { kind: 'found' | 'system' }>): string {
-  const columns = tableColumns(found).map(({ name, type }) => `   ${quoted(name)} ${typeText(type)}`)
-  return `CREATE TABLE ${path} (\n${columns.join(',\n')}\n)`
+  const columns = tableColumns(found).map(({ name, type, comment }) =>
+    [`   ${quoted(name)} ${typeText(type)}`, ...(comment === undefined ? [] : [commentText(comment)])].join(
+      ' ',
+    ),
+  )
+  const description = found.kind === 'found' ? found.table.description : undefined
+  const lines = [
+    `CREATE TABLE ${path} (`,
+    columns.join(',\n'),
+    ')',
+    ...(description ? [commentText(description)] : []),
+  ]
+  return lines.join('\n')
 }
+
+const commentText = (comment: string): string => `COMMENT '${comment.replaceAll("'", "''")}'`
 
 /** A name as a statement has to write it. */
 function quoted(name: string): string {

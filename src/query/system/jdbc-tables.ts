@@ -110,14 +110,14 @@ export const JDBC_TABLES: readonly SystemTableEntry[] = [
   {
     schema: 'system.metadata',
     name: 'table_comments',
-    about: 'Tables and views with their comments; tables have none.',
+    about: 'Tables and views with their comments.',
     narrowedBy: ['schema_name', 'table_name'],
     whileAway: 'snapshot',
     columns: columns('catalog_name schema_name table_name comment', {
       catalog_name: 'the catalog',
       schema_name: 'the database',
       table_name: 'the table',
-      comment: 'what CREATE VIEW said',
+      comment: 'what COMMENT, CREATE TABLE or CREATE VIEW said',
     }),
   },
   ...['analyze', 'column', 'materialized_view', 'schema', 'table'].map(

@@ -100,7 +100,7 @@ export function jdbcTable({ catalog, database, name, kind, comment }: RelationRo
 }
 
 export function jdbcColumns({ catalog, database, name: table, columns }: RelationRow): SystemRow[] {
-  return columns.map(({ name, type }, i) => ({
+  return columns.map(({ name, type, comment }, i) => ({
     table_cat: catalog,
     table_schem: database,
     table_name: table,
@@ -112,7 +112,7 @@ export function jdbcColumns({ catalog, database, name: table, columns }: Relatio
     decimal_digits: digitsOf(type),
     num_prec_radix: radixOf(type),
     nullable: NULLABLE_UNKNOWN,
-    remarks: null,
+    remarks: comment ?? null,
     column_def: null,
     sql_data_type: null,
     sql_datetime_sub: null,

@@ -16,7 +16,7 @@ export type RelationRow = {
   database: string
   name: string
   kind: 'BASE TABLE' | 'VIEW'
-  columns: readonly { name: string; type: PrestoType }[]
+  columns: readonly { name: string; type: PrestoType; comment?: string }[]
   comment: string | null
   /** A view's query. */
   definition: string | null
@@ -38,8 +38,9 @@ export async function* relations(
   const tables = found.filter(isNotHidden)
   for (const some of pages(tables, TABLES_AT_ONCE)) {
     const declared = withColumns ? await listing.columns(some.map(({ id }) => id)) : undefined
-    yield some.map(({ id, database, name }) => ({
+    yield some.map(({ id, database, name, description }) => ({
       ...plain(database, name),
+      comment: description,
       columns: tableColumns({ kind: 'found', table: { id, columns: declared?.get(id) ?? [] } }),
     }))
   }
