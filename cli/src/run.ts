@@ -10,6 +10,7 @@ import { CliError, usageError } from './errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { findCommand } from './find.ts'
 import { commandText, overviewText } from './help.ts'
+import { harmlessLines } from './output/columns.ts'
 import { createPrinter } from './output/printer.ts'
 import { createProgress } from './output/progress.ts'
 import { type Globals, parseCommand, parseHead } from './parse.ts'
@@ -219,6 +220,6 @@ function sayError(error: CliError, { stderr, colours }: Terminal, isJson: boolea
     return
   }
   stderr.write(
-    `${painted(colours.err, 'red', 'millrace:')} ${message}\n${help === undefined ? '' : `${help}\n`}`,
+    `${painted(colours.err, 'red', 'millrace:')} ${harmlessLines(message)}\n${help === undefined ? '' : `${help}\n`}`,
   )
 }

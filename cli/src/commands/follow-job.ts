@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { clockText } from '../duration.ts'
 import { CliError, failure } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
+import { harmlessLines } from '../output/columns.ts'
 import { painted } from '../terminal.ts'
 
 const FIRST_POLL_MS = 100
@@ -70,7 +71,8 @@ function createLogPrinter({ progress, terminal }: Context): (job: Job) => void {
       if (end <= seen[name]) continue
       const fresh = text.slice(seen[name], end).trimEnd()
       seen[name] = end
-      if (fresh !== '') progress.note(painted(terminal.colours.err, 'dim', fresh.replace(/^/gm, '  ')))
+      if (fresh !== '')
+        progress.note(painted(terminal.colours.err, 'dim', harmlessLines(fresh).replace(/^/gm, '  ')))
     }
   }
 }

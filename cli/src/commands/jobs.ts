@@ -3,6 +3,7 @@ import { command, type Options } from '../command.ts'
 import { elapsedText } from '../duration.ts'
 import { usageError } from '../errors.ts'
 import { bytesText } from '../output/bytes.ts'
+import { harmlessLines } from '../output/columns.ts'
 import type { Pair } from '../output/printer.ts'
 import type { Cell, Column } from '../output/rows.ts'
 import { instantOf, localTime } from '../output/times.ts'
@@ -204,7 +205,7 @@ function jobPairs(job: Job): Pair[] {
 
 function logText({ debug }: Job): string {
   const part = (name: string, text: string | null | undefined) =>
-    text ? `\n${name}:\n${text.trimEnd().replace(/^/gm, '  ')}\n` : ''
+    text ? `\n${name}:\n${harmlessLines(text.trimEnd()).replace(/^/gm, '  ')}\n` : ''
   return `${part('cmdout', debug?.cmdout)}${part('stderr', debug?.stderr)}\n`
 }
 

@@ -38,6 +38,9 @@ export function harmless(text: string): string {
   })
 }
 
+/** Likewise, line by line, for texts of several lines that a server or somebody's data has written. */
+export const harmlessLines = (text: string) => text.split('\n').map(harmless).join('\n')
+
 /** Cut to so many places of a terminal, with a mark where something is missing. */
 export function cutTo(text: string, width: number): string {
   if (widthOf(text) <= width) return text

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { bytesText } from './bytes.ts'
-import { cutTo, harmless, widthOf } from './columns.ts'
+import { cutTo, harmless, harmlessLines, widthOf } from './columns.ts'
 import { elementsOf, plainText } from './json-row.ts'
 import { resultText, type TextFormat } from './result.ts'
 import { csvLine, listText, tableText, tsvLine } from './rows.ts'
@@ -39,6 +39,7 @@ describe('a list', () => {
   })
   test('cannot be torn apart, nor move the cursor, by what is in it', () => {
     assert.equal(harmless('a\nb\u001b[2J\t'), 'a\\nb\\x1b[2J\\t')
+    assert.equal(harmlessLines('a\n\u001b]0;x'), 'a\n\\x1b]0;x')
     assert.equal(widthOf('é'), 1)
     assert.equal(cutTo('東京東京', 5), '東京…')
   })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { painted, type Terminal } from '../terminal.ts'
-import { padEnd, widthOf } from './columns.ts'
+import { harmlessLines, padEnd, widthOf } from './columns.ts'
 import { type Cell, type Column, type ListFormat, listText } from './rows.ts'
 
 export type Printer = ReturnType<typeof createPrinter>
@@ -50,7 +50,7 @@ export function createPrinter({ stdout, stderr, colours }: Terminal, isJson: boo
       if (isJson) return json(value)
       const width = Math.max(...pairs.map(([name]) => widthOf(name)))
       for (const [name, cell] of pairs) {
-        const text = cell === null || cell === undefined ? '' : String(cell)
+        const text = cell === null || cell === undefined ? '' : harmlessLines(String(cell))
         const shown = text.includes('\n') ? `\n${text.trimEnd().replace(/^/gm, '  ')}` : text && ` ${text}`
         await write(`${bold(padEnd(name, width))} :${shown}\n`)
       }
