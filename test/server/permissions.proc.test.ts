@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { until } from '../faults/support.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 /**
@@ -319,6 +320,22 @@ describe('the permissions of the REST API', () => {
       Object.keys(ROUTES).filter((route) => !real().has(route)),
       [],
     )
+  })
+
+  test('a removed user has no key any more, and no job that runs on', async () => {
+    const email = 'leaver@example.com'
+    await must('/v3/user/add/Leaver', { email, password: 'long enough' })
+    const { apikey } = JSON.parse((await must(`/v3/user/apikey/add/${email}`)).text)
+    const query =
+      'SELECT count(*) FROM UNNEST(sequence(1, 100000)) a (x) CROSS JOIN UNNEST(sequence(1, 100000)) b (y) WHERE x % 7 = y % 5'
+    const issued = await send(apikey, 'POST', '/v3/job/issue/presto/', { body: { query } })
+    assert.equal(issued.status, 200, issued.text)
+    const { job_id } = JSON.parse(issued.text)
+    await must(`/v3/user/remove/${email}`)
+    assert.equal((await send(apikey, 'GET', '/v3/user/show')).status, 401)
+    const status = async () =>
+      JSON.parse((await call('owner', 'GET', `/v3/job/status/${job_id}`)).text).status as string
+    await until(async () => (await status()) === 'killed', status, 120_000)
   })
 
   for (const [route, row] of Object.entries(ROUTES)) {
