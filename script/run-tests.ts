@@ -8,14 +8,13 @@ import report from './test-reporter.ts'
  * Runs the tests: the unit tests in one process, every file that starts a PostgreSQL or other processes in one of its own. All of them
  * share two places, so that both processors of a small machine are busy until the end.
  */
+const words = process.argv.slice(2)
+/** What takes long: kills at every step of what writes, the incidents' drills, attacks. A step of its own in .ci/run. */
+const isLongRun = words.includes('--long')
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
-const named = process.argv.slice(2).map((word) => relative('.', word) || '.')
-/**
- * Run by steps of their own: real clients by script/test-clients; what takes long (the incidents' drills, every route with everybody's key, kills at every step of what
- * writes, attacks on the sandbox) beside script/faults in .ci/run.
- */
-const ELSEWHERE = [
-  'test/clients/',
+const named = words.filter((word) => word !== '--long').map((word) => relative('.', word) || '.')
+const LONG_RUN = [
+  'test/cli/import.proc.test.ts',
   'test/faults/drills.proc.test.ts',
   'test/faults/old-worker.proc.test.ts',
   'test/faults/random-writes.proc.test.ts',
@@ -23,6 +22,8 @@ const ELSEWHERE = [
   'test/server/sandbox.proc.test.ts',
   ...globSync('src/**/crash.proc.test.ts'),
 ]
+/** Real clients, run by script/test-clients. */
+const isClient = (file: string) => file.startsWith('test/clients/')
 /** Begun first, for a long file that begins last keeps everybody waiting. The reporter names what belongs here. */
 const LONG = [
   'test/protocol/protocol.proc.test.ts',
@@ -42,7 +43,8 @@ function testFiles(): string[] {
   const all = globSync(['src/**/*.test.ts', 'cli/**/*.test.ts', 'test/**/*.test.ts'], {
     exclude: ['**/node_modules/**'],
   }).sort()
-  if (named.length === 0) return all.filter((file) => !ELSEWHERE.some((place) => file.startsWith(place)))
+  if (named.length === 0)
+    return all.filter((file) => !isClient(file) && LONG_RUN.includes(file) === isLongRun)
   for (const word of named) {
     if (!existsSync(word)) throw new Error(`no such file or folder: ${word}`)
   }
@@ -69,7 +71,7 @@ process.env.MILLRACE_UNIT_TESTS = unit.join('\n')
 // Tests start hundreds of short processes: what one has compiled the next need not.
 process.env.NODE_COMPILE_CACHE = resolve('node_modules/.cache/compile')
 // All of them write into memory; one by one, and in the steps of .ci/run that kill and damage, onto the disk.
-const room = named.length === 0 && process.env.TMPDIR === undefined ? roomInMemory() : undefined
+const room = named.length === 0 && !isLongRun && process.env.TMPDIR === undefined ? roomInMemory() : undefined
 if (room !== undefined) process.env.TMPDIR = room
 
 const startedMs = performance.now()
