@@ -8,6 +8,8 @@ const BYTES = /^(varbinary|hyperloglog|p4hyperloglog|tdigest|setdigest|qdigest)\
 export function alike(type: string, value: unknown): unknown {
   if (value === null || value === undefined) return null
   const { name, inner } = takeApart(type)
+  // What is not of the type it should have is a difference, and stays.
+  if ((name === 'array' || name === 'row') && !Array.isArray(value)) return value
   if (name === 'array') return (value as unknown[]).map((item) => alike(inner[0]!, item))
   if (name === 'row') return (value as unknown[]).map((item, i) => alike(fieldType(inner[i]!), item))
   if (name === 'map') return mapAlike(inner[0]!, inner[1]!, value as object)
