@@ -9,28 +9,31 @@ import report from './test-reporter.ts'
  * share two places, so that both processors of a small machine are busy until the end.
  */
 const words = process.argv.slice(2)
-/** What takes long: kills at every step of what writes, the incidents' drills, attacks. A step of its own in .ci/run. */
+/** What takes long: faults, kills at every step of what writes, random lives, attacks. A step of its own in .ci/run. */
 const isLongRun = words.includes('--long')
 /** From the repository's root, however they were written: `./src/spool/`, an absolute path. */
 const named = words.filter((word) => word !== '--long').map((word) => relative('.', word) || '.')
-const LONG_RUN = [
+const LONG_RUN = globSync([
+  'src/**/crash.proc.test.ts',
+  'src/**/random-*.pg.test.ts',
+  'src/writes/concurrency.pg.test.ts',
   'test/cli/import.proc.test.ts',
-  'test/faults/drills.proc.test.ts',
-  'test/faults/old-worker.proc.test.ts',
-  'test/faults/random-writes.proc.test.ts',
+  'test/faults/*.test.ts',
+  'test/server/backup.proc.test.ts',
+  'test/server/fsck.proc.test.ts',
   'test/server/permissions.proc.test.ts',
   'test/server/sandbox.proc.test.ts',
-  ...globSync('src/**/crash.proc.test.ts'),
-]
+])
 /** Real clients, run by script/test-clients. */
 const isClient = (file: string) => file.startsWith('test/clients/')
 /** Begun first, for a long file that begins last keeps everybody waiting. The reporter names what belongs here. */
 const LONG = [
   'test/protocol/protocol.proc.test.ts',
-  'src/writes/concurrency.pg.test.ts',
-  'test/server/fsck.proc.test.ts',
-  'src/writes/statements.pg.test.ts',
+  'test/faults/drills.proc.test.ts',
+  'test/protocol/gateway.proc.test.ts',
+  'test/server/up.proc.test.ts',
   'src/writes/writes.pg.test.ts',
+  'src/writes/statements.pg.test.ts',
 ]
 const SUITES = [
   { name: 'unit', holds: (file: string) => !/\.(pg|proc)\.test\.ts$/.test(file) },

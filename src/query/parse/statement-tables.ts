@@ -166,7 +166,8 @@ function columnDefinition(p: Parser): ColumnDefinition {
   const type = p.typeName(p)
   const notNull = take(p, 'NOT')
   if (notNull) expect(p, 'NULL')
-  const text = comment(p)
+  // Not named among what could come: Presto's message does not either.
+  const text = at(p, 'COMMENT') ? comment(p) : {}
   const given = at(p, 'WITH') ? properties(p) : []
   return { name, type, notNull, ...text, properties: given, at: name.at }
 }
