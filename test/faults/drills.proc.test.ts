@@ -48,6 +48,19 @@ describe('drills: what has gone wrong elsewhere', () => {
       JSON.stringify(reply),
     )
   }
+  /** Of a table this node has not heard of yet: until it could ask, it truthfully says that it cannot. */
+  const acceptedAtLast = (...import_: Parameters<typeof importOnce>) =>
+    until(
+      async () => {
+        const reply = await importOnce(...import_)
+        if (reply.kind === 'answer' && reply.status === 503 && reply.text.includes('directory_away'))
+          return false
+        assert.equal(reply.kind === 'answer' && reply.status, 200, JSON.stringify(reply))
+        return true
+      },
+      async () => `${import_[1]} to be known everywhere`,
+      PATIENCE_MS,
+    )
   const numbers = async (sql: string) => (await client.query(DATABASE, sql)).rows[0]!.map(Number)
   const rowsIn = async (table: string) => (await numbers(`SELECT count(*) FROM ${table}`))[0]!
   const rowsBecome = (table: string, rows: number) =>
@@ -366,19 +379,23 @@ describe('drills: what has gone wrong elsewhere', () => {
     const tables = Array.from({ length: 12 }, (_, n) => `many_${n}`)
     const keys = new Map(tables.map((table) => [table, [] as string[]]))
     for (const table of tables) await makeTable(table)
-    const sendToAll = async (n: number) => {
+    const sendToAll = async (
+      n: number,
+      take: (...import_: Parameters<typeof importOnce>) => Promise<void> = accepted,
+    ) => {
       await Promise.all(
         tables.map(async (table, at) => {
           const key = keyOf('many', at, n)
           keys.get(table)!.push(key)
-          await accepted((n + at) % 2, table, `chunk-${n}`, [recordOf(key, n)])
+          await take((n + at) % 2, table, `chunk-${n}`, [recordOf(key, n)])
         }),
       )
     }
-    await sendToAll(0)
-    await Promise.all(tables.map((table) => rowsBecome(table, 1)))
+    await sendToAll(0, acceptedAtLast)
+    await sendToAll(1, acceptedAtLast)
+    await Promise.all(tables.map((table) => rowsBecome(table, 2)))
     const before = await updates()
-    let [moving, n] = [true, 1]
+    let [moving, n] = [true, 2]
     const importing = (async () => {
       for (; moving; n++) await sendToAll(n)
       for (const until = n + 3; n < until; n++) await sendToAll(n)
