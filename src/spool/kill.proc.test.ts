@@ -66,9 +66,14 @@ async function killAgainAndAgain(directory: string): Promise<void> {
     for (let round = 0; round < ROUNDS; round++) {
       for (const id of await writeAndKill(directory, round)) acknowledged.add(id)
     }
-  } finally {
     stop.abort()
     await reading
+  } catch (error) {
+    // What watches and holds files would keep this process from ending.
+    stop.abort()
+    await reading.catch(() => undefined)
+    await reader.close()
+    throw error
   }
   const last = await aWriter(directory, { settings: { ...smallSettings, segmentBytes: SEGMENT_BYTES } })
   await last.append(aRecord('end'))

@@ -48,6 +48,7 @@ type Unreadable = (
 
 const LEAST_WINDOW_BYTES = 64 * 1024
 const MOST_WINDOW_BYTES = 8 * 1024 * 1024
+const MOST_LISTINGS = 5
 
 /**
  * Reads a spool while another process may be appending to it. Never hands out a record that is not known to be on disk:
@@ -158,6 +159,22 @@ export function openSpoolReader(options: SpoolReaderOptions): SpoolReader {
 
 /** The segment of the generation, or the first one after it: what is gone was released. */
 async function openSegment(
+  place: Pick<SpoolReaderOptions, 'directory' | 'secondDirectory'>,
+  generation: number,
+  durable: SpoolPosition,
+): Promise<OpenSegment | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await openListed(place, generation, durable)
+    } catch (error) {
+      // Released to its end and used again by the writer since it was listed; the next list is without it.
+      const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+      if (!isGone || tries === MOST_LISTINGS) throw error
+    }
+  }
+}
+
+async function openListed(
   { directory, secondDirectory }: Pick<SpoolReaderOptions, 'directory' | 'secondDirectory'>,
   generation: number,
   durable: SpoolPosition,
@@ -172,6 +189,21 @@ async function openSegment(
   if (file === undefined) return undefined
   const successor = files[at + 1]
   const handle = await open(file.path)
+  try {
+    return { file, handle, successor, ...(await boundsOf(file, handle, successor, durable, secondDirectory)) }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+async function boundsOf(
+  file: SegmentFile,
+  handle: FileHandle,
+  successor: SegmentFile | undefined,
+  durable: SpoolPosition,
+  secondDirectory: string | undefined,
+): Promise<Pick<OpenSegment, 'mark' | 'end' | 'acknowledgedEnd'>> {
   const mark =
     (await markOf(handle, file)) ??
     ((secondDirectory && (await markFromCopy(file, secondDirectory))) || undefined)
@@ -179,7 +211,7 @@ async function openSegment(
   const end = inUse ? undefined : await endOf(file, successor)
   const told = successor?.header?.previous.generation === file.generation
   const acknowledgedEnd = told ? successor!.header!.previousAcknowledged : Number.POSITIVE_INFINITY
-  return { file, handle, mark, end, acknowledgedEnd, successor }
+  return { mark, end, acknowledgedEnd }
 }
 
 /** Moves the position to where the segment's records begin when it lies before them. */

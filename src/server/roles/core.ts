@@ -231,10 +231,9 @@ export async function start(context: RoleContext): Promise<RunningRole> {
       createScheduler({ database, channel, clock, log, random: Math.random, ...scheduleSettings(env) }),
       createHeadRoomWatch({
         database,
-        metrics: headRoomMetrics(registry),
+        metrics: headRoomMetrics(registry, () => Math.min(1, queue.reserved.left / settings.reservedIds)),
         jobs: jobMetrics(registry, queue),
-        reserved: queue.reserved,
-        limits: settings,
+        accountQueue: settings.accountQueue,
         clock,
         log,
       }),

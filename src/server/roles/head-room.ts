@@ -6,12 +6,16 @@ const EVERY_MS = 30_000
 const ADMISSION = { class: 'background', deadlineMs: 10_000 } as const
 
 /** One gauge for everything that may run out: one alarm rule watches all of it. */
-export function headRoomMetrics(registry: Registry): Gauge<'of'> {
+export function headRoomMetrics(registry: Registry, reservedShare: () => number = () => 1): Gauge<'of'> {
   return new Gauge({
     name: 'millrace_head_room_ratio',
-    help: 'Share that is still free, 1 to 0, of what may run out: ids (of the sequence that has gone furthest), job-partitions (made ahead), connections (of the database server), transaction-ids, table-size (largest table or partition against the limit of PostgreSQL), account-queue (the fullest), reserved-job-ids; absent while the main database is away',
+    help: 'Share that is still free, 1 to 0, of what may run out: ids (of the sequence that has gone furthest), job-partitions (made ahead), connections (of the database server), transaction-ids, table-size (largest table or partition against the limit of PostgreSQL), account-queue (the fullest), reserved-job-ids; all but the last are absent while the main database is away',
     labelNames: ['of'],
     registers: [registry],
+    collect() {
+      // Known without the database, and most wanted while that is away.
+      this.set({ of: 'reserved-job-ids' }, reservedShare())
+    },
   })
 }
 
@@ -20,16 +24,14 @@ export function createHeadRoomWatch({
   database,
   metrics,
   jobs,
-  reserved,
-  limits,
+  accountQueue,
   clock,
   log,
 }: {
   database: Database
   metrics: Gauge<'of'>
   jobs: JobMetrics
-  reserved: { readonly left: number }
-  limits: { reservedIds: number; accountQueue: number }
+  accountQueue: number
   clock: Clock
   log: Log
 }): Service {
@@ -38,8 +40,6 @@ export function createHeadRoomWatch({
     const room = await readHeadRoom(database)
     jobs.load(load)
     for (const [of, share] of Object.entries(room)) metrics.set({ of }, share)
-    metrics.set({ of: 'reserved-job-ids' }, Math.min(1, reserved.left / limits.reservedIds))
-    const { accountQueue } = limits
     const queueRoom = accountQueue === 0 ? 1 : 1 - load.mostQueuedOfAccount / accountQueue
     metrics.set({ of: 'account-queue' }, Math.max(0, queueRoom))
   }
