@@ -243,6 +243,8 @@ describe('a worker', () => {
     const { runner, stop } = await start({ drainSeconds: 5 })
     await statusIs(id, 'running')
     const stopped = stop()
+    // A claim that was under way may still take what it sees.
+    await new Promise((resolve) => setTimeout(resolve, 300))
     const later = await issue()
     runner.release()
     await stopped
