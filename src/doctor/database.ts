@@ -1,7 +1,8 @@
-import { existsSync, opendirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDatabaseUrl, withAdmin } from '../database/index.ts'
 import { type GateState, readGateFile } from '../gate/index.ts'
+import { hasFile } from '../kernel/index.ts'
 import { type DatabaseFacts, readDatabaseFacts } from './store.ts'
 import { type Check, error, type Finding, type World, wantedOf, warning } from './types.ts'
 
@@ -184,16 +185,4 @@ async function gate({ dataDir, clock }: World): Promise<Finding[]> {
 
 function isOpen(mode: GateState['mode']): boolean {
   return mode === 'serving' || mode === 'recovering'
-}
-
-function hasFile(folder: string): boolean {
-  if (!existsSync(folder)) return false
-  const directory = opendirSync(folder)
-  try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync())
-      if (entry.isFile() || (entry.isDirectory() && hasFile(join(folder, entry.name)))) return true
-    return false
-  } finally {
-    directory.closeSync()
-  }
 }

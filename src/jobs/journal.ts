@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
-import { copyFile, type FileHandle, open, readFile } from 'node:fs/promises'
+import { copyFile, type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { ensureDirectory, type Log, syncDirectory, writeFileDurably } from '../kernel/index.ts'
+import { ensureDirectory, type Log, readIfThere, syncDirectory, writeFileDurably } from '../kernel/index.ts'
 
 /** A small append-only file of JSON lines, each `{"crc":…,"body":…}`; readable by people, safe against a torn end. */
 export type Journal<Body> = {
@@ -36,15 +36,6 @@ export async function openJournal<Body>(
 /** The complete lines of a journal another process may be appending to; none when there is no such file. */
 export async function readJournal<Body>(path: string): Promise<Body[]> {
   return scan(await readIfThere(path)).bodies as Body[]
-}
-
-async function readIfThere(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
-    throw error
-  }
 }
 
 function scan(bytes: Buffer): Scan {

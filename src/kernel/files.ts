@@ -1,6 +1,15 @@
-import { closeSync, constants, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  opendirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /** Makes a rename, create or unlink inside `directory` survive power loss. */
 export async function syncDirectory(directory: string): Promise<void> {
@@ -56,4 +65,27 @@ export function writeFileDurablySync(path: string, bytes: Uint8Array | string, m
 /** Creates the directory and its parents, readable by the owner only. */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
   await mkdir(path, { recursive: true, mode })
+}
+
+/** The bytes of a file; none when there is no such file. */
+export async function readIfThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
+    throw error
+  }
+}
+
+/** True when there is a file anywhere below the folder; stops at the first one. */
+export function hasFile(folder: string): boolean {
+  if (!existsSync(folder)) return false
+  const directory = opendirSync(folder)
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync())
+      if (entry.isFile() || (entry.isDirectory() && hasFile(join(folder, entry.name)))) return true
+    return false
+  } finally {
+    directory.closeSync()
+  }
 }

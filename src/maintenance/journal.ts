@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Clock, ensureDirectory, syncDirectory } from '../kernel/index.ts'
+import { type Clock, ensureDirectory, readIfThere, syncDirectory } from '../kernel/index.ts'
 import { maintenanceErrors } from './errors.ts'
 
 /**
@@ -140,13 +140,4 @@ function lineAfter(
 
 function hashOf(body: Omit<JournalLine, 'hash'>): string {
   return createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)
-}
-
-async function readIfThere(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
-    throw error
-  }
 }

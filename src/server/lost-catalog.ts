@@ -1,7 +1,8 @@
-import { existsSync, opendirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalogErrors } from '../catalog/index.ts'
 import { REBUILDING } from '../fsck/index.ts'
+import { hasFile } from '../kernel/index.ts'
 
 /**
  * Refuses to begin with an empty embedded database where there are chunks: nobody could read them any more, and the sweeps would
@@ -14,16 +15,4 @@ export function refuseLostCatalog(dataDir: string): void {
   if (existsSync(join(dataDir, 'postgres', 'PG_VERSION'))) return
   if (hasFile(join(dataDir, 'objects', 'chunks')))
     throw catalogErrors.catalog_lost(`${join(dataDir, 'postgres')} is gone`)
-}
-
-function hasFile(folder: string): boolean {
-  if (!existsSync(folder)) return false
-  const directory = opendirSync(folder)
-  try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync())
-      if (entry.isFile() || (entry.isDirectory() && hasFile(join(folder, entry.name)))) return true
-    return false
-  } finally {
-    directory.closeSync()
-  }
 }
